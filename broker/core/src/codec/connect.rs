@@ -63,12 +63,14 @@ impl<'a> Connect<'a> {
         } else {
             Some(decode_will(flags, &mut reader)?)
         };
-        let user_name = if flags & USER_NAME == 0 {
+        // MQTT 3.1 alone lets the credentials that its flags announce be missing at the end.
+        let missing = |reader: &Reader<'_>| protocol == ProtocolVersion::V3 && reader.is_empty();
+        let user_name = if flags & USER_NAME == 0 || missing(&reader) {
             None
         } else {
             Some(reader.string()?)
         };
-        let password = if flags & PASSWORD == 0 {
+        let password = if flags & PASSWORD == 0 || missing(&reader) {
             None
         } else {
             Some(reader.binary()?)

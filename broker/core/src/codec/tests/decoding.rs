@@ -62,7 +62,7 @@ fn check_subscribe(bytes: &[u8], number: u16, expected: &[(&str, QoS)]) {
 fn check_unsubscribe(bytes: &[u8], number: u16, expected: &[&str]) {
     match read(bytes, SIZE_MAX) {
         Ok(Some(AnyPacket::Unsubscribe(unsubscribe))) => {
-            let entries = unsubscribe.entries().map(|filter| filter.as_str());
+            let entries = unsubscribe.entries().map(crate::topic::TopicFilter::as_str);
             assert_eq!(entries.collect::<Vec<_>>(), expected);
             assert_eq!(unsubscribe.packet_identifier, identifier(number));
         }
@@ -378,6 +378,15 @@ fn shorter_packets(packet: AnyPacket<'_>, length: usize) -> Vec<usize> {
                 .map(|filter| 2 + filter.as_str().len());
             sizes.scan(2, sum).collect()
         }
+        AnyPacket::Connect(connect) if connect.protocol == ProtocolVersion::V3 => {
+            // MQTT 3.1 lets the credentials at the end be missing.
+            let password = connect.password.map(|password| length - 2 - password.len());
+            let before_password = password.unwrap_or(length);
+            let user_name = connect
+                .user_name
+                .map(|name| before_password - 2 - name.len());
+            user_name.into_iter().chain(password).collect()
+        }
         AnyPacket::Connect(_) | AnyPacket::Acknowledgement(..) | AnyPacket::Bare(_) => Vec::new(),
     }
 }
@@ -400,4 +409,21 @@ fn packets_that_follow_each_other_are_told_apart() {
         rest = after;
     }
     assert_eq!(split(rest, SIZE_MAX), Ok(None));
+}
+
+/// MQTT 3.1 lets a Client set the flags of user name and password and leave the fields out at the
+/// end of the packet.
+#[test]
+fn mqtt_3_1_lets_announced_credentials_be_missing() {
+    let bare = Connect {
+        protocol: ProtocolVersion::V3,
+        ..BARE_CONNECT
+    };
+    check_connect(b"\x10\x0f\x00\x06MQIsdp\x03\x82\x00\x0a\x00\x01a", bare);
+    check_connect(b"\x10\x0f\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a", bare);
+    let user_name = Some("u");
+    check_connect(
+        b"\x10\x12\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a\x00\x01u",
+        Connect { user_name, ..bare },
+    );
 }

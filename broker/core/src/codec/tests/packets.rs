@@ -61,8 +61,8 @@ const fn publish_of_size<const SIZE: usize>() -> [u8; SIZE] {
     let mut bytes = [b'x'; SIZE];
     let remaining = SIZE - 3;
     bytes[0] = 0x30;
-    bytes[1] = 0x80 | (remaining % 128) as u8;
-    bytes[2] = (remaining / 128) as u8;
+    bytes[1] = 0x80 | (remaining % 128).to_le_bytes()[0];
+    bytes[2] = (remaining / 128).to_le_bytes()[0];
     bytes[3] = 0;
     bytes[4] = 1;
     bytes[5] = b't';
@@ -120,6 +120,14 @@ const CONNECT: &[Example] = &[
     good(
         "CONNECT of MQTT 3.1 with everything in it",
         b"\x10\x2b\x00\x06MQIsdp\x03\xf6\x00\x3c\x00\x08sensor-1\x00\x04gone\x00\x03bye\x00\x03ann\x00\x03\xff\x00\xfe",
+    ),
+    good(
+        "CONNECT of MQTT 3.1 without the credentials that its flags announce",
+        b"\x10\x0f\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a",
+    ),
+    good(
+        "CONNECT of MQTT 3.1 without the password that its flags announce",
+        b"\x10\x12\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a\x00\x01u",
     ),
 ];
 
