@@ -11,7 +11,7 @@ mod properties;
 use crate::{codec, topic};
 
 use any_packet::{AnyPacket, decode};
-use packets::{Example, SIZE_MAX};
+use packets::Example;
 
 use crate::codec::DecodeError;
 
