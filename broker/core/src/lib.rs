@@ -43,8 +43,8 @@ pub use limits::Limits;
 pub use message::{Message, Publication};
 pub use qos::QoS;
 pub use shard::{
-    Client, CloseCause, ConnectionKey, Event, Forward, Observer, Output, SHARED_PAYLOAD_MIN, Shard,
-    ShardGroup, Violation,
+    Client, CloseCause, Closed, ConnectionKey, Event, Forward, Observer, Output,
+    SHARED_PAYLOAD_MIN, Shard, ShardGroup, Violation,
 };
 pub use statistics::Statistics;
 pub use time::Time;

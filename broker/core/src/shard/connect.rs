@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Shard;
-use super::connection::{CloseCause, ConnectionKey, Phase};
+use super::connection::{CloseCause, Closed, ConnectionKey, Phase};
 use super::event::{Client, Event};
 use crate::codec::{Connect, ConnectReturnCode, DecodeError, ProtocolVersion, encode_connack};
 use crate::message::Message;
@@ -129,10 +129,14 @@ impl Shard {
         }
         self.count_close(cause);
         let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
-        self.links.close(key, cause);
-        let Phase::Connected(session_key) = phase else {
-            return;
+        let session_key = match phase {
+            Phase::Connected(session) => Some(session),
+            Phase::AwaitingConnect | Phase::Closed => None,
         };
+        let session = session_key.and_then(|session| self.sessions.get(session));
+        let client_identifier = session.map(|session| Arc::clone(&session.client_identifier));
+        self.links.close(Closed { key, cause, client_identifier });
+        let Some(session_key) = session_key else { return };
         self.links.detach(session_key);
         if let Some(session) = self.sessions.get(session_key) {
             if let Some(observer) = &mut self.observer {

@@ -1,5 +1,7 @@
 //! What an embedder can watch.
 
+use std::net::SocketAddr;
+
 use super::connection::{CloseCause, ConnectionKey};
 use crate::message::Publication;
 use crate::qos::QoS;
@@ -9,6 +11,11 @@ use crate::topic::TopicFilter;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The broker listens. Comes from the driver, before any event of a shard.
+    Ready {
+        /// Where, with the ports that the system chose.
+        addresses: &'a [SocketAddr],
+    },
     /// A CONNECT was accepted.
     ClientConnected {
         /// Who.

@@ -23,7 +23,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use slotmap::SlotMap;
 
-pub use connection::{CloseCause, ConnectionKey, Violation};
+pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
 pub use event::{Client, Event, Observer};
 pub use group::ShardGroup;
 pub use output::{Output, SHARED_PAYLOAD_MIN};
@@ -117,9 +117,17 @@ impl Shard {
         }
     }
 
-    /// Whether [`take_dirty`](Self::take_dirty) has anything to give.
-    pub fn has_dirty(&self) -> bool {
+    /// Whether there is anything to write, to hand on or to close.
+    pub fn has_work(&self) -> bool {
         self.links.has_dirty()
+            || self.links.has_closed()
+            || self.forwards.iter().any(|forwards| !forwards.is_empty())
+    }
+
+    /// Bytes that were put into outputs since the last [`take_dirty`](Self::take_dirty): the
+    /// measure for when to stop reading and to write first.
+    pub const fn fresh_output(&self) -> usize {
+        self.links.fresh()
     }
 
     /// Fills `taken` with the connections that got output since the last call.
@@ -140,7 +148,7 @@ impl Shard {
 
     /// A connection that has come to its end: write what waits, close it, then
     /// [`remove`](Self::remove) it.
-    pub fn poll_closed(&mut self) -> Option<(ConnectionKey, CloseCause)> {
+    pub fn poll_closed(&mut self) -> Option<Closed> {
         self.links.take_closed()
     }
 
