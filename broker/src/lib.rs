@@ -59,8 +59,6 @@ impl Builder {
 
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
-        Ok(Broker {
-            addresses: self.listen,
-        })
+        Ok(Broker { addresses: self.listen })
     }
 }

@@ -28,12 +28,7 @@ impl Message {
         qos: QoS,
         retain: bool,
     ) -> Self {
-        Self {
-            topic: topic.as_str().into(),
-            payload: payload.into(),
-            qos,
-            retain,
-        }
+        Self { topic: topic.as_str().into(), payload: payload.into(), qos, retain }
     }
 
     /// Bytes of topic and payload, which limits on stored messages count.

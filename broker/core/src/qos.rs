@@ -3,6 +3,7 @@
 /// How surely an Application Message arrives, MQTT 4.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[expect(clippy::enum_variant_names, reason = "these are the names of the specification")]
 pub enum QoS {
     /// QoS 0: no acknowledgement, no retry.
     #[default]

@@ -58,23 +58,13 @@ impl<'a> Connect<'a> {
         check_flags(flags)?;
         let keep_alive_seconds = reader.u16()?;
         let client_identifier = reader.string()?;
-        let will = if flags & WILL == 0 {
-            None
-        } else {
-            Some(decode_will(flags, &mut reader)?)
-        };
+        let will = if flags & WILL == 0 { None } else { Some(decode_will(flags, &mut reader)?) };
         // MQTT 3.1 alone lets the credentials that its flags announce be missing at the end.
         let missing = |reader: &Reader<'_>| protocol == ProtocolVersion::V3 && reader.is_empty();
-        let user_name = if flags & USER_NAME == 0 || missing(&reader) {
-            None
-        } else {
-            Some(reader.string()?)
-        };
-        let password = if flags & PASSWORD == 0 || missing(&reader) {
-            None
-        } else {
-            Some(reader.binary()?)
-        };
+        let user_name =
+            if flags & USER_NAME == 0 || missing(&reader) { None } else { Some(reader.string()?) };
+        let password =
+            if flags & PASSWORD == 0 || missing(&reader) { None } else { Some(reader.binary()?) };
         reader.finish()?;
         let clean_session = flags & CLEAN_SESSION != 0;
         Ok(Self {
@@ -117,10 +107,5 @@ fn decode_will<'a>(flags: u8, reader: &mut Reader<'a>) -> Result<Will<'a>, Decod
     let qos = QoS::from_bits((flags >> WILL_QOS_SHIFT) & 3).ok_or(DecodeError::WillFlags)?;
     let topic = TopicName::new(reader.utf8()?)?;
     let payload = reader.binary()?;
-    Ok(Will {
-        topic,
-        payload,
-        qos,
-        retain: flags & WILL_RETAIN != 0,
-    })
+    Ok(Will { topic, payload, qos, retain: flags & WILL_RETAIN != 0 })
 }

@@ -58,11 +58,7 @@ impl PacketType {
             reserved @ (0 | 15) => return Err(DecodeError::ReservedType(reserved)),
             other => return Err(DecodeError::ServerPacket(other)),
         };
-        if flags == expected {
-            Ok(packet)
-        } else {
-            Err(DecodeError::ReservedFlags(first))
-        }
+        if flags == expected { Ok(packet) } else { Err(DecodeError::ReservedFlags(first)) }
     }
 }
 
@@ -96,24 +92,12 @@ impl FixedHeader {
                 let length = index + 1;
                 let size = length + remaining_length;
                 if size > size_max {
-                    return Err(DecodeError::TooLarge {
-                        size,
-                        limit: size_max,
-                    });
+                    return Err(DecodeError::TooLarge { size, limit: size_max });
                 }
-                return Ok(Some(Self {
-                    packet,
-                    first,
-                    length,
-                    remaining_length,
-                }));
+                return Ok(Some(Self { packet, first, length, remaining_length }));
             }
         }
-        if bytes.len() < FIXED_HEADER_MAX {
-            Ok(None)
-        } else {
-            Err(DecodeError::RemainingLength)
-        }
+        if bytes.len() < FIXED_HEADER_MAX { Ok(None) } else { Err(DecodeError::RemainingLength) }
     }
 
     /// Bytes of the packet, this header included.
@@ -140,22 +124,13 @@ pub fn split(bytes: &[u8], size_max: usize) -> Result<Option<(Frame<'_>, &[u8])>
     let Some((packet, rest)) = bytes.split_at_checked(header.size()) else {
         return Ok(None);
     };
-    Ok(Some((
-        Frame {
-            header,
-            body: packet.get(header.length..).unwrap_or_default(),
-        },
-        rest,
-    )))
+    Ok(Some((Frame { header, body: packet.get(header.length..).unwrap_or_default() }, rest)))
 }
 
 /// Appends a Remaining Length, MQTT 2.2.3. Lengths above 268,435,455 have no encoding; the limits
 /// of the Server stay below.
 pub fn encode_remaining_length(mut length: usize, out: &mut Vec<u8>) {
-    debug_assert!(
-        length < 1 << 28,
-        "Remaining Length {length} has no encoding"
-    );
+    debug_assert!(length < 1 << 28, "Remaining Length {length} has no encoding");
     while length >= 0x80 {
         out.push(0x80 | low_bits(length));
         length >>= 7;

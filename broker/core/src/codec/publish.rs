@@ -41,17 +41,8 @@ impl<'a> Publish<'a> {
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_identifier()?),
         };
         let retain = first & RETAIN != 0;
-        let publication = Publication {
-            topic,
-            payload: reader.rest(),
-            qos,
-            retain,
-        };
-        Ok(Self {
-            publication,
-            duplicate,
-            packet_identifier,
-        })
+        let publication = Publication { topic, payload: reader.rest(), qos, retain };
+        Ok(Self { publication, duplicate, packet_identifier })
     }
 }
 
@@ -68,11 +59,7 @@ pub struct PublishHeader {
 
 impl PublishHeader {
     /// The header of a new message at QoS 0.
-    pub const AT_MOST_ONCE: Self = Self {
-        duplicate: false,
-        retain: false,
-        delivery: None,
-    };
+    pub const AT_MOST_ONCE: Self = Self { duplicate: false, retain: false, delivery: None };
 
     /// Appends a PUBLISH up to where its payload of `payload_length` bytes begins.
     pub fn encode(self, topic: &str, payload_length: usize, out: &mut Vec<u8>) {
@@ -82,11 +69,7 @@ impl PublishHeader {
         let identifier_length = if self.delivery.is_some() { 2 } else { 0 };
         encode_remaining_length(2 + topic.len() + identifier_length + payload_length, out);
         let topic_length = u16::try_from(topic.len()).unwrap_or(u16::MAX);
-        debug_assert_eq!(
-            usize::from(topic_length),
-            topic.len(),
-            "a Topic Name is shorter"
-        );
+        debug_assert_eq!(usize::from(topic_length), topic.len(), "a Topic Name is shorter");
         out.extend_from_slice(&topic_length.to_be_bytes());
         out.extend_from_slice(topic.as_bytes());
         if let Some((_, identifier)) = self.delivery {

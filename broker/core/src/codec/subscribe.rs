@@ -26,10 +26,7 @@ impl<'a> Subscribe<'a> {
         while !reader.is_empty() {
             decode_entry(&mut reader)?;
         }
-        Ok(Self {
-            packet_identifier,
-            entries,
-        })
+        Ok(Self { packet_identifier, entries })
     }
 
     /// Topic Filters with the QoS that is asked for, in order.

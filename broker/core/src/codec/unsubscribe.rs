@@ -25,10 +25,7 @@ impl<'a> Unsubscribe<'a> {
         while !reader.is_empty() {
             decode_entry(&mut reader)?;
         }
-        Ok(Self {
-            packet_identifier,
-            entries,
-        })
+        Ok(Self { packet_identifier, entries })
     }
 
     /// The Topic Filters, in order.

@@ -34,10 +34,7 @@ pub struct MatchCache<K> {
 impl<K> MatchCache<K> {
     /// An empty cache; it takes memory at its first entry.
     pub const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            held: 0,
-        }
+        Self { slots: Vec::new(), held: 0 }
     }
 
     /// What is known of `topic`.
@@ -90,18 +87,13 @@ impl<K> Default for MatchCache<K> {
 
 impl<K> fmt::Debug for MatchCache<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MatchCache")
-            .field("matches", &self.held)
-            .finish_non_exhaustive()
+        f.debug_struct("MatchCache").field("matches", &self.held).finish_non_exhaustive()
     }
 }
 
 /// The low bits choose; the whole hash is compared on a hit.
 fn slot(hash: u64) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "only the low bits are wanted"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
     let low = hash as usize;
     low & (SLOTS - 1)
 }

@@ -61,9 +61,7 @@ impl<'a> TopicFilter<'a> {
 
     /// The first level, unless it is a wildcard.
     pub fn first_literal_level(self) -> Option<&'a str> {
-        self.levels()
-            .next()
-            .filter(|&level| level != SINGLE_LEVEL && level != MULTI_LEVEL)
+        self.levels().next().filter(|&level| level != SINGLE_LEVEL && level != MULTI_LEVEL)
     }
 
     /// Whether it matches `topic`, level by level. The tree answers the same for many filters.

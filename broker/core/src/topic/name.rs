@@ -44,17 +44,12 @@ impl<'a> TopicName<'a> {
             return Err(TopicError::TooLong);
         }
         // One branch at the end instead of one per byte lets the compiler use vector code.
-        let forbidden = bytes.iter().fold(false, |found, &b| {
-            found | (b == 0) | (b == b'+') | (b == b'#')
-        });
+        let forbidden =
+            bytes.iter().fold(false, |found, byte| found | matches!(byte, 0 | b'+' | b'#'));
         if !forbidden {
             return Ok(Self(topic));
         }
-        Err(if bytes.contains(&0) {
-            TopicError::NullCharacter
-        } else {
-            TopicError::WildcardInName
-        })
+        Err(if bytes.contains(&0) { TopicError::NullCharacter } else { TopicError::WildcardInName })
     }
 
     /// Takes a string that was a Topic Name before, such as that of a stored message.

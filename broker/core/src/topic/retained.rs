@@ -46,13 +46,7 @@ impl Retained {
     /// An empty store. `seed` as for [`SubscriptionTree`](super::SubscriptionTree::new).
     pub fn new(seed: u64, limit: RetainedLimit) -> Self {
         let deleted = std::collections::VecDeque::new();
-        Self {
-            trie: Trie::new(seed),
-            limit,
-            messages: 0,
-            bytes: 0,
-            deleted,
-        }
+        Self { trie: Trie::new(seed), limit, messages: 0, bytes: 0, deleted }
     }
 
     /// Messages that are stored.
@@ -76,11 +70,7 @@ impl Retained {
         let topic = TopicName::new_unchecked(&message.topic);
         let delete = message.payload.is_empty();
         let node = self.trie.find(topic.levels());
-        let old = if node == NONE {
-            None
-        } else {
-            self.trie.value(node).as_ref()
-        };
+        let old = if node == NONE { None } else { self.trie.value(node).as_ref() };
         if old.is_some_and(|entry| entry.version > version) {
             return Ok(());
         }
@@ -94,15 +84,9 @@ impl Retained {
             return Err(RetainedFull);
         }
         (self.messages, self.bytes) = (messages, bytes);
-        let node = if node == NONE {
-            self.trie.insert(topic.levels())
-        } else {
-            node
-        };
-        *self.trie.value_mut(node) = Some(Entry {
-            version,
-            message: (!delete).then(|| message.clone()),
-        });
+        let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
+        *self.trie.value_mut(node) =
+            Some(Entry { version, message: (!delete).then(|| message.clone()) });
         if delete {
             self.remember_deletion(version, message);
         }
@@ -122,10 +106,7 @@ impl Retained {
             return;
         }
         let value = self.trie.value_mut(node);
-        if value
-            .as_ref()
-            .is_some_and(|e| e.version == version && e.message.is_none())
-        {
+        if value.as_ref().is_some_and(|e| e.version == version && e.message.is_none()) {
             *value = None;
             self.trie.prune(node, Option::is_none);
         }
@@ -158,10 +139,7 @@ impl Retained {
 
     fn visit(&self, node: NodeId, visit: &mut impl FnMut(&Message)) {
         if node != NONE
-            && let Some(Entry {
-                message: Some(message),
-                ..
-            }) = self.trie.value(node)
+            && let Some(Entry { message: Some(message), .. }) = self.trie.value(node)
         {
             visit(message);
         }

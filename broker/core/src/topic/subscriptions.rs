@@ -39,10 +39,7 @@ enum Subscribers<K> {
 impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
     /// An empty tree. `seed` is kept from the clients, so that they cannot choose collisions.
     pub fn new(seed: u64) -> Self {
-        Self {
-            trie: Trie::new(seed),
-            len: 0,
-        }
+        Self { trie: Trie::new(seed), len: 0 }
     }
 
     /// Subscriptions in the tree.

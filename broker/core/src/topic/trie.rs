@@ -130,11 +130,7 @@ impl<T: Default> Trie<T> {
         let mut node = ROOT;
         for level in path {
             let child = self.child(node, level);
-            node = if child == NONE {
-                self.add(node, level)
-            } else {
-                child
-            };
+            node = if child == NONE { self.add(node, level) } else { child };
         }
         node
     }
@@ -159,8 +155,7 @@ impl<T: Default> Trie<T> {
             let node = &nodes[id as usize];
             Self::hash(hasher, node.parent, &node.level)
         };
-        self.children
-            .insert_unique(Self::hash(hasher, parent, level), id, rehash);
+        self.children.insert_unique(Self::hash(hasher, parent, level), id, rehash);
         id
     }
 
@@ -178,12 +173,7 @@ impl<T: Default> Trie<T> {
     /// Removes `node` and then its ancestors for as long as they hold nothing.
     pub(super) fn prune(&mut self, mut node: NodeId, is_empty: impl Fn(&T) -> bool) {
         while node != ROOT {
-            let Node {
-                parent,
-                first_child,
-                ref value,
-                ..
-            } = self.nodes[node as usize];
+            let Node { parent, first_child, ref value, .. } = self.nodes[node as usize];
             if first_child != NONE || !is_empty(value) {
                 return;
             }
@@ -194,13 +184,7 @@ impl<T: Default> Trie<T> {
 
     fn remove(&mut self, id: NodeId) {
         let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, "", NONE));
-        let Node {
-            level,
-            parent,
-            next_sibling,
-            previous_sibling,
-            ..
-        } = removed;
+        let Node { level, parent, next_sibling, previous_sibling, .. } = removed;
         let hash = Self::hash(&self.hasher, parent, &level);
         if let Ok(entry) = self.children.find_entry(hash, |&other| other == id) {
             entry.remove();
@@ -212,12 +196,7 @@ impl<T: Default> Trie<T> {
             self.nodes[previous_sibling as usize].next_sibling = next_sibling;
         }
         let first = self.nodes[parent as usize].first_child;
-        self.link(
-            parent,
-            &level,
-            if first == id { next_sibling } else { first },
-            NONE,
-        );
+        self.link(parent, &level, if first == id { next_sibling } else { first }, NONE);
         self.free.push(id);
     }
 

@@ -48,9 +48,7 @@ fn check_publish(bytes: &[u8], expected: Publish<'_>) {
 fn check_subscribe(bytes: &[u8], number: u16, expected: &[(&str, QoS)]) {
     match read(bytes, SIZE_MAX) {
         Ok(Some(AnyPacket::Subscribe(subscribe))) => {
-            let entries = subscribe
-                .entries()
-                .map(|(filter, qos)| (filter.as_str(), qos));
+            let entries = subscribe.entries().map(|(filter, qos)| (filter.as_str(), qos));
             assert_eq!(entries.collect::<Vec<_>>(), expected);
             assert_eq!(subscribe.packet_identifier, identifier(number));
         }
@@ -128,10 +126,7 @@ fn every_error_has_an_example() {
 fn every_message_to_the_peer_names_a_clause_or_a_limit() {
     for error in packets::all().filter_map(|example| example.outcome.err()) {
         let message = error.to_string();
-        assert!(
-            message.contains("[MQTT-") || message.contains("limit"),
-            "{message}"
-        );
+        assert!(message.contains("[MQTT-") || message.contains("limit"), "{message}");
     }
 }
 
@@ -141,25 +136,15 @@ fn connect_is_read_field_by_field() {
     check_connect(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x0a\x00\x01a", bare);
     check_connect(
         b"\x10\x0d\x00\x04MQTT\x04\x00\xff\xfe\x00\x01a",
-        Connect {
-            clean_session: false,
-            keep_alive_seconds: 65_534,
-            ..bare
-        },
+        Connect { clean_session: false, keep_alive_seconds: 65_534, ..bare },
     );
     check_connect(
         b"\x10\x0f\x00\x04MQTT\x04\x82\x00\x0a\x00\x01a\x00\x00",
-        Connect {
-            user_name: Some(""),
-            ..bare
-        },
+        Connect { user_name: Some(""), ..bare },
     );
     check_connect(
         b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x0a\x00\x01a",
-        Connect {
-            protocol: ProtocolVersion::V3,
-            ..bare
-        },
+        Connect { protocol: ProtocolVersion::V3, ..bare },
     );
     let full = Connect {
         protocol: ProtocolVersion::V4,
@@ -192,20 +177,9 @@ fn will_flags_are_read_one_by_one() {
     ] {
         let mut bytes = *b"\x10\x12\x00\x04MQTT\x04\x06\x00\x0a\x00\x01a\x00\x01t\x00\x00";
         bytes[9] = flags;
-        let will = Will {
-            topic: topic("t"),
-            payload: b"",
-            qos,
-            retain,
-        };
+        let will = Will { topic: topic("t"), payload: b"", qos, retain };
         let will = Some(will);
-        check_connect(
-            &bytes,
-            Connect {
-                will,
-                ..BARE_CONNECT
-            },
-        );
+        check_connect(&bytes, Connect { will, ..BARE_CONNECT });
     }
 }
 
@@ -217,11 +191,7 @@ fn publish_is_read_field_by_field() {
         qos: QoS::AtMostOnce,
         retain: true,
     };
-    let publish = Publish {
-        publication: temperature,
-        duplicate: false,
-        packet_identifier: None,
-    };
+    let publish = Publish { publication: temperature, duplicate: false, packet_identifier: None };
     check_publish(b"\x31\x0f\x00\x0btemperature21", publish);
     check_publish(
         b"\x32\x0a\x00\x03a/b\x00\x0aabc",
@@ -271,17 +241,9 @@ fn subscribe_and_unsubscribe_give_their_entries_in_order() {
     check_subscribe(
         b"\x82\x17\x00\x01\x00\x05a/+/c\x00\x00\x01#\x01\x00\x06$SYS/#\x02",
         1,
-        &[
-            ("a/+/c", QoS::AtMostOnce),
-            ("#", QoS::AtLeastOnce),
-            ("$SYS/#", QoS::ExactlyOnce),
-        ],
+        &[("a/+/c", QoS::AtMostOnce), ("#", QoS::AtLeastOnce), ("$SYS/#", QoS::ExactlyOnce)],
     );
-    check_unsubscribe(
-        b"\xa2\x0a\xff\xff\x00\x01+\x00\x03a/#",
-        65_535,
-        &["+", "a/#"],
-    );
+    check_unsubscribe(b"\xa2\x0a\xff\xff\x00\x01+\x00\x03a/#", 65_535, &["+", "a/#"]);
 }
 
 #[test]
@@ -303,10 +265,8 @@ fn acknowledgements_carry_their_packet_identifier() {
 
 #[test]
 fn packets_without_a_body_are_known_by_their_type() {
-    for (bytes, expected) in [
-        ([0xc0, 0], PacketType::Pingreq),
-        ([0xe0, 0], PacketType::Disconnect),
-    ] {
+    for (bytes, expected) in [([0xc0, 0], PacketType::Pingreq), ([0xe0, 0], PacketType::Disconnect)]
+    {
         match read(&bytes, SIZE_MAX) {
             Ok(Some(AnyPacket::Bare(packet))) => assert_eq!(packet, expected),
             other => panic!("not {expected:?}: {other:?}"),
@@ -367,24 +327,18 @@ fn shorter_packets(packet: AnyPacket<'_>, length: usize) -> Vec<usize> {
             (length - publish.publication.payload.len()..length).collect()
         }
         AnyPacket::Subscribe(subscribe) => {
-            let sizes = subscribe
-                .entries()
-                .map(|(filter, _)| 3 + filter.as_str().len());
+            let sizes = subscribe.entries().map(|(filter, _)| 3 + filter.as_str().len());
             sizes.scan(2, sum).collect()
         }
         AnyPacket::Unsubscribe(unsubscribe) => {
-            let sizes = unsubscribe
-                .entries()
-                .map(|filter| 2 + filter.as_str().len());
+            let sizes = unsubscribe.entries().map(|filter| 2 + filter.as_str().len());
             sizes.scan(2, sum).collect()
         }
         AnyPacket::Connect(connect) if connect.protocol == ProtocolVersion::V3 => {
             // MQTT 3.1 lets the credentials at the end be missing.
             let password = connect.password.map(|password| length - 2 - password.len());
             let before_password = password.unwrap_or(length);
-            let user_name = connect
-                .user_name
-                .map(|name| before_password - 2 - name.len());
+            let user_name = connect.user_name.map(|name| before_password - 2 - name.len());
             user_name.into_iter().chain(password).collect()
         }
         AnyPacket::Connect(_) | AnyPacket::Acknowledgement(..) | AnyPacket::Bare(_) => Vec::new(),
@@ -400,12 +354,7 @@ fn packets_that_follow_each_other_are_told_apart() {
             panic!("lost at {}", example.name);
         };
         assert_eq!(frame.header.size(), example.bytes.len(), "{}", example.name);
-        assert_eq!(
-            &rest[..frame.header.size()],
-            example.bytes,
-            "{}",
-            example.name
-        );
+        assert_eq!(&rest[..frame.header.size()], example.bytes, "{}", example.name);
         rest = after;
     }
     assert_eq!(split(rest, SIZE_MAX), Ok(None));
@@ -415,10 +364,7 @@ fn packets_that_follow_each_other_are_told_apart() {
 /// end of the packet.
 #[test]
 fn mqtt_3_1_lets_announced_credentials_be_missing() {
-    let bare = Connect {
-        protocol: ProtocolVersion::V3,
-        ..BARE_CONNECT
-    };
+    let bare = Connect { protocol: ProtocolVersion::V3, ..BARE_CONNECT };
     check_connect(b"\x10\x0f\x00\x06MQIsdp\x03\x82\x00\x0a\x00\x01a", bare);
     check_connect(b"\x10\x0f\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a", bare);
     let user_name = Some("u");

@@ -35,9 +35,7 @@ fn theirs(bytes: &[u8]) -> Result<v4::Packet, mqttbytes::Error> {
 }
 
 fn ours(bytes: &[u8]) -> AnyPacket<'_> {
-    read(bytes, LARGE)
-        .expect("a good packet")
-        .expect("a whole packet")
+    read(bytes, LARGE).expect("a good packet").expect("a whole packet")
 }
 
 const fn their_qos(qos: QoS) -> mqttbytes::QoS {
@@ -99,12 +97,7 @@ prop_compose! {
 /// What mqttbytes would have written to get `connect`.
 fn as_their_connect(connect: &Connect<'_>) -> v4::Connect {
     let will = connect.will.map(|will| {
-        v4::LastWill::new(
-            will.topic.as_str(),
-            will.payload,
-            their_qos(will.qos),
-            will.retain,
-        )
+        v4::LastWill::new(will.topic.as_str(), will.payload, their_qos(will.qos), will.retain)
     });
     let password = String::from_utf8(connect.password.unwrap_or_default().to_vec());
     v4::Connect {
@@ -156,10 +149,7 @@ fn assert_same(ours: AnyPacket<'_>, theirs: &v4::Packet) {
         }
         AnyPacket::Unsubscribe(unsubscribe) => v4::Packet::Unsubscribe(v4::Unsubscribe {
             pkid: unsubscribe.packet_identifier.get(),
-            topics: unsubscribe
-                .entries()
-                .map(|filter| filter.as_str().into())
-                .collect(),
+            topics: unsubscribe.entries().map(|filter| filter.as_str().into()).collect(),
         }),
         AnyPacket::Bare(PacketType::Pingreq) => v4::Packet::PingReq,
         AnyPacket::Bare(_) => v4::Packet::Disconnect,
@@ -288,28 +278,13 @@ fn our_connack_and_pingresp_are_theirs() {
             ConnectReturnCode::UnacceptableProtocolVersion,
             v4::ConnectReturnCode::RefusedProtocolVersion,
         ),
-        (
-            ConnectReturnCode::IdentifierRejected,
-            v4::ConnectReturnCode::BadClientId,
-        ),
-        (
-            ConnectReturnCode::ServerUnavailable,
-            v4::ConnectReturnCode::ServiceUnavailable,
-        ),
-        (
-            ConnectReturnCode::BadUserNameOrPassword,
-            v4::ConnectReturnCode::BadUserNamePassword,
-        ),
-        (
-            ConnectReturnCode::NotAuthorized,
-            v4::ConnectReturnCode::NotAuthorized,
-        ),
+        (ConnectReturnCode::IdentifierRejected, v4::ConnectReturnCode::BadClientId),
+        (ConnectReturnCode::ServerUnavailable, v4::ConnectReturnCode::ServiceUnavailable),
+        (ConnectReturnCode::BadUserNameOrPassword, v4::ConnectReturnCode::BadUserNamePassword),
+        (ConnectReturnCode::NotAuthorized, v4::ConnectReturnCode::NotAuthorized),
     ] {
         let connack = v4::ConnAck::new(their_code, false);
-        assert_eq!(
-            theirs(&encode_connack(false, code)),
-            Ok(v4::Packet::ConnAck(connack))
-        );
+        assert_eq!(theirs(&encode_connack(false, code)), Ok(v4::Packet::ConnAck(connack)));
     }
     let present = v4::ConnAck::new(v4::ConnectReturnCode::Success, true);
     let bytes = encode_connack(true, ConnectReturnCode::Accepted);
@@ -337,25 +312,13 @@ fn they_read_much_that_is_forbidden() {
         (b"\x38\x03\x00\x01t", DecodeError::DuplicateAtMostOnce),
         (b"\x40\x02\x00\x00", DecodeError::ZeroPacketIdentifier),
         (b"\x82\x02\x00\x01", DecodeError::NoTopicFilter),
-        (
-            b"\x82\x06\x00\x01\x00\x01a\xc0",
-            DecodeError::RequestedQoS(0xc0),
-        ),
+        (b"\x82\x06\x00\x01\x00\x01a\xc0", DecodeError::RequestedQoS(0xc0)),
         (b"\x30\x02\x00\x00", crate::topic::TopicError::Empty.into()),
-        (
-            b"\x30\x03\x00\x01+",
-            crate::topic::TopicError::WildcardInName.into(),
-        ),
-        (
-            b"\x30\x03\x00\x01\x00",
-            crate::topic::TopicError::NullCharacter.into(),
-        ),
+        (b"\x30\x03\x00\x01+", crate::topic::TopicError::WildcardInName.into()),
+        (b"\x30\x03\x00\x01\x00", crate::topic::TopicError::NullCharacter.into()),
         (b"\x40\x03\x00\x01\x10", DecodeError::TrailingBytes),
         (b"\xc0\x01\x00", DecodeError::TrailingBytes),
-        (
-            b"\x10\x0d\x00\x04MQTT\x04\x03\x00\x0a\x00\x01a",
-            DecodeError::ConnectFlag,
-        ),
+        (b"\x10\x0d\x00\x04MQTT\x04\x03\x00\x0a\x00\x01a", DecodeError::ConnectFlag),
         (
             b"\x10\x10\x00\x04MQTT\x04\x42\x00\x0a\x00\x01a\x00\x01p",
             DecodeError::PasswordWithoutUserName,
@@ -363,10 +326,7 @@ fn they_read_much_that_is_forbidden() {
     ];
     for (bytes, error) in forbidden {
         assert_eq!(read(bytes, LARGE).err(), Some(error), "{bytes:?}");
-        assert!(
-            theirs(bytes).is_ok(),
-            "mqttbytes has learned to reject {bytes:?}"
-        );
+        assert!(theirs(bytes).is_ok(), "mqttbytes has learned to reject {bytes:?}");
     }
 }
 
@@ -390,38 +350,21 @@ fn they_reject_some_that_is_allowed() {
 #[test]
 fn they_lose_an_empty_user_name() {
     let bytes = b"\x10\x0f\x00\x04MQTT\x04\x82\x00\x0a\x00\x01a\x00\x00";
-    assert!(matches!(
-        ours(bytes),
-        AnyPacket::Connect(Connect {
-            user_name: Some(""),
-            ..
-        })
-    ));
-    assert!(matches!(
-        theirs(bytes),
-        Ok(v4::Packet::Connect(v4::Connect { login: None, .. }))
-    ));
+    assert!(matches!(ours(bytes), AnyPacket::Connect(Connect { user_name: Some(""), .. })));
+    assert!(matches!(theirs(bytes), Ok(v4::Packet::Connect(v4::Connect { login: None, .. }))));
 }
 
 #[test]
 fn their_connect_is_damaged_in_a_buffer_that_holds_something() {
     let mut bytes = BytesMut::from(&b"\xc0\x00"[..]);
-    v4::Connect::new("a")
-        .write(&mut bytes)
-        .expect("a valid packet");
-    assert_eq!(
-        read(&bytes[2..], LARGE).err(),
-        Some(DecodeError::ProtocolName)
-    );
+    v4::Connect::new("a").write(&mut bytes).expect("a valid packet");
+    assert_eq!(read(&bytes[2..], LARGE).err(), Some(DecodeError::ProtocolName));
 }
 
 #[test]
 fn their_failed_write_leaves_half_a_packet() {
     let mut bytes = BytesMut::new();
     let publish = v4::Publish::new("t", mqttbytes::QoS::AtLeastOnce, "");
-    assert_eq!(
-        publish.write(&mut bytes),
-        Err(mqttbytes::Error::PacketIdZero)
-    );
+    assert_eq!(publish.write(&mut bytes), Err(mqttbytes::Error::PacketIdZero));
     assert!(!bytes.is_empty());
 }

@@ -21,14 +21,8 @@ fn check_publish(header: PublishHeader, topic: &str, payload: &[u8], expected: &
 
 #[test]
 fn connack() {
-    assert_eq!(
-        encode_connack(false, ConnectReturnCode::Accepted),
-        *b"\x20\x02\x00\x00"
-    );
-    assert_eq!(
-        encode_connack(true, ConnectReturnCode::Accepted),
-        *b"\x20\x02\x01\x00"
-    );
+    assert_eq!(encode_connack(false, ConnectReturnCode::Accepted), *b"\x20\x02\x00\x00");
+    assert_eq!(encode_connack(true, ConnectReturnCode::Accepted), *b"\x20\x02\x01\x00");
     for (code, number) in [
         (ConnectReturnCode::UnacceptableProtocolVersion, 1),
         (ConnectReturnCode::IdentifierRejected, 2),
@@ -53,12 +47,7 @@ fn acknowledgements() {
 
 #[test]
 fn suback_has_a_return_code_for_each_topic_filter() {
-    let granted = [
-        Some(QoS::AtMostOnce),
-        Some(QoS::AtLeastOnce),
-        Some(QoS::ExactlyOnce),
-        None,
-    ];
+    let granted = [Some(QoS::AtMostOnce), Some(QoS::AtLeastOnce), Some(QoS::ExactlyOnce), None];
     let mut out = Vec::new();
     encode_suback(identifier(10), &granted, &mut out);
     assert_eq!(out, b"\x90\x06\x00\x0a\x00\x01\x02\x80");
@@ -67,38 +56,21 @@ fn suback_has_a_return_code_for_each_topic_filter() {
 #[test]
 fn publish_carries_its_flags_and_its_packet_identifier() {
     let plain = PublishHeader::AT_MOST_ONCE;
-    check_publish(
-        plain,
-        "temperature",
-        b"21",
-        b"\x30\x0f\x00\x0btemperature21",
-    );
+    check_publish(plain, "temperature", b"21", b"\x30\x0f\x00\x0btemperature21");
     let retain = true;
-    check_publish(
-        PublishHeader { retain, ..plain },
-        "t",
-        b"",
-        b"\x31\x03\x00\x01t",
-    );
+    check_publish(PublishHeader { retain, ..plain }, "t", b"", b"\x31\x03\x00\x01t");
     let delivery = Some((QoS::AtLeastOnce, identifier(0x1234)));
     let once = PublishHeader { delivery, ..plain };
     check_publish(once, "t", b"xy", b"\x32\x07\x00\x01t\x12\x34xy");
     let delivery = Some((QoS::ExactlyOnce, identifier(65_535)));
-    let again = PublishHeader {
-        duplicate: true,
-        retain: true,
-        delivery,
-    };
+    let again = PublishHeader { duplicate: true, retain: true, delivery };
     check_publish(again, "é", b"x", b"\x3d\x07\x00\x02\xc3\xa9\xff\xffx");
 }
 
 #[test]
 fn the_header_of_a_publish_fits_its_stated_bound() {
     let delivery = Some((QoS::ExactlyOnce, identifier(1)));
-    let header = PublishHeader {
-        delivery,
-        ..PublishHeader::AT_MOST_ONCE
-    };
+    let header = PublishHeader { delivery, ..PublishHeader::AT_MOST_ONCE };
     let mut out = Vec::new();
     header.encode("t", (1 << 28) - 1 - 5, &mut out);
     assert_eq!(out.len(), PUBLISH_HEADER_MAX + 1);

@@ -17,9 +17,7 @@ use crate::codec::DecodeError;
 
 /// Takes one packet off `bytes` and reads it, as a connection does.
 fn read(bytes: &[u8], size_max: usize) -> Result<Option<AnyPacket<'_>>, DecodeError> {
-    codec::split(bytes, size_max)?
-        .map(|(frame, _)| decode(frame))
-        .transpose()
+    codec::split(bytes, size_max)?.map(|(frame, _)| decode(frame)).transpose()
 }
 
 /// The packets of the table that a Server accepts.

@@ -22,20 +22,12 @@ pub(super) struct Example {
 
 const fn good(name: &'static str, bytes: &'static [u8]) -> Example {
     let outcome = Ok(());
-    Example {
-        name,
-        bytes,
-        outcome,
-    }
+    Example { name, bytes, outcome }
 }
 
 const fn bad(name: &'static str, bytes: &'static [u8], error: DecodeError) -> Example {
     let outcome = Err(error);
-    Example {
-        name,
-        bytes,
-        outcome,
-    }
+    Example { name, bytes, outcome }
 }
 
 const fn bad_topic(name: &'static str, bytes: &'static [u8], error: TopicError) -> Example {
@@ -134,15 +126,9 @@ const CONNECT: &[Example] = &[
 const PUBLISH: &[Example] = &[
     good("PUBLISH of a temperature", b"\x31\x0f\x00\x0btemperature21"),
     good("PUBLISH with an empty payload", b"\x30\x03\x00\x01t"),
-    good(
-        "PUBLISH with a payload of any bytes",
-        b"\x30\x07\x00\x01t\x00\xff\xc0\x80",
-    ),
+    good("PUBLISH with a payload of any bytes", b"\x30\x07\x00\x01t\x00\xff\xc0\x80"),
     good("PUBLISH at QoS 1", b"\x32\x0a\x00\x03a/b\x00\x0aabc"),
-    good(
-        "PUBLISH at QoS 1, again, retained",
-        b"\x3b\x05\x00\x01t\xff\xff",
-    ),
+    good("PUBLISH at QoS 1, again, retained", b"\x3b\x05\x00\x01t\xff\xff"),
     good("PUBLISH at QoS 2", b"\x34\x06\x00\x01t\x00\x01x"),
     good("PUBLISH at QoS 2, again", b"\x3c\x06\x00\x01t\x00\x01x"),
     good("PUBLISH to empty levels", b"\x30\x06\x00\x03a//x"),
@@ -153,26 +139,17 @@ const PUBLISH: &[Example] = &[
 
 const OTHERS: &[Example] = &[
     good("PUBACK", b"\x40\x02\x00\x01"),
-    good(
-        "PUBACK of the highest Packet Identifier",
-        b"\x40\x02\xff\xff",
-    ),
+    good("PUBACK of the highest Packet Identifier", b"\x40\x02\xff\xff"),
     good("PUBREC", b"\x50\x02\x00\x02"),
     good("PUBREL", b"\x62\x02\x00\x03"),
     good("PUBCOMP", b"\x70\x02\x01\x00"),
-    good(
-        "SUBSCRIBE of a display",
-        b"\x82\x10\x00\x0a\x00\x0btemperature\x01",
-    ),
+    good("SUBSCRIBE of a display", b"\x82\x10\x00\x0a\x00\x0btemperature\x01"),
     good(
         "SUBSCRIBE to several Topic Filters",
         b"\x82\x17\x00\x01\x00\x05a/+/c\x00\x00\x01#\x01\x00\x06$SYS/#\x02",
     ),
     good("UNSUBSCRIBE", b"\xa2\x0f\x00\x0a\x00\x0btemperature"),
-    good(
-        "UNSUBSCRIBE from several Topic Filters",
-        b"\xa2\x0a\xff\xff\x00\x01+\x00\x03a/#",
-    ),
+    good("UNSUBSCRIBE from several Topic Filters", b"\xa2\x0a\xff\xff\x00\x01+\x00\x03a/#"),
     good("PINGREQ", b"\xc0\x00"),
     good(
         "PINGREQ with a longer Remaining Length than needed, which MQTT 3.1.1 does not forbid",
@@ -185,47 +162,15 @@ const FIXED_HEADER: &[Example] = &[
     bad("type 0", b"\x00\x00", DecodeError::ReservedType(0)),
     bad("type 15", b"\xf0\x00", DecodeError::ReservedType(15)),
     bad("CONNACK", b"\x20\x02\x00\x00", DecodeError::ServerPacket(2)),
-    bad(
-        "SUBACK",
-        b"\x90\x03\x00\x01\x00",
-        DecodeError::ServerPacket(9),
-    ),
-    bad(
-        "UNSUBACK",
-        b"\xb0\x02\x00\x01",
-        DecodeError::ServerPacket(11),
-    ),
+    bad("SUBACK", b"\x90\x03\x00\x01\x00", DecodeError::ServerPacket(9)),
+    bad("UNSUBACK", b"\xb0\x02\x00\x01", DecodeError::ServerPacket(11)),
     bad("PINGRESP", b"\xd0\x00", DecodeError::ServerPacket(13)),
-    bad(
-        "CONNECT with flags",
-        b"\x11",
-        DecodeError::ReservedFlags(0x11),
-    ),
-    bad(
-        "PUBACK with flags",
-        b"\x42\x02\x00\x01",
-        DecodeError::ReservedFlags(0x42),
-    ),
-    bad(
-        "PUBREC with flags",
-        b"\x58\x02\x00\x01",
-        DecodeError::ReservedFlags(0x58),
-    ),
-    bad(
-        "PUBREL without its flag",
-        b"\x60\x02\x00\x01",
-        DecodeError::ReservedFlags(0x60),
-    ),
-    bad(
-        "PUBREL with RETAIN",
-        b"\x63\x02\x00\x01",
-        DecodeError::ReservedFlags(0x63),
-    ),
-    bad(
-        "PUBCOMP with flags",
-        b"\x74\x02\x00\x01",
-        DecodeError::ReservedFlags(0x74),
-    ),
+    bad("CONNECT with flags", b"\x11", DecodeError::ReservedFlags(0x11)),
+    bad("PUBACK with flags", b"\x42\x02\x00\x01", DecodeError::ReservedFlags(0x42)),
+    bad("PUBREC with flags", b"\x58\x02\x00\x01", DecodeError::ReservedFlags(0x58)),
+    bad("PUBREL without its flag", b"\x60\x02\x00\x01", DecodeError::ReservedFlags(0x60)),
+    bad("PUBREL with RETAIN", b"\x63\x02\x00\x01", DecodeError::ReservedFlags(0x63)),
+    bad("PUBCOMP with flags", b"\x74\x02\x00\x01", DecodeError::ReservedFlags(0x74)),
     bad(
         "SUBSCRIBE without its flag",
         b"\x80\x06\x00\x01\x00\x01a\x00",
@@ -236,16 +181,8 @@ const FIXED_HEADER: &[Example] = &[
         b"\xa0\x05\x00\x01\x00\x01a",
         DecodeError::ReservedFlags(0xa0),
     ),
-    bad(
-        "PINGREQ with flags",
-        b"\xcf\x00",
-        DecodeError::ReservedFlags(0xcf),
-    ),
-    bad(
-        "DISCONNECT with flags",
-        b"\xe1\x00",
-        DecodeError::ReservedFlags(0xe1),
-    ),
+    bad("PINGREQ with flags", b"\xcf\x00", DecodeError::ReservedFlags(0xcf)),
+    bad("DISCONNECT with flags", b"\xe1\x00", DecodeError::ReservedFlags(0xe1)),
     bad(
         "Remaining Length of five bytes",
         b"\x30\xff\xff\xff\xff\x7f",
@@ -264,27 +201,17 @@ const FIXED_HEADER: &[Example] = &[
     bad(
         "the longest Remaining Length, nothing else there yet",
         b"\x30\xff\xff\xff\x7f",
-        DecodeError::TooLarge {
-            size: 268_435_460,
-            limit: SIZE_MAX,
-        },
+        DecodeError::TooLarge { size: 268_435_460, limit: SIZE_MAX },
     ),
     bad(
         "one byte too large",
         ONE_TOO_LARGE,
-        DecodeError::TooLarge {
-            size: SIZE_MAX + 1,
-            limit: SIZE_MAX,
-        },
+        DecodeError::TooLarge { size: SIZE_MAX + 1, limit: SIZE_MAX },
     ),
 ];
 
 const MALFORMED_CONNECT: &[Example] = &[
-    bad(
-        "CONNECT without a body",
-        b"\x10\x00",
-        DecodeError::Truncated,
-    ),
+    bad("CONNECT without a body", b"\x10\x00", DecodeError::Truncated),
     bad(
         "CONNECT with another protocol name",
         b"\x10\x0d\x00\x04mqtt\x04\x02\x00\x0a\x00\x01a",
@@ -453,31 +380,11 @@ const MALFORMED_CONNECT: &[Example] = &[
 ];
 
 const MALFORMED_PUBLISH: &[Example] = &[
-    bad(
-        "PUBLISH at QoS 3",
-        b"\x36\x05\x00\x01t\x00\x01",
-        DecodeError::PublishQoS,
-    ),
-    bad(
-        "PUBLISH at QoS 3, again, retained",
-        b"\x3f\x05\x00\x01t\x00\x01",
-        DecodeError::PublishQoS,
-    ),
-    bad(
-        "PUBLISH at QoS 0, again",
-        b"\x38\x03\x00\x01t",
-        DecodeError::DuplicateAtMostOnce,
-    ),
-    bad(
-        "PUBLISH without a body",
-        b"\x30\x00",
-        DecodeError::Truncated,
-    ),
-    bad(
-        "PUBLISH with half a topic length",
-        b"\x30\x01\x00",
-        DecodeError::Truncated,
-    ),
+    bad("PUBLISH at QoS 3", b"\x36\x05\x00\x01t\x00\x01", DecodeError::PublishQoS),
+    bad("PUBLISH at QoS 3, again, retained", b"\x3f\x05\x00\x01t\x00\x01", DecodeError::PublishQoS),
+    bad("PUBLISH at QoS 0, again", b"\x38\x03\x00\x01t", DecodeError::DuplicateAtMostOnce),
+    bad("PUBLISH without a body", b"\x30\x00", DecodeError::Truncated),
+    bad("PUBLISH with half a topic length", b"\x30\x01\x00", DecodeError::Truncated),
     bad(
         "PUBLISH whose topic is longer than the packet",
         b"\x30\x04\x00\x03ab",
@@ -503,21 +410,9 @@ const MALFORMED_PUBLISH: &[Example] = &[
         b"\x34\x06\x00\x01t\x00\x00x",
         DecodeError::ZeroPacketIdentifier,
     ),
-    bad_topic(
-        "PUBLISH to nowhere",
-        b"\x30\x03\x00\x00x",
-        TopicError::Empty,
-    ),
-    bad_topic(
-        "PUBLISH to every level",
-        b"\x30\x04\x00\x01#x",
-        TopicError::WildcardInName,
-    ),
-    bad_topic(
-        "PUBLISH to any level",
-        b"\x30\x07\x00\x05a/+/b",
-        TopicError::WildcardInName,
-    ),
+    bad_topic("PUBLISH to nowhere", b"\x30\x03\x00\x00x", TopicError::Empty),
+    bad_topic("PUBLISH to every level", b"\x30\x04\x00\x01#x", TopicError::WildcardInName),
+    bad_topic("PUBLISH to any level", b"\x30\x07\x00\x05a/+/b", TopicError::WildcardInName),
     bad_topic(
         "PUBLISH to a level with '+' in it",
         b"\x30\x05\x00\x03a+b",
@@ -528,80 +423,28 @@ const MALFORMED_PUBLISH: &[Example] = &[
         b"\x30\x05\x00\x03a\x00b",
         TopicError::NullCharacter,
     ),
-    bad(
-        "PUBLISH to a surrogate",
-        b"\x30\x05\x00\x03\xed\xa0\x80",
-        DecodeError::Utf8,
-    ),
-    bad(
-        "PUBLISH to an overlong '+'",
-        b"\x30\x04\x00\x02\xc0\xab",
-        DecodeError::Utf8,
-    ),
+    bad("PUBLISH to a surrogate", b"\x30\x05\x00\x03\xed\xa0\x80", DecodeError::Utf8),
+    bad("PUBLISH to an overlong '+'", b"\x30\x04\x00\x02\xc0\xab", DecodeError::Utf8),
 ];
 
 const MALFORMED_OTHERS: &[Example] = &[
     bad("PUBACK without a body", b"\x40\x00", DecodeError::Truncated),
-    bad(
-        "PUBREC with half a Packet Identifier",
-        b"\x50\x01\x01",
-        DecodeError::Truncated,
-    ),
-    bad(
-        "PUBREL with a byte too many",
-        b"\x62\x03\x00\x01\x00",
-        DecodeError::TrailingBytes,
-    ),
-    bad(
-        "PUBCOMP with a byte too many",
-        b"\x70\x03\x00\x01\x00",
-        DecodeError::TrailingBytes,
-    ),
-    bad(
-        "PUBACK of 0",
-        b"\x40\x02\x00\x00",
-        DecodeError::ZeroPacketIdentifier,
-    ),
-    bad(
-        "PUBREC of 0",
-        b"\x50\x02\x00\x00",
-        DecodeError::ZeroPacketIdentifier,
-    ),
-    bad(
-        "PUBREL of 0",
-        b"\x62\x02\x00\x00",
-        DecodeError::ZeroPacketIdentifier,
-    ),
-    bad(
-        "PUBCOMP of 0",
-        b"\x70\x02\x00\x00",
-        DecodeError::ZeroPacketIdentifier,
-    ),
-    bad(
-        "SUBSCRIBE without a body",
-        b"\x82\x00",
-        DecodeError::Truncated,
-    ),
+    bad("PUBREC with half a Packet Identifier", b"\x50\x01\x01", DecodeError::Truncated),
+    bad("PUBREL with a byte too many", b"\x62\x03\x00\x01\x00", DecodeError::TrailingBytes),
+    bad("PUBCOMP with a byte too many", b"\x70\x03\x00\x01\x00", DecodeError::TrailingBytes),
+    bad("PUBACK of 0", b"\x40\x02\x00\x00", DecodeError::ZeroPacketIdentifier),
+    bad("PUBREC of 0", b"\x50\x02\x00\x00", DecodeError::ZeroPacketIdentifier),
+    bad("PUBREL of 0", b"\x62\x02\x00\x00", DecodeError::ZeroPacketIdentifier),
+    bad("PUBCOMP of 0", b"\x70\x02\x00\x00", DecodeError::ZeroPacketIdentifier),
+    bad("SUBSCRIBE without a body", b"\x82\x00", DecodeError::Truncated),
     bad(
         "SUBSCRIBE with Packet Identifier 0",
         b"\x82\x06\x00\x00\x00\x01a\x00",
         DecodeError::ZeroPacketIdentifier,
     ),
-    bad(
-        "SUBSCRIBE to nothing",
-        b"\x82\x02\x00\x01",
-        DecodeError::NoTopicFilter,
-    ),
-    bad(
-        "SUBSCRIBE without a requested QoS",
-        b"\x82\x05\x00\x01\x00\x01a",
-        DecodeError::Truncated,
-    ),
-    bad(
-        "SUBSCRIBE at QoS 3",
-        b"\x82\x06\x00\x01\x00\x01a\x03",
-        DecodeError::RequestedQoS(3),
-    ),
+    bad("SUBSCRIBE to nothing", b"\x82\x02\x00\x01", DecodeError::NoTopicFilter),
+    bad("SUBSCRIBE without a requested QoS", b"\x82\x05\x00\x01\x00\x01a", DecodeError::Truncated),
+    bad("SUBSCRIBE at QoS 3", b"\x82\x06\x00\x01\x00\x01a\x03", DecodeError::RequestedQoS(3)),
     bad(
         "SUBSCRIBE with the lowest reserved bit",
         b"\x82\x06\x00\x01\x00\x01a\x04",
@@ -642,26 +485,14 @@ const MALFORMED_OTHERS: &[Example] = &[
         b"\x82\x06\x00\x01\x00\x01\x00\x00",
         TopicError::NullCharacter,
     ),
-    bad(
-        "SUBSCRIBE to a surrogate",
-        b"\x82\x08\x00\x01\x00\x03\xed\xa0\x80\x00",
-        DecodeError::Utf8,
-    ),
-    bad(
-        "UNSUBSCRIBE without a body",
-        b"\xa2\x00",
-        DecodeError::Truncated,
-    ),
+    bad("SUBSCRIBE to a surrogate", b"\x82\x08\x00\x01\x00\x03\xed\xa0\x80\x00", DecodeError::Utf8),
+    bad("UNSUBSCRIBE without a body", b"\xa2\x00", DecodeError::Truncated),
     bad(
         "UNSUBSCRIBE with Packet Identifier 0",
         b"\xa2\x05\x00\x00\x00\x01a",
         DecodeError::ZeroPacketIdentifier,
     ),
-    bad(
-        "UNSUBSCRIBE from nothing",
-        b"\xa2\x02\x00\x01",
-        DecodeError::NoTopicFilter,
-    ),
+    bad("UNSUBSCRIBE from nothing", b"\xa2\x02\x00\x01", DecodeError::NoTopicFilter),
     bad(
         "UNSUBSCRIBE with half a Topic Filter",
         b"\xa2\x07\x00\x01\x00\x01a\x00\x01",
@@ -677,19 +508,7 @@ const MALFORMED_OTHERS: &[Example] = &[
         b"\xa2\x06\x00\x01\x00\x02+a",
         TopicError::SingleLevelWildcard,
     ),
-    bad(
-        "UNSUBSCRIBE from an overlong '/'",
-        b"\xa2\x06\x00\x01\x00\x02\xc0\xaf",
-        DecodeError::Utf8,
-    ),
-    bad(
-        "PINGREQ with a body",
-        b"\xc0\x01\x00",
-        DecodeError::TrailingBytes,
-    ),
-    bad(
-        "DISCONNECT with a body",
-        b"\xe0\x01\x00",
-        DecodeError::TrailingBytes,
-    ),
+    bad("UNSUBSCRIBE from an overlong '/'", b"\xa2\x06\x00\x01\x00\x02\xc0\xaf", DecodeError::Utf8),
+    bad("PINGREQ with a body", b"\xc0\x01\x00", DecodeError::TrailingBytes),
+    bad("DISCONNECT with a body", b"\xe0\x01\x00", DecodeError::TrailingBytes),
 ];

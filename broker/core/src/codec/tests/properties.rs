@@ -36,11 +36,8 @@ fn check_entries(packet: AnyPacket<'_>) {
 /// A packet of the table with some of its bytes changed, removed or doubled.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<Index>(), any::<u8>(), 0..4_u8);
-    (
-        select(packets::all().collect::<Vec<_>>()),
-        vec(change, 0..4),
-    )
-        .prop_map(|(example, changes)| {
+    (select(packets::all().collect::<Vec<_>>()), vec(change, 0..4)).prop_map(
+        |(example, changes)| {
             let mut bytes = example.bytes.to_vec();
             for (index, byte, kind) in changes {
                 if bytes.is_empty() {
@@ -55,7 +52,8 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
                 }
             }
             bytes
-        })
+        },
+    )
 }
 
 fn any_good() -> impl Strategy<Value = Example> {
@@ -165,9 +163,7 @@ fn remaining_length() -> impl Strategy<Value = usize> {
 fn check_remaining_length(length: usize) {
     let mut bytes = vec![0x30];
     encode_remaining_length(length, &mut bytes);
-    let header = FixedHeader::decode(&bytes, usize::MAX)
-        .expect("allowed")
-        .expect("whole");
+    let header = FixedHeader::decode(&bytes, usize::MAX).expect("allowed").expect("whole");
     assert_eq!(header.remaining_length, length);
     assert_eq!(header.length, bytes.len());
     for cut in 0..bytes.len() {
@@ -189,9 +185,7 @@ fn a_packet_is_not_there_until_its_last_byte_is() {
             assert_eq!(early, Ok(None), "{} cut at {cut}", example.name);
         }
         let longer = [example.bytes, b"\xff\x00"].concat();
-        let (frame, rest) = split(&longer, packets::SIZE_MAX)
-            .expect("good")
-            .expect("whole");
+        let (frame, rest) = split(&longer, packets::SIZE_MAX).expect("good").expect("whole");
         assert_eq!(Some((frame, &b""[..])), whole, "{}", example.name);
         assert_eq!(rest, b"\xff\x00");
     }
