@@ -64,6 +64,12 @@ impl Retained {
         self.bytes
     }
 
+    /// Levels that are kept for the messages and for what was deleted.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.trie.len()
+    }
+
     /// Stores `message` as the last one of its topic, or deletes that with an empty payload,
     /// [MQTT-3.3.1-10]. A change older than what is there is passed over.
     pub fn set(&mut self, message: &Message, version: u64) -> Result<(), RetainedFull> {
