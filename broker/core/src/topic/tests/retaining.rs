@@ -135,6 +135,18 @@ fn an_older_change_that_comes_late_is_passed_over() {
     assert_eq!(sorted(&retained, "a"), []);
 }
 
+/// [MQTT-3.3.1-7]: a message that cannot be kept still ends the one before it.
+#[test]
+fn a_message_that_finds_no_room_leaves_nothing_stale() {
+    let mut retained = Retained::new(5, RetainedLimit { messages_max: 2, bytes_max: 6 });
+    retained.set(&message("a", b"1234"), 1).expect("room");
+    assert_eq!(retained.set(&message("a", b"123456"), 3), Err(RetainedFull));
+    assert_eq!(sorted(&retained, "a"), []);
+    assert_eq!((retained.len(), retained.bytes()), (0, 0));
+    retained.set(&message("a", b"late"), 2).expect("passed over");
+    assert_eq!(sorted(&retained, "a"), []);
+}
+
 /// Nothing is refused that takes no more room than what it replaces.
 #[test]
 fn a_full_store_still_replaces_and_deletes() {
