@@ -62,7 +62,8 @@ proptest! {
                 Step::Insert(index, subscriber, qos) => {
                     let filter = index.get(&filters);
                     let added = tree.insert(super::filter(filter), subscriber, qos);
-                    prop_assert_eq!(added, list.insert((filter.clone(), subscriber), qos).is_none());
+                    let new = list.insert((filter.clone(), subscriber), qos).is_none();
+                    prop_assert_eq!(added, new);
                 }
                 Step::Remove(index, subscriber) => {
                     let filter = index.get(&filters);
