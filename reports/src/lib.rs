@@ -4,9 +4,23 @@
 //! [`IntervalHistogram`] per second; [`RunDirectory`] turns them into files, [`render_text`] into what a
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
+mod error;
+mod hgrm;
+mod hlog;
 mod machine;
 mod percentiles;
+mod read;
+mod run_directory;
 mod schema;
+mod timeline;
+pub use error::{ReadError, WriteError};
+pub use hgrm::write_hgrm;
+pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use run_directory::{
+    DISTRIBUTION_FILE, INTERVALS_FILE, RunDirectory, SUMMARY_FILE, TIMELINE_FILE, rfc3339,
+    write_summary,
+};
 pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
 };
+pub use timeline::{Phase, TimelineRow, write_timeline};
