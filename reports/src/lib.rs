@@ -4,6 +4,7 @@
 //! [`IntervalHistogram`] per second; [`RunDirectory`] turns them into files, [`render_text`] into what a
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
+mod comparison;
 mod error;
 mod hgrm;
 mod hlog;
@@ -12,7 +13,11 @@ mod percentiles;
 mod read;
 mod run_directory;
 mod schema;
+mod text;
 mod timeline;
+mod units;
+
+pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
@@ -23,4 +28,5 @@ pub use run_directory::{
 pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
 };
+pub use text::render_text;
 pub use timeline::{Phase, TimelineRow, write_timeline};
