@@ -4,6 +4,7 @@
 //! [`IntervalHistogram`] per second; [`RunDirectory`] turns them into files, [`render_text`] into what a
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
+mod benches;
 mod comparison;
 mod error;
 mod hgrm;
@@ -13,10 +14,12 @@ mod percentiles;
 mod read;
 mod run_directory;
 mod schema;
+mod table;
 mod text;
 mod timeline;
 mod units;
 
+pub use benches::{Bench, Interval, Throughput, read_benches};
 pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
@@ -28,5 +31,6 @@ pub use run_directory::{
 pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
 };
+pub use table::render_table;
 pub use text::render_text;
 pub use timeline::{Phase, TimelineRow, write_timeline};
