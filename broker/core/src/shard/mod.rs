@@ -163,6 +163,14 @@ impl Shard {
         (!forwards.is_empty()).then(|| std::mem::take(forwards))
     }
 
+    /// Takes back what could not be handed on, to be given again before anything newer.
+    pub fn return_forwards(&mut self, shard: usize, mut forwards: Vec<Forward>) {
+        if let Some(newer) = self.forwards.get_mut(shard) {
+            forwards.append(newer);
+            *newer = forwards;
+        }
+    }
+
     /// Counters and gauges as of now.
     pub fn statistics(&self) -> Statistics {
         Statistics {

@@ -210,11 +210,8 @@ impl Shard {
         }
         let large = publication.payload.len() >= SHARED_PAYLOAD_MIN;
         let message = large.then(|| outgoing.message());
-        let (packet, payload) = self.encoder.encode(
-            PublishHeader::AT_MOST_ONCE,
-            publication,
-            message.map(|message| &*message),
-        );
+        let (packet, payload) =
+            self.encoder.encode(PublishHeader::AT_MOST_ONCE, publication, message);
         let pending_max = self.limits.output_bytes_max;
         let (mut delivered, mut dropped) = (0, 0);
         for found in matches.iter().filter(|&found| wanted(found)) {
