@@ -5,7 +5,7 @@ import pytest
 from harness import mosquitto
 from harness.broker import Address
 from harness.mosquitto import Subscriber
-from harness.paho_client import Client, unique
+from harness.paho_client import Client, forget_session, unique
 from harness.waiting import DEADLINE_SECONDS
 
 DEADLINE = str(int(DEADLINE_SECONDS))
@@ -98,7 +98,7 @@ def test_persistent_session(address: Address, topic: str, qos: str, version: str
         address, *session, "-F", mosquitto.FORMAT, "-C", "3", "-W", DEADLINE
     )
     assert lines == [f"0 {qos} {topic} {payload}" for payload in ("1", "2", "3")]
-    Client(address, client_id).connect().disconnect()
+    forget_session(address, client_id)
 
 
 def test_several_filters_and_unsubscribe(address: Address, topic: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from harness.broker import Address
-from harness.paho_client import Client, unique
+from harness.paho_client import Client, forget_session, unique
 from harness.raw import Connection, packet, string
 
 VERSIONS = [MQTTProtocolVersion.MQTTv31, MQTTProtocolVersion.MQTTv311]
@@ -37,7 +37,7 @@ def test_session_is_kept(address: Address, topic: str, version: MQTTProtocolVers
         assert [message.payload for message in client.receive()] == [b"while away"]
         # Level 3 has no Session Present flag: the byte is reserved there (MQTT 3.1, 3.2).
         assert client.session_present is (version == MQTTProtocolVersion.MQTTv311)
-    Client(address, client_id).connect().disconnect()
+    forget_session(address, client_id)
 
 
 def test_an_empty_client_identifier_is_given_a_name(address: Address, topic: str) -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from harness.broker import Address
-from harness.paho_client import Client
+from harness.paho_client import Client, forget_session
 
 PAYLOADS = {
     "text": b"21",
@@ -96,4 +96,4 @@ def test_an_unacknowledged_message_comes_again_with_dup(address: Address, topic:
             (second,) = resumed.receive()
             assert (second.payload, second.qos, second.dup) == (b"again", 1, True)
             assert resumed.receive_until_marker(publisher) == []
-    Client(address, subscriber.client_id).connect().disconnect()
+    forget_session(address, subscriber.client_id)

@@ -3,12 +3,7 @@
 import pytest
 
 from harness.broker import Address
-from harness.paho_client import Client, unique
-
-
-def forget(address: Address, client_id: str) -> None:
-    """Ends a session that a test leaves behind."""
-    Client(address, client_id).connect().disconnect()
+from harness.paho_client import Client, forget_session, unique
 
 
 @pytest.mark.parametrize("qos", [1, 2])
@@ -31,7 +26,7 @@ def test_messages_wait_in_order(address: Address, topic: str, way: str, qos: int
             publisher.deliver(topic, b"live", qos)
             assert [message.payload for message in second.receive()] == [b"live"]
             assert second.receive_until_marker(publisher, qos) == []
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 def test_acknowledged_messages_do_not_come_again(address: Address, topic: str) -> None:
@@ -45,7 +40,7 @@ def test_acknowledged_messages_do_not_come_again(address: Address, topic: str) -
         with Client(address, client_id, clean_session=False) as second:
             assert second.session_present is True
             assert second.receive_until_marker(publisher, qos=2) == []
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 def test_clean_session_wipes(address: Address, topic: str) -> None:
@@ -62,7 +57,7 @@ def test_clean_session_wipes(address: Address, topic: str) -> None:
             assert third.session_present is False
             publisher.deliver(topic, b"nobody's either", 1)
             assert third.receive_until_marker(publisher) == []
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 def test_clean_session_leaves_nothing(address: Address, topic: str) -> None:
@@ -71,7 +66,7 @@ def test_clean_session_leaves_nothing(address: Address, topic: str) -> None:
         first.subscribe((topic, 1))
     with Client(address, client_id, clean_session=False) as second:
         assert second.session_present is False
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 def test_unsubscribe_holds_after_a_resume(address: Address, topic: str) -> None:
@@ -85,7 +80,7 @@ def test_unsubscribe_holds_after_a_resume(address: Address, topic: str) -> None:
         with Client(address, client_id, clean_session=False) as second:
             assert [message.payload for message in second.receive()] == [b"b"]
             assert second.receive_until_marker(publisher) == []
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 @pytest.mark.parametrize("clean_session", [True, False])
@@ -110,7 +105,7 @@ def test_take_over_closes_the_old_connection(
             assert watcher.receive_until_marker(new) == []
         assert old.received == []
         old.disconnect()
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 def test_take_over_hands_on_what_is_unacknowledged(address: Address, topic: str) -> None:
@@ -127,7 +122,7 @@ def test_take_over_hands_on_what_is_unacknowledged(address: Address, topic: str)
             assert all(message.dup for message in messages)
             assert new.receive_until_marker(publisher) == []
         old.wait_until_closed()
-    forget(address, client_id)
+    forget_session(address, client_id)
 
 
 def test_many_take_overs_in_a_row(address: Address, topic: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import shlex
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .program import Program
@@ -23,26 +23,25 @@ class Settings:
 
     command: str | None
     temperature_server: str | None
-    host: str
-    port: int | None
+    host: str = "localhost"
+    port: int | None = None
 
     @staticmethod
     def from_environment() -> "Settings":
         """`PORT` (and `HOST`) beat `BROKER`; with neither it is Kelvin's release binary."""
-        port = os.environ.get("PORT")
-        command = None if port else os.environ.get("BROKER", KELVIN)
-        temperature_server = KELVIN_TEMPERATURE_SERVER if command == KELVIN else None
-        return Settings(
-            command=command,
-            temperature_server=os.environ.get("TEMPERATURE_SERVER", temperature_server),
-            host=os.environ.get("HOST", "localhost") if port else "localhost",
-            port=int(port) if port else None,
-        )
+        temperature_server = os.environ.get("TEMPERATURE_SERVER")
+        if port := os.environ.get("PORT"):
+            host = os.environ.get("HOST", "localhost")
+            return Settings(None, temperature_server, host, int(port))
+        settings = Settings(os.environ.get("BROKER", KELVIN), temperature_server)
+        if settings.is_kelvin and temperature_server is None:
+            settings = replace(settings, temperature_server=KELVIN_TEMPERATURE_SERVER)
+        return settings
 
     @property
     def is_kelvin(self) -> bool:
         """Whether this suite starts Kelvin's own binary, whose exit status is then a promise."""
-        return self.command == KELVIN
+        return self.command is not None and self.name == "broker"
 
     @property
     def name(self) -> str:

@@ -31,7 +31,7 @@ class Message:
 
 
 class Client:
-    """A context manager: connects on entry, sends DISCONNECT on exit. Never reconnects by itself."""
+    """A context manager: connects on entry, sends DISCONNECT on exit. Never reconnects itself."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class Client:
         return messages
 
     def receive_until_marker(self, publisher: "Client", qos: int = 1) -> list[Message]:
-        """All that arrives before a message that `publisher` sends now: shows that nothing else came.
+        """All that arrives before a message that `publisher` sends now: shows that no more came.
 
         The marker takes the way of the publisher's earlier messages, so it cannot overtake them.
         """
@@ -197,3 +197,8 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.disconnect()
+
+
+def forget_session(address: Address, client_id: str) -> None:
+    """Ends a session that a test leaves behind: CONNECT with Clean Session 1."""
+    Client(address, client_id).connect().disconnect()

@@ -19,9 +19,13 @@ def string(text: str) -> bytes:
 
 
 def packet(first_byte: int, body: bytes) -> bytes:
-    """A Control Packet; the body is shorter than 128 bytes."""
-    assert len(body) < 128
-    return bytes([first_byte, len(body)]) + body
+    """A Control Packet."""
+    length, encoded = len(body), bytearray([first_byte])
+    while True:
+        length, low = divmod(length, 128)
+        encoded.append(low | (0x80 if length else 0))
+        if not length:
+            return bytes(encoded) + body
 
 
 def connect(
@@ -39,11 +43,31 @@ def connect(
     return packet(0x10, body)
 
 
+def subscribe(identifier: int, topic_filter: str, qos: int) -> bytes:
+    """SUBSCRIBE with one Topic Filter."""
+    return packet(0x82, identifier.to_bytes(2) + string(topic_filter) + bytes([qos]))
+
+
+def publish(
+    topic: str, payload: bytes, qos: int = 0, identifier: int = 0, *, dup: bool = False
+) -> bytes:
+    """PUBLISH with RETAIN 0."""
+    middle = identifier.to_bytes(2) if qos else b""
+    return packet(0x30 | dup << 3 | qos << 1, string(topic) + middle + payload)
+
+
+def acknowledgement(first_byte: int, identifier: int) -> bytes:
+    """PUBACK (0x40), PUBREC (0x50), PUBREL (0x62) or PUBCOMP (0x70)."""
+    return packet(first_byte, identifier.to_bytes(2))
+
+
 class Connection:
     """A socket under a deadline."""
 
     def __init__(self, address: Address) -> None:
         self._socket = socket.create_connection((address.host, address.port), DEADLINE_SECONDS)
+        # Each `send` is a segment of its own.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> "Connection":
         return self
@@ -64,6 +88,18 @@ class Connection:
                 break
             data += part
         return data
+
+    def receive_packet(self) -> tuple[int, bytes]:
+        """The first byte and the body of the next Control Packet."""
+        first_byte = self.receive(1)
+        length, shift = 0, 0
+        while True:
+            (byte,) = self.receive(1)
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        return first_byte[0], self.receive(length)
 
     def open_session(self, connect_packet: bytes) -> None:
         """Sends CONNECT and expects that it is accepted."""
