@@ -31,16 +31,16 @@ pub(crate) type Handler = Arc<dyn Fn(&Publisher, &Event<'_>) + Send + Sync>;
 #[non_exhaustive]
 pub enum StartError {
     /// A listener could not be opened.
-    #[error("cannot listen on {address}: {}", describe(source))]
+    #[error("cannot listen on {address}: {}", describe(error))]
     Listen {
         /// Where.
         address: SocketAddr,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A thread or its runtime could not be made.
     #[error("cannot start a shard: {0}")]
-    Shard(#[source] io::Error),
+    Shard(io::Error),
 }
 
 fn describe(error: &io::Error) -> String {
@@ -97,7 +97,7 @@ impl Builder {
         let mut listeners = Vec::with_capacity(self.listen.len());
         for &address in &self.listen {
             let listener =
-                tcp::listen(address).map_err(|source| StartError::Listen { address, source })?;
+                tcp::listen(address).map_err(|error| StartError::Listen { address, error })?;
             listeners.push(listener);
         }
         let addresses: Vec<SocketAddr> =
@@ -133,7 +133,7 @@ fn start_threads(
         threads.push(thread);
     }
     drop(started);
-    while let Ok(result) = starts.recv() {
+    for result in starts.iter().take(threads.len()) {
         result.map_err(StartError::Shard)?;
     }
     Ok(threads)

@@ -35,7 +35,7 @@ pub(crate) struct Cli {
     #[arg(short, long, default_value_t = 1883)]
     port: u16,
 
-    /// Address to listen on, repeatable [default: 127.0.0.1 and ::1]
+    /// Address to listen on, repeatable [default: both loopback addresses]
     ///
     /// There is no authentication: on any other address everybody who reaches it may come in.
     #[arg(short, long, value_name = "ADDRESS")]

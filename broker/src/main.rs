@@ -64,10 +64,10 @@ fn start(cli: &Cli, descriptors: u64) -> Result<Broker, StartError> {
     let addresses = cli.addresses();
     match addresses.iter().fold(builder(), |builder, &address| builder.listen(address)).start() {
         // A machine without IPv6 has one loopback address less, unless it was asked for.
-        Err(StartError::Listen { address, source })
-            if cli.bind.is_empty() && address.is_ipv6() && !is_in_use(&source) =>
+        Err(StartError::Listen { address, error })
+            if cli.bind.is_empty() && address.is_ipv6() && !is_in_use(&error) =>
         {
-            tracing::debug!("not listening on {address}: {source}");
+            tracing::debug!("not listening on {address}: {error}");
             let rest = addresses.iter().filter(|&&other| other != address);
             rest.fold(builder(), |builder, &address| builder.listen(address)).start()
         }
