@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[4]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 KELVIN = f"{shlex.quote(str(TARGET / 'release' / 'broker'))} --port {{port}}"
 KELVIN_TEMPERATURE_SERVER = (
-    f"{shlex.quote(str(TARGET / 'release' / 'examples' / 'temperature_server'))} --port {{port}}"
+    f"{shlex.quote(str(TARGET / 'release' / 'examples' / 'temperature_server'))} {{port}}"
 )
 
 
