@@ -115,14 +115,15 @@ fn decode_others(criterion: &mut Criterion<CpuTime>) {
         |frame| frame.body.is_empty().then_some(frame.header.packet),
         |packet| *packet == v4::Packet::PingReq,
     );
-    let filters = |subscribe: &Subscribe<'_>| subscribe.entries().count();
-    decode(
-        criterion,
-        "subscribe",
-        &benches::subscribe(TOPIC, 1),
-        |frame| Subscribe::decode(frame.body).ok().as_ref().map(filters),
-        |packet| matches!(packet, v4::Packet::Subscribe(s) if s.filters.len() == 1),
-    );
+    for (name, filter) in [("subscribe", TOPIC), ("subscribe_wildcards", "site/+/device/#")] {
+        decode(
+            criterion,
+            name,
+            &benches::subscribe(filter, 1),
+            |frame| Subscribe::decode(frame.body).ok().map(|subscribe| subscribe.entries().count()),
+            |packet| matches!(packet, v4::Packet::Subscribe(s) if s.filters.len() == 1),
+        );
+    }
     decode(
         criterion,
         "connect",
