@@ -78,16 +78,20 @@ impl<'a> TopicFilter<'a> {
 
 /// Checks a filter that holds a wildcard or U+0000.
 fn check_special(filter: &str) -> Result<(), TopicError> {
-    if filter.as_bytes().contains(&0) {
-        return Err(TopicError::NullCharacter);
-    }
-    let mut levels = filter.split('/').peekable();
-    while let Some(level) = levels.next() {
-        if level.contains('#') && (level != MULTI_LEVEL || levels.peek().is_some()) {
-            return Err(TopicError::MultiLevelWildcard);
-        }
-        if level.contains('+') && level != SINGLE_LEVEL {
-            return Err(TopicError::SingleLevelWildcard);
+    let bytes = filter.as_bytes();
+    let mut before = b'/';
+    for (index, &byte) in bytes.iter().enumerate() {
+        let begins_level = before == b'/';
+        let after = bytes.get(index + 1);
+        match byte {
+            0 => return Err(TopicError::NullCharacter),
+            b'#' if !begins_level || after.is_some() => {
+                return Err(TopicError::MultiLevelWildcard);
+            }
+            b'+' if !begins_level || after.is_some_and(|&after| after != b'/') => {
+                return Err(TopicError::SingleLevelWildcard);
+            }
+            _ => before = byte,
         }
     }
     Ok(())
