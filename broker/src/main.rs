@@ -53,7 +53,14 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             tracing::info!("listening on mqtt://{address}, {} shard(s)", cli.shards());
         }
         let signal = signals.next().await;
-        tracing::info!("{signal}: closing {} connections", broker.statistics().connections);
+        let statistics = broker.statistics();
+        tracing::info!(
+            "{signal}: closing {} connections; {} messages came in, {} went out, {} were dropped",
+            statistics.connections,
+            statistics.publications_received,
+            statistics.deliveries,
+            statistics.dropped_output_full + statistics.dropped_queue_full,
+        );
         broker.stop();
         Ok(())
     })

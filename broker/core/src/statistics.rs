@@ -45,6 +45,8 @@ statistics! {
     connects_refused,
     /// Network Connections that a limit closed at once.
     connections_refused,
+    /// Connections that could not be accepted, mostly for want of file descriptors.
+    accepts_failed,
     /// Network Connections that ended with a DISCONNECT.
     disconnects,
     /// Network Connections that ended without one.

@@ -5,6 +5,7 @@
 //! feed the shard; when all that were ready have run, the flusher writes each connection that has
 //! output, once.
 
+mod accept;
 mod connection;
 mod flusher;
 mod lobby;
@@ -14,14 +15,13 @@ mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
 use slotmap::SecondaryMap;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 
@@ -30,8 +30,6 @@ pub(crate) use shared::Shared;
 
 use connection::Link;
 use log::CloseLog;
-
-use crate::transport::tcp;
 
 /// Bytes of the buffer that all connections of a shard read into, and so the most that one of them
 /// may bring per turn.
@@ -91,10 +89,7 @@ impl Driver {
         tokio::task::spawn_local(flusher::run(Rc::clone(&driver)));
         tokio::task::spawn_local(Rc::clone(&driver).tick());
         for listener in listeners {
-            let driver = Rc::clone(&driver);
-            tokio::task::spawn_local(tcp::accept(listener, move |stream, peer| {
-                driver.welcome(stream, peer);
-            }));
+            tokio::task::spawn_local(Rc::clone(&driver).accept(listener));
         }
         while let Some(mail) = inbox.receive().await {
             driver.handle_mail(mail);
@@ -127,22 +122,6 @@ impl Driver {
 
     fn now(&self) -> Time {
         self.shared.now()
-    }
-
-    /// Takes in what was accepted, if there is room.
-    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = self.shared.connection_permit() else {
-            self.log.refused_connection(peer, self.shared.limits().connections_max);
-            return;
-        };
-        if let Err(error) = tcp::configure(&stream) {
-            return tracing::debug!("connection from {peer} failed at once: {error}");
-        }
-        if self.shared.group().shards() == 1 {
-            self.adopt(stream, peer, permit, &[]);
-        } else {
-            tokio::task::spawn_local(Rc::clone(self).find_shard(stream, peer, permit));
-        }
     }
 
     fn handle_mail(self: &Rc<Self>, mail: Mail) {

@@ -1,7 +1,7 @@
 //! What the threads of one broker share. None of it is on the way of a message.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -20,7 +20,8 @@ pub(crate) struct Shared {
     origin: Instant,
     stopping: AtomicBool,
     connections: Arc<AtomicUsize>,
-    connections_refused: AtomicUsize,
+    connections_refused: AtomicU64,
+    accepts_failed: AtomicU64,
     /// As each shard last published it.
     statistics: Box<[Mutex<Statistics>]>,
 }
@@ -53,7 +54,8 @@ impl Shared {
             origin: Instant::now(),
             stopping: AtomicBool::new(false),
             connections: Arc::new(AtomicUsize::new(0)),
-            connections_refused: AtomicUsize::new(0),
+            connections_refused: AtomicU64::new(0),
+            accepts_failed: AtomicU64::new(0),
         }
     }
 
@@ -117,6 +119,10 @@ impl Shared {
         None
     }
 
+    pub(crate) fn count_failed_accept(&self) {
+        self.accepts_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_statistics(&self, shard: usize, statistics: Statistics) {
         if let Some(cell) = self.statistics.get(shard) {
             *cell.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
@@ -135,7 +141,8 @@ impl Shared {
         }
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;
-        sum.connections_refused += self.connections_refused.load(Ordering::Relaxed) as u64;
+        sum.connections_refused += self.connections_refused.load(Ordering::Relaxed);
+        sum.accepts_failed += self.accepts_failed.load(Ordering::Relaxed);
         sum
     }
 }

@@ -2,16 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
 /// Connections that the system holds until they are accepted; it caps this at its own limit.
 const BACKLOG: i32 = 4096;
-
-/// Pause after a failed accept: out of descriptors or of memory, which a busy loop will not mend.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens a listener. The port is this process's alone: without `SO_REUSEPORT`, a second broker on
 /// it fails instead of taking half of the clients.
@@ -25,23 +21,6 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
-}
-
-/// Accepts for as long as the runtime lives.
-pub(crate) async fn accept(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!("cannot accept connections: {error}"),
-    };
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => take(stream, peer),
-            Err(error) => {
-                tracing::error!("cannot accept a connection: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
 }
 
 /// Sets what every connection has: no delay for small writes, and a probe that finds peers which

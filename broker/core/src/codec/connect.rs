@@ -59,8 +59,12 @@ impl<'a> Connect<'a> {
         let keep_alive_seconds = reader.u16()?;
         let client_identifier = reader.string()?;
         let will = if flags & WILL == 0 { None } else { Some(decode_will(flags, &mut reader)?) };
-        let user_name = if flags & USER_NAME == 0 { None } else { Some(reader.string()?) };
-        let password = if flags & PASSWORD == 0 { None } else { Some(reader.binary()?) };
+        // MQTT 3.1 alone lets the credentials that its flags announce be missing at the end.
+        let missing = |reader: &Reader<'_>| protocol == ProtocolVersion::V3 && reader.is_empty();
+        let user_name =
+            if flags & USER_NAME == 0 || missing(&reader) { None } else { Some(reader.string()?) };
+        let password =
+            if flags & PASSWORD == 0 || missing(&reader) { None } else { Some(reader.binary()?) };
         reader.finish()?;
         let clean_session = flags & CLEAN_SESSION != 0;
         Ok(Self {

@@ -12,3 +12,6 @@ pub use filter::TopicFilter;
 pub use name::{TopicError, TopicName};
 pub use retained::{Retained, RetainedLimit};
 pub use subscriptions::{Match, SubscriptionTree};
+
+#[cfg(test)]
+mod tests;

@@ -64,33 +64,41 @@ impl Retained {
         self.bytes
     }
 
+    /// Levels that are kept for the messages and for what was deleted.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.trie.len()
+    }
+
     /// Stores `message` as the last one of its topic, or deletes that with an empty payload,
-    /// [MQTT-3.3.1-10]. A change older than what is there is passed over.
+    /// [MQTT-3.3.1-10]. A change older than what is there is passed over. A message that finds no
+    /// room deletes too: the one before it is not the last any more, [MQTT-3.3.1-7].
     pub fn set(&mut self, message: &Message, version: u64) -> Result<(), RetainedFull> {
         let topic = TopicName::new_unchecked(&message.topic);
-        let delete = message.payload.is_empty();
         let node = self.trie.find(topic.levels());
         let old = if node == NONE { None } else { self.trie.value(node).as_ref() };
         if old.is_some_and(|entry| entry.version > version) {
             return Ok(());
         }
-        let old_message = old.and_then(|entry| entry.message.as_ref());
-        let (old_count, old_bytes) = old_message.map_or((0, 0), |message| (1, message.size()));
-        let (count, bytes) = if delete { (0, 0) } else { (1, message.size()) };
-        let messages = self.messages - old_count + count;
-        let bytes = self.bytes - old_bytes + bytes;
-        let over = messages > self.limit.messages_max || bytes > self.limit.bytes_max;
-        if !delete && over {
-            return Err(RetainedFull);
+        if let Some(old) = old.and_then(|entry| entry.message.as_ref()) {
+            self.messages -= 1;
+            self.bytes -= old.size();
         }
-        (self.messages, self.bytes) = (messages, bytes);
+        let delete = message.payload.is_empty();
+        let fits = self.messages < self.limit.messages_max
+            && self.bytes + message.size() <= self.limit.bytes_max;
+        let stored = (fits && !delete).then(|| message.clone());
+        if let Some(stored) = &stored {
+            self.messages += 1;
+            self.bytes += stored.size();
+        }
+        let deleted = stored.is_none();
         let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
-        *self.trie.value_mut(node) =
-            Some(Entry { version, message: (!delete).then(|| message.clone()) });
-        if delete {
+        *self.trie.value_mut(node) = Some(Entry { version, message: stored });
+        if deleted {
             self.remember_deletion(version, message);
         }
-        Ok(())
+        if fits || delete { Ok(()) } else { Err(RetainedFull) }
     }
 
     fn remember_deletion(&mut self, version: u64, message: &Message) {

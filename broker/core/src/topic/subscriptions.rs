@@ -52,6 +52,12 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         self.len == 0
     }
 
+    /// Levels that are kept for the subscriptions.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.trie.len()
+    }
+
     /// Adds a subscription or replaces its QoS, [MQTT-3.8.4-3]. True when it was not there.
     pub fn insert(&mut self, filter: TopicFilter<'_>, subscriber: K, qos: QoS) -> bool {
         let node = self.trie.insert(filter.levels());
