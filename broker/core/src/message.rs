@@ -1,19 +1,26 @@
 //! Application Messages that outlive the Control Packet that brought them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::qos::QoS;
+use crate::time::Time;
 use crate::topic::TopicName;
 
 /// An Application Message, shared by reference between queues, retained messages and shards.
 ///
-/// Cloning it copies no topic and no payload.
+/// Cloning it copies no topic, payload or property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Where it was published; a valid Topic Name.
     pub topic: Arc<str>,
     /// What was published.
     pub payload: Arc<[u8]>,
+    /// The properties that a Server forwards unaltered, as they are encoded, MQTT 5.0 section
+    /// 3.3.2.3; `None` when there are none.
+    pub properties: Option<Arc<[u8]>>,
+    /// When it is of no use any more, MQTT 5.0 section 3.3.2.3.3.
+    pub expires: Option<Time>,
     /// QoS of the publication; a delivery may have a lower one.
     pub qos: QoS,
     /// Whether the publication carried RETAIN = 1.
@@ -21,19 +28,20 @@ pub struct Message {
 }
 
 impl Message {
-    /// Makes a message of a Topic Name that has been checked.
+    /// Makes a message of a Topic Name that has been checked, without properties.
     pub fn new(
         topic: TopicName<'_>,
         payload: impl Into<Arc<[u8]>>,
         qos: QoS,
         retain: bool,
     ) -> Self {
-        Self { topic: topic.as_str().into(), payload: payload.into(), qos, retain }
+        let (topic, payload) = (topic.as_str().into(), payload.into());
+        Self { topic, payload, properties: None, expires: None, qos, retain }
     }
 
-    /// Bytes of topic and payload, which limits on stored messages count.
+    /// Bytes of topic, payload and properties, which limits on stored messages count.
     pub fn size(&self) -> usize {
-        self.topic.len() + self.payload.len()
+        self.topic.len() + self.payload.len() + self.properties.as_ref().map_or(0, |p| p.len())
     }
 
     /// The view that routing takes.
@@ -41,9 +49,16 @@ impl Message {
         Publication {
             topic: TopicName::new_unchecked(&self.topic),
             payload: &self.payload,
+            properties: self.properties.as_deref().unwrap_or_default(),
+            expires: self.expires,
             qos: self.qos,
             retain: self.retain,
         }
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_expired(&self, now: Time) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
@@ -54,8 +69,20 @@ pub struct Publication<'a> {
     pub topic: TopicName<'a>,
     /// What is published.
     pub payload: &'a [u8],
+    /// The properties that are forwarded unaltered, as they are encoded.
+    pub properties: &'a [u8],
+    /// When it is of no use any more.
+    pub expires: Option<Time>,
     /// QoS of the publication.
     pub qos: QoS,
     /// Whether it is to be retained.
     pub retain: bool,
+}
+
+impl Publication<'_> {
+    /// Whole seconds until it expires, the Message Expiry Interval of a delivery now.
+    pub(crate) fn expiry_seconds(&self, now: Time) -> Option<u32> {
+        let left = self.expires?.since(now) + Duration::from_millis(999);
+        Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
+    }
 }

@@ -4,16 +4,43 @@ mod inbound;
 mod outbound;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexSet;
 
 pub use inbound::Inbound;
-pub use outbound::{Delivery, Offered, Outbound, QueueLimits, Retransmission};
+pub use outbound::{Delivery, Offered, Outbound, Outgoing, QueueLimits};
+
+use crate::message::Message;
+use crate::time::Time;
 
 slotmap::new_key_type! {
     /// A session within its shard. Never stands for another session later.
     pub struct SessionKey;
+}
+
+/// How long a session outlives its Network Connection, MQTT 5.0 section 3.1.2.11.2. Clean
+/// Session = 1 of MQTT 3.1.1 is [`SessionExpiry::WithConnection`], 0 is [`SessionExpiry::Never`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionExpiry {
+    /// Not at all.
+    WithConnection,
+    /// For this time.
+    After(Duration),
+    /// For as long as the broker runs.
+    Never,
+}
+
+impl SessionExpiry {
+    /// Reads a Session Expiry Interval.
+    pub const fn from_seconds(seconds: u32) -> Self {
+        match seconds {
+            0 => Self::WithConnection,
+            u32::MAX => Self::Never,
+            seconds => Self::After(Duration::from_secs(seconds as u64)),
+        }
+    }
 }
 
 /// The state of one session. Subscriptions lie in the shard's tree; here are their filters, for
@@ -22,25 +49,35 @@ slotmap::new_key_type! {
 pub struct Session {
     /// The Client Identifier that it belongs to.
     pub client_identifier: Arc<str>,
-    /// Whether it ends with its Network Connection, MQTT 3.1.2.4.
-    pub clean: bool,
-    /// Topic Filters that are subscribed to.
+    /// How long it outlives its Network Connection.
+    pub expiry: SessionExpiry,
+    /// Topic Filters that are subscribed to, those of shared subscriptions with their `$share`.
     pub filters: IndexSet<Box<str>, FixedState>,
     /// QoS 1 and 2 messages to the Client.
     pub outbound: Outbound,
     /// QoS 2 messages from the Client.
     pub inbound: Inbound,
+    /// While nobody is connected: when the session ends.
+    pub ends: Option<Time>,
+    /// While nobody is connected: the Will Message that waits, and until when, MQTT 5.0 section
+    /// 3.1.3.2.2.
+    pub will: Option<(Time, Box<Message>)>,
+    /// When the timer that runs for it fires; another one is out of date.
+    pub timer: Time,
 }
 
 impl Session {
     /// A session without subscriptions and messages.
-    pub fn new(client_identifier: Arc<str>, clean: bool) -> Self {
+    pub fn new(client_identifier: Arc<str>) -> Self {
         Self {
             client_identifier,
-            clean,
+            expiry: SessionExpiry::WithConnection,
             filters: IndexSet::with_hasher(FixedState::default()),
             outbound: Outbound::default(),
             inbound: Inbound::default(),
+            ends: None,
+            will: None,
+            timer: Time::ZERO,
         }
     }
 }

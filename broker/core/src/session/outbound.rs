@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::codec::PacketIdentifier;
 use crate::message::Message;
 use crate::qos::QoS;
@@ -16,8 +18,10 @@ pub struct Delivery {
     pub message: Message,
     /// The lower of its QoS and the subscription's.
     pub qos: QoS,
-    /// Whether it is sent as a retained message, [MQTT-3.3.1-8].
+    /// The RETAIN flag that it is sent with.
     pub retain: bool,
+    /// Subscription Identifiers that go along.
+    pub identifiers: SmallVec<[u32; 1]>,
 }
 
 /// How much may be in flight and wait.
@@ -42,12 +46,19 @@ pub enum Offered {
     Dropped,
 }
 
-/// What to send again after a reconnect, [MQTT-4.4.0-1].
+/// What to send next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retransmission<'a> {
-    /// PUBLISH with DUP = 1.
-    Publish(PacketIdentifier, &'a Delivery),
-    /// PUBREL.
+pub enum Outgoing<'a> {
+    /// A PUBLISH; with DUP = 1 when it was sent on an earlier Network Connection, [MQTT-4.4.0-1].
+    Publish {
+        /// Its identifier.
+        identifier: PacketIdentifier,
+        /// The message.
+        delivery: &'a Delivery,
+        /// Whether it was sent before.
+        duplicate: bool,
+    },
+    /// A PUBREL, again.
     Pubrel(PacketIdentifier),
 }
 
@@ -56,6 +67,8 @@ pub enum Retransmission<'a> {
 pub struct Outbound {
     /// In the order of sending, hence with rising serial numbers.
     inflight: VecDeque<Inflight>,
+    /// How many at the end of `inflight` were not sent yet on this Network Connection.
+    unsent: usize,
     queue: VecDeque<Delivery>,
     queue_bytes: usize,
     /// Serial number of the next message; its identifier follows from it.
@@ -86,7 +99,7 @@ impl Outbound {
     /// Takes a message in. It may be sent at once when the Client is `connected`, nothing waits
     /// before it and the window is open.
     pub fn offer(&mut self, delivery: Delivery, connected: bool, limits: QueueLimits) -> Offered {
-        if connected && self.queue.is_empty() && self.has_room(limits) {
+        if connected && self.queue.is_empty() && self.unsent == 0 && self.has_room(limits) {
             return Offered::Send(self.start(delivery));
         }
         let bytes = self.queue_bytes + delivery.message.size();
@@ -98,16 +111,42 @@ impl Outbound {
         Offered::Queued
     }
 
-    /// The next message that waits, if the window is open: now in flight, to be sent.
-    pub fn next(&mut self, limits: QueueLimits) -> Option<(PacketIdentifier, &Delivery)> {
+    /// Begins anew on another Network Connection: what is in flight is to be sent again, in the
+    /// old order, [MQTT-4.4.0-1] and [MQTT-4.6.0-1].
+    pub fn resume(&mut self) {
+        self.unsent = self.inflight.len();
+    }
+
+    /// The next thing to send, if the window is open. `wanted` says of a message that has not been
+    /// sent yet whether it still is; those that are not are passed over.
+    pub fn next(
+        &mut self,
+        limits: QueueLimits,
+        mut wanted: impl FnMut(&Delivery) -> bool,
+    ) -> Option<Outgoing<'_>> {
         if !self.has_room(limits) {
             return None;
         }
-        let delivery = self.queue.pop_front()?;
-        self.queue_bytes -= delivery.message.size();
-        let identifier = self.start(delivery);
-        let delivery = self.inflight.back()?.delivery.as_ref()?;
-        Some((identifier, delivery))
+        let duplicate = self.unsent > 0;
+        let index = self.inflight.len() - self.unsent;
+        if duplicate {
+            self.unsent -= 1;
+        } else {
+            let delivery = loop {
+                let delivery = self.queue.pop_front()?;
+                self.queue_bytes -= delivery.message.size();
+                if wanted(&delivery) {
+                    break delivery;
+                }
+            };
+            self.start(delivery);
+        }
+        let inflight = self.inflight.get(index)?;
+        let identifier = inflight.identifier();
+        Some(match &inflight.delivery {
+            Some(delivery) => Outgoing::Publish { identifier, delivery, duplicate },
+            None => Outgoing::Pubrel(identifier),
+        })
     }
 
     /// A PUBACK. False when no QoS 1 message waits for it.
@@ -116,6 +155,11 @@ impl Outbound {
             delivery.as_ref().is_some_and(|delivery| delivery.qos == QoS::AtLeastOnce)
         };
         self.complete(identifier, at_least_once)
+    }
+
+    /// A message that the Client refused with a Reason Code of failure: it is done with.
+    pub fn refuse(&mut self, identifier: PacketIdentifier) -> bool {
+        self.complete(identifier, Option::is_some)
     }
 
     /// A PUBREC: the message is the Client's and need not be kept. False when no QoS 2 message
@@ -137,14 +181,6 @@ impl Outbound {
         self.complete(identifier, Option::is_none)
     }
 
-    /// What has been sent and not been acknowledged, in the order of sending, [MQTT-4.6.0-1].
-    pub fn retransmissions(&self) -> impl Iterator<Item = Retransmission<'_>> {
-        self.inflight.iter().map(|inflight| match &inflight.delivery {
-            Some(delivery) => Retransmission::Publish(inflight.identifier(), delivery),
-            None => Retransmission::Pubrel(inflight.identifier()),
-        })
-    }
-
     /// Messages that are sent and not yet acknowledged.
     pub fn inflight(&self) -> usize {
         self.inflight.len()
@@ -156,7 +192,7 @@ impl Outbound {
     }
 
     fn has_room(&self, limits: QueueLimits) -> bool {
-        self.inflight.len() < usize::from(limits.window)
+        self.inflight.len() - self.unsent < usize::from(limits.window)
     }
 
     fn start(&mut self, delivery: Delivery) -> PacketIdentifier {
@@ -184,6 +220,9 @@ impl Outbound {
         };
         if !expected(&self.inflight[index].delivery) {
             return false;
+        }
+        if index >= self.inflight.len() - self.unsent {
+            self.unsent -= 1;
         }
         self.inflight.remove(index);
         true

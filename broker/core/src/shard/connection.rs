@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::aliases::{InboundAliases, OutboundAliases};
 use super::output::Output;
-use crate::codec::{ConnectReturnCode, DecodeError, PacketType};
+use crate::codec::{DecodeError, PacketType, ProtocolVersion, ReasonCode};
 use crate::message::Message;
 use crate::session::SessionKey;
 use crate::time::Time;
@@ -29,6 +31,20 @@ pub(super) struct Connection {
     pub(super) timer: Time,
     /// One and a half times the keep alive of the Client in milliseconds; 0 for no limit.
     pub(super) silence_max_ms: u32,
+    pub(super) protocol: ProtocolVersion,
+    /// Longest packet that the Client takes, MQTT 5.0 section 3.1.2.11.4.
+    pub(super) packet_bytes_max: u32,
+    /// QoS 1 and 2 messages that the Client takes before it acknowledges one, MQTT 5.0 section
+    /// 3.1.2.11.3.
+    pub(super) receive_maximum: u16,
+    /// Whether acknowledgements may say why, MQTT 5.0 section 3.1.2.11.7.
+    pub(super) tells_problems: bool,
+    /// Topic Aliases of the Client.
+    pub(super) inbound_aliases: Option<Box<InboundAliases>>,
+    /// Topic Aliases to the Client, if it takes any.
+    pub(super) outbound_aliases: Option<Box<OutboundAliases>>,
+    /// Will Delay Interval.
+    pub(super) will_delay: Duration,
 }
 
 /// How far a Network Connection has come.
@@ -52,6 +68,13 @@ impl Connection {
             last_received: now,
             timer: now,
             silence_max_ms: 0,
+            protocol: ProtocolVersion::V4,
+            packet_bytes_max: u32::MAX,
+            receive_maximum: u16::MAX,
+            tells_problems: true,
+            inbound_aliases: None,
+            outbound_aliases: None,
+            will_delay: Duration::ZERO,
         }
     }
 }

@@ -1,30 +1,61 @@
-//! QoS 1 and 2: messages to a Client and the acknowledgements in both directions, MQTT 4.3.2,
-//! 4.3.3 and 4.4.
+//! From a publication to one subscriber: its packet, its queue, the acknowledgements in both
+//! directions, MQTT 4.3 and 4.4.
+
+use std::num::NonZeroU32;
 
 use super::Shard;
 use super::connection::ConnectionKey;
-use crate::codec::{PacketIdentifier, PublishHeader, encode_pubcomp, encode_pubrel};
+use super::encoder::Flavour;
+use super::links::Put;
+use super::route::Outgoing;
+use crate::codec::{PacketIdentifier, PublishHeader, PublishOptions, ReasonCode};
 use crate::message::Message;
-use crate::session::{Delivery, Offered, Retransmission, Session, SessionKey};
+use crate::qos::QoS;
+use crate::session::{self, Delivery, Offered, Session, SessionKey};
+use crate::topic::SubscriptionOptions;
+
+/// How a publication goes to one subscriber.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form<'a> {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// Subscription Identifiers that go along.
+    pub(super) identifiers: &'a [u32],
+}
 
 impl Shard {
-    /// Sends a message at QoS 1 or 2, or lets it wait.
-    pub(super) fn deliver(&mut self, session: SessionKey, delivery: Delivery) {
-        let Delivery { message, qos, retain } = delivery.clone();
+    /// Sends a publication to a session, lets it wait there, or drops it and counts.
+    pub(super) fn deliver(
+        &mut self,
+        session: SessionKey,
+        form: Form<'_>,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        if form.qos == QoS::AtMostOnce {
+            if let Some(key) = self.links.online(session) {
+                self.put_publication(key, session, form, None, outgoing);
+            }
+            return;
+        }
+        let delivery = Delivery {
+            message: outgoing.message().clone(),
+            qos: form.qos,
+            retain: form.retain,
+            identifiers: form.identifiers.into(),
+        };
         if let Some((key, identifier)) = self.offer(session, delivery) {
-            let delivery = Some((qos, identifier));
-            self.send(key, PublishHeader { duplicate: false, retain, delivery }, &message);
+            self.put_publication(key, session, form, Some(identifier), outgoing);
         }
     }
 
     /// Gives a message to a session; returns where to send it when that is now.
-    pub(super) fn offer(
+    fn offer(
         &mut self,
         session: SessionKey,
         delivery: Delivery,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let connection = self.links.online(session);
-        let limits = self.queue_limits();
+        let limits = self.queue_limits(connection);
         let outbound = &mut self.sessions.get_mut(session)?.outbound;
         match outbound.offer(delivery, connection.is_some(), limits) {
             Offered::Send(identifier) => Some((connection?, identifier)),
@@ -36,101 +67,154 @@ impl Shard {
         }
     }
 
-    fn send(&mut self, key: ConnectionKey, header: PublishHeader, message: &Message) {
-        let (packet, payload) = self.encoder.encode_message(header, message);
-        self.links.put(key, packet, payload);
-        self.statistics.deliveries += 1;
-    }
-
-    pub(super) fn handle_puback(
+    fn put_publication(
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
-        identifier: PacketIdentifier,
+        form: Form<'_>,
+        identifier: Option<PacketIdentifier>,
+        outgoing: &Outgoing<'_>,
     ) {
-        self.settle(session, |session| session.outbound.acknowledge(identifier));
-        self.send_queued(key, session);
-    }
-
-    /// Answers with PUBREL even when no message waits for it: the Client may have kept an exchange
-    /// that this session has lost.
-    pub(super) fn handle_pubrec(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        identifier: PacketIdentifier,
-    ) {
-        self.settle(session, |session| session.outbound.receive(identifier));
-        self.links.put(key, &encode_pubrel(identifier), None);
-    }
-
-    pub(super) fn handle_pubcomp(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        identifier: PacketIdentifier,
-    ) {
-        self.settle(session, |session| session.outbound.finish(identifier));
-        self.send_queued(key, session);
-    }
-
-    /// Answers with PUBCOMP in any case, [MQTT-4.3.3-2].
-    pub(super) fn handle_pubrel(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        identifier: PacketIdentifier,
-    ) {
-        self.settle(session, |session| session.inbound.release(identifier));
-        self.links.put(key, &encode_pubcomp(identifier), None);
-    }
-
-    fn settle(&mut self, session: SessionKey, apply: impl FnOnce(&mut Session) -> bool) {
-        if !self.sessions.get_mut(session).is_some_and(apply) {
-            self.statistics.acknowledgements_unknown += 1;
+        let Self { links, encoder, limits, now, .. } = self;
+        let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
+        let Form { qos, retain, identifiers } = form;
+        let pending_max = pending_max(identifier, limits.output_bytes_max);
+        let put = links.put_chosen(key, pending_max, payload, |connection| {
+            if !identifiers.is_empty() || connection.outbound_aliases.is_some() {
+                return None;
+            }
+            let flavour = Flavour { qos, retain, properties: connection.protocol.has_properties() };
+            Some(encoder.flavoured(flavour, identifier, *now, publication, payload.is_some()))
+        });
+        match put {
+            Some(put) => self.count_put(put, session, identifier),
+            None => {
+                let header =
+                    PublishHeader { duplicate: false, retain, delivery: identifier.map(|i| (qos, i)) };
+                self.put_single(key, session, header, identifiers, outgoing);
+            }
         }
     }
 
-    /// Sends what was not acknowledged on the last Network Connection again, in the old order,
-    /// [MQTT-4.4.0-1].
-    pub(super) fn send_unacknowledged(&mut self, key: ConnectionKey, session: SessionKey) {
-        let Some(session) = self.sessions.get(session) else {
-            return;
-        };
-        for retransmission in session.outbound.retransmissions() {
-            match retransmission {
-                Retransmission::Pubrel(identifier) => {
-                    self.links.put(key, &encode_pubrel(identifier), None);
-                }
-                Retransmission::Publish(identifier, delivery) => {
-                    let header = PublishHeader {
-                        duplicate: true,
-                        retain: delivery.retain,
-                        delivery: Some((delivery.qos, identifier)),
-                    };
-                    let (packet, payload) = self.encoder.encode_message(header, &delivery.message);
-                    self.links.put(key, packet, payload);
-                    self.statistics.deliveries += 1;
+    /// Sends a packet that is like no other one.
+    fn put_single(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        header: PublishHeader,
+        identifiers: &[u32],
+        outgoing: &Outgoing<'_>,
+    ) {
+        let Self { links, encoder, limits, now, .. } = self;
+        let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
+        let Some(connection) = links.get_mut(key) else { return };
+        let topic = publication.topic.as_str();
+        let aliases = connection.outbound_aliases.as_deref();
+        let alias = aliases.and_then(|aliases| aliases.choose(topic));
+        let options = connection.protocol.has_properties().then(|| PublishOptions {
+            subscription_identifiers: identifiers,
+            topic_alias: alias,
+            ..PublishOptions::of(publication, *now)
+        });
+        let identifier = header.delivery.map(|(_, identifier)| identifier);
+        let packet = encoder.single(header, options.as_ref(), publication, payload.is_some());
+        let pending_max = pending_max(identifier, limits.output_bytes_max);
+        let put = links.put_within(key, packet, payload, pending_max);
+        if let (Put::Done, Some(alias)) = (put, alias)
+            && let Some(connection) = links.get_mut(key)
+            && let Some(aliases) = &mut connection.outbound_aliases
+        {
+            aliases.learn(topic, alias);
+        }
+        self.count_put(put, session, identifier);
+    }
+
+    fn count_put(&mut self, put: Put, session: SessionKey, identifier: Option<PacketIdentifier>) {
+        match put {
+            Put::Done => self.statistics.deliveries += 1,
+            Put::Full => self.statistics.dropped_output_full += 1,
+            Put::Gone => {}
+            Put::TooLarge => {
+                self.statistics.dropped_too_large += 1;
+                // It counts as delivered, [MQTT-3.1.2-25].
+                if let (Some(session), Some(identifier)) =
+                    (self.sessions.get_mut(session), identifier)
+                {
+                    session.outbound.refuse(identifier);
                 }
             }
         }
     }
 
-    /// Sends what waits for as long as the inflight window is open.
-    pub(super) fn send_queued(&mut self, key: ConnectionKey, session: SessionKey) {
-        let limits = self.queue_limits();
-        let Some(session) = self.sessions.get_mut(session) else {
-            return;
-        };
-        while let Some((identifier, delivery)) = session.outbound.next(limits) {
-            let header = PublishHeader {
-                duplicate: false,
-                retain: delivery.retain,
-                delivery: Some((delivery.qos, identifier)),
-            };
-            let (packet, payload) = self.encoder.encode_message(header, &delivery.message);
-            self.links.put(key, packet, payload);
-            self.statistics.deliveries += 1;
+    /// Sends what waits for as long as the inflight window is open: first, after a reconnect, what
+    /// was not acknowledged on the Network Connection before, in the old order.
+    pub(super) fn send_waiting(&mut self, key: ConnectionKey, session: SessionKey) {
+        let limits = self.queue_limits(Some(key));
+        let now = self.now;
+        loop {
+            let mut expired = 0;
+            let Some(state) = self.sessions.get_mut(session) else { return };
+            let next = state.outbound.next(limits, |delivery| {
+                let is_expired = delivery.message.is_expired(now);
+                expired += u64::from(is_expired);
+                !is_expired
+            });
+            self.statistics.expired += expired;
+            match next {
+                None => return,
+                Some(session::Outgoing::Pubrel(identifier)) => self.put_pubrel(key, identifier),
+                Some(session::Outgoing::Publish { identifier, delivery, duplicate }) => {
+                    let Delivery { message, qos, retain, identifiers } = delivery.clone();
+                    let header =
+                        PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                    let outgoing = Outgoing::of(&message);
+                    self.put_single(key, session, header, &identifiers, &outgoing);
+                }
+            }
         }
     }
+
+    /// Sends a retained message to a session whose Client has just subscribed.
+    pub(super) fn deliver_retained(
+        &mut self,
+        session: SessionKey,
+        message: &Message,
+        options: SubscriptionOptions,
+    ) {
+        let identifier = options.identifier.map(NonZeroU32::get);
+        let form = Form {
+            qos: message.qos.min(options.qos),
+            retain: true,
+            identifiers: identifier.as_slice(),
+        };
+        self.encoder.begin();
+        self.deliver(session, form, &mut Outgoing::of(message));
+    }
+
+    /// PUBACK, or PUBREC and PUBCOMP with a Reason Code of failure: the next message may go.
+    pub(super) fn settle(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        apply: impl FnOnce(&mut Session) -> bool,
+    ) {
+        self.apply(session, apply);
+        self.send_waiting(key, session);
+    }
+
+    /// False, and counted, when nothing waits for the acknowledgement.
+    pub(super) fn apply(
+        &mut self,
+        session: SessionKey,
+        apply: impl FnOnce(&mut Session) -> bool,
+    ) -> bool {
+        let known = self.sessions.get_mut(session).is_some_and(apply);
+        self.statistics.acknowledgements_unknown += u64::from(!known);
+        known
+    }
+}
+
+/// QoS 1 and 2 are bounded by the inflight window instead.
+fn pending_max(identifier: Option<PacketIdentifier>, output_bytes_max: usize) -> usize {
+    if identifier.is_some() { usize::MAX } else { output_bytes_max }
 }

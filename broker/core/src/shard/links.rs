@@ -22,12 +22,16 @@ pub(super) struct Links {
     pool: BufferPool,
 }
 
-/// What became of a packet for a session.
+/// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Put {
     Done,
-    Offline,
+    /// More would wait than may.
     Full,
+    /// The Client takes no packet of this size, MQTT 5.0 section 3.1.2.11.4.
+    TooLarge,
+    /// There is no such connection any more.
+    Gone,
 }
 
 impl Links {
@@ -99,35 +103,36 @@ impl Links {
         self.put_within(key, packet, payload, usize::MAX);
     }
 
-    /// Appends a packet for a session, unless more than `pending_max` bytes would wait.
-    pub(super) fn put_for(
-        &mut self,
-        session: SessionKey,
-        packet: &[u8],
-        payload: Option<&Arc<[u8]>>,
-        pending_max: usize,
-    ) -> Put {
-        match self.online.get(session) {
-            Some(&key) => self.put_within(key, packet, payload, pending_max),
-            None => Put::Offline,
-        }
-    }
-
-    fn put_within(
+    /// Appends a packet unless more than `pending_max` bytes would wait.
+    pub(super) fn put_within(
         &mut self,
         key: ConnectionKey,
         packet: &[u8],
         payload: Option<&Arc<[u8]>>,
         pending_max: usize,
     ) -> Put {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Put::Offline;
-        };
-        let output = &mut connection.output;
+        self.put_chosen(key, pending_max, payload, |_| Some(packet)).unwrap_or(Put::Gone)
+    }
+
+    /// Appends the packet that `choose` chooses for the connection, unless more than
+    /// `pending_max` bytes would wait; `None` when it chooses none.
+    pub(super) fn put_chosen<'a>(
+        &mut self,
+        key: ConnectionKey,
+        pending_max: usize,
+        payload: Option<&Arc<[u8]>>,
+        choose: impl FnOnce(&Connection) -> Option<&'a [u8]>,
+    ) -> Option<Put> {
+        let Some(connection) = self.connections.get_mut(key) else { return Some(Put::Gone) };
+        let packet = choose(connection)?;
         let size = packet.len() + payload.map_or(0, |payload| payload.len());
+        if size > connection.packet_bytes_max as usize {
+            return Some(Put::TooLarge);
+        }
+        let output = &mut connection.output;
         // A single packet above the limit passes when nothing else waits.
         if output.pending() > 0 && size > pending_max.saturating_sub(output.pending()) {
-            return Put::Full;
+            return Some(Put::Full);
         }
         output.lend(&mut self.pool);
         self.fresh += size;
@@ -139,7 +144,7 @@ impl Links {
             connection.dirty = true;
             self.dirty.push(key);
         }
-        Put::Done
+        Some(Put::Done)
     }
 
     pub(super) fn has_dirty(&self) -> bool {

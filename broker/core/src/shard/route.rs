@@ -1,34 +1,46 @@
 //! From a publication to everybody who wants it.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Shard;
+use super::delivery::Form;
 use super::group::ShardGroup;
-use super::links::Put;
 use super::output::SHARED_PAYLOAD_MIN;
-use crate::codec::{PacketIdentifier, PublishHeader};
+use super::shared::{GroupChange, Groups};
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
 use crate::qos::QoS;
-use crate::session::{Delivery, SessionKey};
-use crate::topic::cache::{MatchCache, Resolved};
-use crate::topic::{Match, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName};
+use crate::session::SessionKey;
+use crate::topic::cache::MatchCache;
+use crate::topic::{
+    Matches, Retained, RetainedLimit, SubscriptionOptions, SubscriptionTree, TopicFilter,
+};
 
-/// A message on its way to another shard.
+/// What one shard sends to another, in order.
 #[derive(Clone, Debug)]
-pub struct Forward {
-    message: Message,
-    /// Settles which of two retained messages is the last; 0 when it is not retained.
-    retained_version: u64,
+pub struct Forward(pub(super) Forwarded);
+
+#[derive(Clone, Debug)]
+pub(super) enum Forwarded {
+    /// For the subscribers there.
+    Publication {
+        message: Message,
+        /// Settles which of two retained messages is the last; 0 when it is not retained.
+        retained_version: u64,
+    },
+    /// For one member of a shared subscription, picked by the group's home.
+    Member { session: SessionKey, options: SubscriptionOptions, message: Message },
+    /// To the home of a shared subscription.
+    Group(GroupChange),
 }
 
 /// What a shard knows by topic.
+#[derive(Debug)]
 pub(super) struct Topics {
     pub(super) subscriptions: SubscriptionTree<SessionKey>,
+    pub(super) groups: Groups,
     pub(super) retained: Retained,
     cache: MatchCache<SessionKey>,
-    found: Vec<Match<SessionKey>>,
 }
 
 impl Topics {
@@ -39,9 +51,9 @@ impl Topics {
         };
         Self {
             subscriptions: SubscriptionTree::new(seed),
+            groups: Groups::new(seed),
             retained: Retained::new(seed, limit),
             cache: MatchCache::new(),
-            found: Vec::new(),
         }
     }
 
@@ -49,10 +61,10 @@ impl Topics {
         &mut self,
         filter: TopicFilter<'_>,
         session: SessionKey,
-        qos: QoS,
+        options: SubscriptionOptions,
         group: &ShardGroup,
     ) {
-        self.subscriptions.insert(filter, session, qos);
+        self.subscriptions.insert(filter, session, options);
         self.cache.invalidate(filter, |topic| group.hash(topic));
     }
 
@@ -65,90 +77,75 @@ impl Topics {
         self.subscriptions.remove(filter, session);
         self.cache.invalidate(filter, |topic| group.hash(topic));
     }
-
-    fn resolve(&mut self, topic: TopicName<'_>, hash: u64) -> Rc<Resolved<SessionKey>> {
-        if let Some(resolved) = self.cache.get(hash, topic) {
-            return Rc::clone(resolved);
-        }
-        self.subscriptions.matches(topic, &mut self.found);
-        let matches = self.found.as_slice().into();
-        let resolved = Rc::new(Resolved { topic: topic.as_str().into(), matches });
-        self.cache.insert(hash, Rc::clone(&resolved));
-        resolved
-    }
-}
-
-/// Encodes a PUBLISH once for all who get it alike.
-#[derive(Debug, Default)]
-pub(super) struct Encoder {
-    packet: Vec<u8>,
-    identifier_at: usize,
-}
-
-impl Encoder {
-    /// The packet, and its payload apart when that is to be shared rather than copied.
-    pub(super) fn encode<'a>(
-        &'a mut self,
-        header: PublishHeader,
-        publication: Publication<'_>,
-        message: Option<&'a Message>,
-    ) -> (&'a [u8], Option<&'a Arc<[u8]>>) {
-        let payload = publication.payload;
-        self.packet.clear();
-        header.encode(publication.topic.as_str(), payload.len(), &mut self.packet);
-        self.identifier_at = self.packet.len().saturating_sub(2);
-        let shared = message.map(|m| &m.payload).filter(|_| payload.len() >= SHARED_PAYLOAD_MIN);
-        if shared.is_none() {
-            self.packet.extend_from_slice(payload);
-        }
-        (&self.packet, shared)
-    }
-
-    /// [`encode`](Self::encode) for a message in owned form.
-    pub(super) fn encode_message<'a>(
-        &'a mut self,
-        header: PublishHeader,
-        message: &'a Message,
-    ) -> (&'a [u8], Option<&'a Arc<[u8]>>) {
-        self.encode(header, message.as_publication(), Some(message))
-    }
-
-    /// The packet of the last [`encode`](Self::encode), which had an identifier, with another one.
-    fn with_identifier(&mut self, identifier: PacketIdentifier) -> &[u8] {
-        let place = self.identifier_at..self.identifier_at + 2;
-        if let Some(bytes) = self.packet.get_mut(place) {
-            bytes.copy_from_slice(&identifier.get().to_be_bytes());
-        }
-        &self.packet
-    }
 }
 
 /// A publication with what is made of it at most once, and only if somebody needs it.
-struct Outgoing<'a> {
-    publication: Publication<'a>,
+pub(super) struct Outgoing<'a> {
+    pub(super) publication: Publication<'a>,
     topic: &'a Arc<str>,
     message: Option<Message>,
+    /// Who published it, if that was a Client of this shard.
+    publisher: Option<SessionKey>,
 }
 
-impl Outgoing<'_> {
-    fn message(&mut self) -> &Message {
-        let Publication { payload, qos, retain, .. } = self.publication;
+impl<'a> Outgoing<'a> {
+    /// A message that is there in owned form, published by nobody here.
+    pub(super) fn of(message: &'a Message) -> Self {
+        Self {
+            publication: message.as_publication(),
+            topic: &message.topic,
+            message: Some(message.clone()),
+            publisher: None,
+        }
+    }
+
+
+    pub(super) fn message(&mut self) -> &Message {
+        let Publication { payload, properties, expires, qos, retain, .. } = self.publication;
         self.message.get_or_insert_with(|| Message {
             topic: Arc::clone(self.topic),
             payload: payload.into(),
+            properties: (!properties.is_empty()).then(|| properties.into()),
+            expires,
             qos,
             retain,
         })
     }
+
+    /// Makes the owned form when the payload is to be shared between outputs.
+    pub(super) fn share_large_payload(&mut self) {
+        if self.publication.payload.len() >= SHARED_PAYLOAD_MIN {
+            self.message();
+        }
+    }
+
+    /// The payload when it is to be shared rather than copied.
+    pub(super) fn shared_payload(&self) -> Option<&Arc<[u8]>> {
+        self.message.as_ref().and_then(Message::shared_payload)
+    }
+}
+
+/// Whether anybody gets a publication, as far as this shard knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Routed {
+    Somewhere,
+    Nowhere,
 }
 
 impl Shard {
     /// Delivers a publication to the subscribers of this shard and hands it to the shards that
     /// have others. `message` is the publication in owned form, if there is one already.
-    pub(super) fn route(&mut self, publication: Publication<'_>, message: Option<Message>) {
+    pub(super) fn route(
+        &mut self,
+        publication: Publication<'_>,
+        message: Option<Message>,
+        publisher: Option<SessionKey>,
+    ) -> Routed {
         let hash = self.group.hash(publication.topic.as_str());
-        let resolved = self.topics.resolve(publication.topic, hash);
-        let mut outgoing = Outgoing { publication, topic: &resolved.topic, message };
+        let topics = &mut self.topics;
+        let resolved = topics.cache.resolve(hash, publication.topic, &topics.subscriptions);
+        let mut outgoing =
+            Outgoing { publication, topic: &resolved.topic, message, publisher };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
             self.retain(outgoing.message(), version);
@@ -157,21 +154,41 @@ impl Shard {
             0
         };
         self.fan_out(&resolved.matches, &mut outgoing);
-        self.forward(hash, retained_version, &mut outgoing);
+        let shared = self.fan_out_shared(hash, &mut outgoing);
+        let forwarded = self.forward(hash, retained_version, &mut outgoing);
+        if shared || forwarded || !resolved.matches.is_empty() {
+            Routed::Somewhere
+        } else {
+            Routed::Nowhere
+        }
     }
 
-    /// Delivers what another shard published.
-    pub(super) fn route_forward(&mut self, forward: Forward) {
-        let Forward { message, retained_version } = forward;
-        if retained_version > 0 {
-            self.retain(&message, retained_version);
+    /// Takes in what another shard sent.
+    pub(super) fn handle_forwarded(&mut self, forwarded: Forwarded) {
+        match forwarded {
+            Forwarded::Group(change) => self.apply_group_change(&change),
+            Forwarded::Publication { message, retained_version } => {
+                if retained_version > 0 {
+                    self.retain(&message, retained_version);
+                }
+                self.route_forwarded(&message);
+            }
+            Forwarded::Member { session, options, message } => {
+                self.encoder.begin();
+                self.deliver_shared(session, options, &mut Outgoing::of(&message));
+            }
         }
+    }
+
+    fn route_forwarded(&mut self, message: &Message) {
         let publication = message.as_publication();
-        let hash = self.group.hash(publication.topic.as_str());
-        let resolved = self.topics.resolve(publication.topic, hash);
-        let message = Some(message.clone());
-        let mut outgoing = Outgoing { publication, topic: &resolved.topic, message };
+        let hash = self.group.hash(&message.topic);
+        let topics = &mut self.topics;
+        let resolved = topics.cache.resolve(hash, publication.topic, &topics.subscriptions);
+        let (topic, message) = (&resolved.topic, Some(message.clone()));
+        let mut outgoing = Outgoing { publication, topic, message, publisher: None };
         self.fan_out(&resolved.matches, &mut outgoing);
+        self.fan_out_shared(hash, &mut outgoing);
     }
 
     fn retain(&mut self, message: &Message, version: u64) {
@@ -180,79 +197,43 @@ impl Shard {
         }
     }
 
-    fn fan_out(&mut self, matches: &[Match<SessionKey>], outgoing: &mut Outgoing<'_>) {
-        let published = outgoing.publication.qos;
-        if published == QoS::AtMostOnce {
-            return self.fan_out_at_most_once(matches, |_| true, outgoing);
-        }
-        self.fan_out_at_most_once(matches, |found| found.qos == QoS::AtMostOnce, outgoing);
-        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
-            let mut these = matches
-                .iter()
-                .filter(|found| found.qos.min(published) == qos)
-                .map(|found| found.subscriber)
-                .peekable();
-            if these.peek().is_some() {
-                self.fan_out_acknowledged(these, qos, outgoing.message());
-            }
-        }
-    }
-
-    fn fan_out_at_most_once(
-        &mut self,
-        matches: &[Match<SessionKey>],
-        wanted: impl Fn(&Match<SessionKey>) -> bool,
-        outgoing: &mut Outgoing<'_>,
-    ) {
-        let publication = outgoing.publication;
+    fn fan_out(&mut self, matches: &Matches<SessionKey>, outgoing: &mut Outgoing<'_>) {
         if matches.is_empty() {
             return;
         }
-        let large = publication.payload.len() >= SHARED_PAYLOAD_MIN;
-        let message = large.then(|| outgoing.message());
-        let (packet, payload) =
-            self.encoder.encode(PublishHeader::AT_MOST_ONCE, publication, message);
-        let pending_max = self.limits.output_bytes_max;
-        let (mut delivered, mut dropped) = (0, 0);
-        for found in matches.iter().filter(|&found| wanted(found)) {
-            match self.links.put_for(found.subscriber, packet, payload, pending_max) {
-                Put::Done => delivered += 1,
-                Put::Full => dropped += 1,
-                Put::Offline => {}
-            }
+        let publisher = outgoing.publisher;
+        let (published, retained) = (outgoing.publication.qos, outgoing.publication.retain);
+        self.encoder.begin();
+        outgoing.share_large_payload();
+        for found in matches.iter().filter(|found| found.is_for(publisher)) {
+            let form = Form {
+                qos: found.qos.min(published),
+                retain: found.retain_as_published && retained,
+                identifiers: matches.identifiers(found),
+            };
+            self.deliver(found.subscriber, form, outgoing);
         }
-        self.statistics.deliveries += delivered;
-        self.statistics.dropped_output_full += dropped;
     }
 
-    fn fan_out_acknowledged(
+    fn forward(
         &mut self,
-        subscribers: impl Iterator<Item = SessionKey>,
-        qos: QoS,
-        message: &Message,
-    ) {
-        let delivery = Some((qos, PacketIdentifier::FIRST));
-        let header = PublishHeader { duplicate: false, retain: false, delivery };
-        let payload = self.encoder.encode_message(header, message).1.cloned();
-        for subscriber in subscribers {
-            let delivery = Delivery { message: message.clone(), qos, retain: false };
-            if let Some((key, identifier)) = self.offer(subscriber, delivery) {
-                let packet = self.encoder.with_identifier(identifier);
-                self.links.put(key, packet, payload.as_ref());
-                self.statistics.deliveries += 1;
-            }
-        }
-    }
-
-    fn forward(&mut self, hash: u64, retained_version: u64, outgoing: &mut Outgoing<'_>) {
+        hash: u64,
+        retained_version: u64,
+        outgoing: &mut Outgoing<'_>,
+    ) -> bool {
         let (topic, here) = (outgoing.publication.topic, self.index);
+        let mut forwarded = false;
         for shard in (0..self.forwards.len()).filter(|&shard| shard != here) {
-            if retained_version == 0 && !self.group.may_want(shard, topic, hash) {
+            let wanted = self.group.may_want(shard, topic, hash);
+            if !wanted && retained_version == 0 {
                 continue;
             }
             let message = outgoing.message().clone();
-            self.forwards[shard].push(Forward { message, retained_version });
+            let forward = Forwarded::Publication { message, retained_version };
+            self.forwards[shard].push(Forward(forward));
             self.statistics.forwarded += 1;
+            forwarded |= wanted;
         }
+        forwarded
     }
 }

@@ -3,12 +3,23 @@
 use super::Shard;
 use super::connection::ConnectionKey;
 use super::event::{Client, Event};
-use super::links::Put;
-use crate::codec::{PublishHeader, Subscribe, Unsubscribe, encode_suback, encode_unsuback};
+use super::shared::Change;
+use crate::codec::{
+    ReasonCode, RetainHandling, Subscribe, Unsubscribe, encode_suback, encode_unsuback,
+};
 use crate::message::Message;
-use crate::qos::QoS;
-use crate::session::{Delivery, SessionKey};
-use crate::topic::TopicFilter;
+use crate::session::SessionKey;
+use crate::topic::{SharedFilter, SubscriptionOptions, TopicFilter};
+
+/// What became of one Topic Filter of a SUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Refused(ReasonCode),
+    Granted {
+        /// Whether the session had no such subscription before.
+        is_new: bool,
+    },
+}
 
 impl Shard {
     pub(super) fn handle_subscribe(
@@ -17,46 +28,72 @@ impl Shard {
         session: SessionKey,
         subscribe: Subscribe<'_>,
     ) {
-        let granted: Vec<_> = subscribe
+        let identifier = subscribe.subscription_identifier;
+        let outcomes: Vec<_> = subscribe
             .entries()
-            .map(|(filter, qos)| self.subscribe(key, session, filter, qos).then_some(qos))
+            .map(|entry| self.subscribe(key, session, entry.filter, entry.options(identifier)))
             .collect();
-        let mut suback = Vec::with_capacity(5 + granted.len());
-        encode_suback(subscribe.packet_identifier, &granted, &mut suback);
+        let codes = subscribe.entries().zip(&outcomes).map(|(entry, outcome)| match outcome {
+            Outcome::Refused(code) => *code,
+            Outcome::Granted { .. } => ReasonCode::granted(entry.qos),
+        });
+        let mut suback = Vec::new();
+        let protocol = self.links.protocol(key);
+        let codes: Vec<_> = codes.collect();
+        encode_suback(protocol, subscribe.packet_identifier, &codes, &mut suback);
         self.links.put(key, &suback, None);
-        for ((filter, qos), _) in
-            subscribe.entries().zip(&granted).filter(|(_, granted)| granted.is_some())
-        {
-            self.send_retained(session, filter, qos);
+        for (entry, outcome) in subscribe.entries().zip(outcomes) {
+            let Outcome::Granted { is_new } = outcome else { continue };
+            let wanted = match entry.retain_handling {
+                RetainHandling::SendAtSubscribe => true,
+                RetainHandling::SendIfNew => is_new,
+                RetainHandling::DoNotSend => false,
+            };
+            if wanted && SharedFilter::parse(entry.filter.as_str()).is_none() {
+                self.send_retained(session, entry.filter, entry.options(identifier));
+            }
         }
     }
 
-    /// False when the session has too many subscriptions.
     fn subscribe(
         &mut self,
         connection: ConnectionKey,
         key: SessionKey,
         filter: TopicFilter<'_>,
-        qos: QoS,
-    ) -> bool {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return false;
+        options: SubscriptionOptions,
+    ) -> Outcome {
+        let shared = match SharedFilter::parse(filter.as_str()) {
+            Some(Err(_)) => return Outcome::Refused(ReasonCode::TopicFilterInvalid),
+            Some(Ok(shared)) => Some(shared),
+            None => None,
         };
-        let known = session.filters.contains(filter.as_str());
-        if !known && session.filters.len() >= self.limits.subscriptions_max {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Outcome::Refused(ReasonCode::UnspecifiedError);
+        };
+        let is_new = !session.filters.contains(filter.as_str());
+        if is_new && session.filters.len() >= self.limits.subscriptions_max {
             self.statistics.subscriptions_refused += 1;
-            return false;
+            return Outcome::Refused(ReasonCode::QuotaExceeded);
         }
-        if !known {
+        if is_new {
             session.filters.insert(filter.as_str().into());
-            self.group.add_interest(self.index, filter);
         }
-        self.topics.subscribe(filter, key, qos, &self.group);
         if let Some(observer) = &mut self.observer {
             let client = Client { identifier: &session.client_identifier, connection };
-            observer(&Event::Subscribed { client, filter, qos });
+            observer(&Event::Subscribed { client, filter, qos: options.qos });
         }
-        true
+        let home = shared.map_or(self.index, |_| self.group.shard_of(filter.as_str()));
+        if is_new {
+            let matched = shared.map_or(filter, |shared| shared.filter);
+            self.group.add_interest(home, matched);
+        }
+        if shared.is_some() {
+            let join = Change::Join { options, online: true };
+            self.change_group(filter.as_str(), key, join);
+        } else {
+            self.topics.subscribe(filter, key, options, &self.group);
+        }
+        Outcome::Granted { is_new }
     }
 
     pub(super) fn handle_unsubscribe(
@@ -65,11 +102,11 @@ impl Shard {
         key: SessionKey,
         unsubscribe: Unsubscribe<'_>,
     ) {
+        let mut codes = Vec::new();
         for filter in unsubscribe.entries() {
-            let Some(session) = self.sessions.get_mut(key) else {
-                return;
-            };
+            let Some(session) = self.sessions.get_mut(key) else { return };
             if !session.filters.swap_remove(filter.as_str()) {
+                codes.push(ReasonCode::NoSubscriptionExisted);
                 continue;
             }
             if let Some(observer) = &mut self.observer {
@@ -77,36 +114,42 @@ impl Shard {
                 observer(&Event::Unsubscribed { client, filter });
             }
             self.drop_subscription(filter, key);
+            codes.push(ReasonCode::Success);
         }
-        self.links.put(connection, &encode_unsuback(unsubscribe.packet_identifier), None);
+        let mut unsuback = Vec::new();
+        let protocol = self.links.protocol(connection);
+        encode_unsuback(protocol, unsubscribe.packet_identifier, &codes, &mut unsuback);
+        self.links.put(connection, &unsuback, None);
     }
 
+    /// Takes back what [`subscribe`](Self::subscribe) did outside of the session.
     pub(super) fn drop_subscription(&mut self, filter: TopicFilter<'_>, session: SessionKey) {
-        self.topics.unsubscribe(filter, session, &self.group);
-        self.group.remove_interest(self.index, filter);
+        if let Some(Ok(shared)) = SharedFilter::parse(filter.as_str()) {
+            let home = self.group.shard_of(filter.as_str());
+            self.change_group(filter.as_str(), session, Change::Leave);
+            self.group.remove_interest(home, shared.filter);
+        } else {
+            self.topics.unsubscribe(filter, session, &self.group);
+            self.group.remove_interest(self.index, filter);
+        }
     }
 
     /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6].
-    fn send_retained(&mut self, session: SessionKey, filter: TopicFilter<'_>, granted: QoS) {
+    fn send_retained(
+        &mut self,
+        session: SessionKey,
+        filter: TopicFilter<'_>,
+        options: SubscriptionOptions,
+    ) {
+        let now = self.now;
         let mut found: Vec<Message> = Vec::new();
-        self.topics.retained.matches(filter, |message| found.push(message.clone()));
-        for message in found {
-            let qos = message.qos.min(granted);
-            if qos == QoS::AtMostOnce {
-                self.send_retained_at_most_once(session, &message);
-            } else {
-                self.deliver(session, Delivery { message, qos, retain: true });
+        self.topics.retained.matches(filter, |message| {
+            if !message.is_expired(now) {
+                found.push(message.clone());
             }
-        }
-    }
-
-    fn send_retained_at_most_once(&mut self, session: SessionKey, message: &Message) {
-        let header = PublishHeader { retain: true, ..PublishHeader::AT_MOST_ONCE };
-        let (packet, payload) = self.encoder.encode_message(header, message);
-        match self.links.put_for(session, packet, payload, self.limits.output_bytes_max) {
-            Put::Done => self.statistics.deliveries += 1,
-            Put::Full => self.statistics.dropped_output_full += 1,
-            Put::Offline => {}
+        });
+        for message in found {
+            self.deliver_retained(session, &message, options);
         }
     }
 }

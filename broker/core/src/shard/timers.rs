@@ -1,4 +1,4 @@
-//! When to look at which connection again.
+//! When to look at which connection or session again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,17 +6,24 @@ use std::time::Duration;
 
 use super::Shard;
 use super::connection::{CloseCause, Connection, ConnectionKey, Phase};
+use crate::session::{Session, SessionKey};
 use crate::time::Time;
 
-/// Longest time that a timer runs before it looks whether its connection is still there, so that
-/// connections which come and go leave nothing behind for hours.
+/// Longest time that a timer runs before it looks whether it is still needed, so that connections
+/// and sessions which come and go leave nothing behind for hours.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A heap of deadlines. One that moved away is found out when it fires: receiving a packet costs
 /// no more than noting the time.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Time, ConnectionKey)>>,
+    heap: BinaryHeap<Reverse<(Time, Timer)>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Connection(ConnectionKey),
+    Session(SessionKey),
 }
 
 impl Timers {
@@ -24,7 +31,7 @@ impl Timers {
         self.heap.peek().map(|Reverse((time, _))| *time)
     }
 
-    fn pop(&mut self, now: Time) -> Option<(Time, ConnectionKey)> {
+    fn pop(&mut self, now: Time) -> Option<(Time, Timer)> {
         self.next().filter(|time| *time <= now)?;
         self.heap.pop().map(|Reverse(entry)| entry)
     }
@@ -32,52 +39,80 @@ impl Timers {
     /// Lets the timer of a connection fire at `deadline`, and no other one.
     pub(super) fn arm(&mut self, key: ConnectionKey, connection: &mut Connection, deadline: Time) {
         connection.timer = deadline;
-        self.heap.push(Reverse((deadline, key)));
+        self.heap.push(Reverse((deadline, Timer::Connection(key))));
+    }
+
+    /// Lets the timer of a session that nobody is connected to fire when it or its Will is due.
+    pub(super) fn arm_session(&mut self, now: Time, key: SessionKey, session: &mut Session) {
+        let will = session.will.as_ref().map(|(due, _)| *due);
+        if let Some(due) = session.ends.into_iter().chain(will).min() {
+            session.timer = due.min(now + CHECK_INTERVAL);
+            self.heap.push(Reverse((session.timer, Timer::Session(key))));
+        }
     }
 }
 
 impl Shard {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.topics.retained.next_expiry()).min()
     }
 
-    /// Closes what is overdue. Calling it early or often does no harm.
+    /// Closes what is overdue and forgets what has expired. Calling it early or often does no
+    /// harm.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some((time, key)) = self.timers.pop(now) {
-            let Some(connection) = self.links.get_mut(key) else {
-                continue;
-            };
-            if connection.timer != time {
-                continue;
+        self.now = now;
+        while let Some((time, timer)) = self.timers.pop(now) {
+            match timer {
+                Timer::Connection(key) => self.handle_connection_timer(time, key),
+                Timer::Session(key) => self.handle_session_timer(time, key),
             }
-            match connection.phase {
-                Phase::AwaitingConnect => self.close(key, CloseCause::ConnectTimeout),
-                Phase::Connected(_) => {
-                    let deadline = connection.keep_alive_deadline();
-                    match deadline {
-                        Some(deadline) if deadline <= now => {
-                            self.close(key, CloseCause::KeepAliveTimeout);
-                        }
-                        Some(deadline) => {
-                            let next = deadline.min(now + CHECK_INTERVAL);
-                            self.timers.arm(key, connection, next);
-                        }
-                        None => {}
-                    }
+        }
+        self.statistics.expired += self.topics.retained.expire(now);
+    }
+
+    fn handle_connection_timer(&mut self, time: Time, key: ConnectionKey) {
+        let Some(connection) = self.links.get_mut(key).filter(|c| c.timer == time) else { return };
+        match connection.phase {
+            Phase::AwaitingConnect => self.close(key, CloseCause::ConnectTimeout),
+            Phase::Connected(_) => match connection.keep_alive_deadline() {
+                Some(deadline) if deadline <= self.now => {
+                    self.close(key, CloseCause::KeepAliveTimeout);
                 }
-                Phase::Closed => {}
-            }
+                Some(deadline) => {
+                    let next = deadline.min(self.now + CHECK_INTERVAL);
+                    self.timers.arm(key, connection, next);
+                }
+                None => {}
+            },
+            Phase::Closed => {}
+        }
+    }
+
+    fn handle_session_timer(&mut self, time: Time, key: SessionKey) {
+        let online = self.links.online(key).is_some();
+        let Some(session) = self.sessions.get_mut(key).filter(|s| s.timer == time && !online)
+        else {
+            return;
+        };
+        let will = session.will.take_if(|(due, _)| *due <= self.now);
+        let over = session.ends.is_some_and(|ends| ends <= self.now);
+        if !over {
+            self.timers.arm_session(self.now, key, session);
+        }
+        if let Some((_, will)) = will {
+            self.publish_will(&will);
+        }
+        if over {
+            self.end_session(key);
         }
     }
 
     /// Starts the timer of the keep alive, MQTT 3.1.2.10, in place of that for the CONNECT.
-    pub(super) fn arm_keep_alive(&mut self, now: Time, key: ConnectionKey) {
-        let Some(connection) = self.links.get_mut(key) else {
-            return;
-        };
+    pub(super) fn arm_keep_alive(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.links.get_mut(key) else { return };
         if let Some(deadline) = connection.keep_alive_deadline() {
-            self.timers.arm(key, connection, deadline.min(now + CHECK_INTERVAL));
+            self.timers.arm(key, connection, deadline.min(self.now + CHECK_INTERVAL));
         } else {
             connection.timer = Time::ZERO;
         }

@@ -3,12 +3,14 @@
 //! Publishers say the same few names again and again; a hit costs one hash and one comparison.
 
 use std::fmt;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::filter::TopicFilter;
 use super::name::TopicName;
-use super::subscriptions::Match;
+use super::subscriptions::SubscriptionTree;
+use super::matches::Matches;
 
 /// Names that can be cached at once. Two that share a slot displace each other.
 const SLOTS: usize = 1 << 14;
@@ -22,7 +24,7 @@ pub struct Resolved<K> {
     /// The name, shared with every message that is kept under it.
     pub topic: Arc<str>,
     /// Who subscribed, as [`SubscriptionTree::matches`](super::SubscriptionTree::matches) says.
-    pub matches: Box<[Match<K>]>,
+    pub matches: Matches<K>,
 }
 
 /// A direct-mapped cache of [`Resolved`] names, by a hash that the caller computes.
@@ -41,6 +43,27 @@ impl<K> MatchCache<K> {
     pub fn get(&self, hash: u64, topic: TopicName<'_>) -> Option<&Rc<Resolved<K>>> {
         let (known, resolved) = self.slots.get(slot(hash))?.as_ref()?;
         (*known == hash && *resolved.topic == *topic.as_str()).then_some(resolved)
+    }
+
+    /// What `tree` finds for `topic`, from the cache when it is known.
+    pub fn resolve(
+        &mut self,
+        hash: u64,
+        topic: TopicName<'_>,
+        tree: &SubscriptionTree<K>,
+    ) -> Rc<Resolved<K>>
+    where
+        K: Copy + Hash + Ord,
+    {
+        if let Some(resolved) = self.get(hash, topic) {
+            return Rc::clone(resolved);
+        }
+        let mut matches = Matches::default();
+        tree.matches(topic, &mut matches);
+        matches.shrink_to_fit();
+        let resolved = Rc::new(Resolved { topic: topic.as_str().into(), matches });
+        self.insert(hash, Rc::clone(&resolved));
+        resolved
     }
 
     /// Remembers what was found for a Topic Name.

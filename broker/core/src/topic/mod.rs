@@ -1,7 +1,9 @@
 //! Topic Names, Topic Filters and what is found by them, MQTT 4.7. Pure data structures.
 
 mod filter;
+mod matches;
 mod name;
+mod options;
 mod retained;
 mod subscriptions;
 mod trie;
@@ -9,9 +11,11 @@ mod trie;
 pub mod cache;
 
 pub use filter::TopicFilter;
+pub use matches::{Audience, Match, Matches};
 pub use name::{TopicError, TopicName};
+pub use options::SubscriptionOptions;
 pub use retained::{Retained, RetainedLimit};
-pub use subscriptions::{Match, SubscriptionTree};
+pub use subscriptions::SubscriptionTree;
 
 #[cfg(test)]
 mod tests;

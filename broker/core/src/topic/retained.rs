@@ -1,9 +1,14 @@
 //! Retained messages, MQTT 3.3.1.3: the last one of each Topic Name.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
 use super::filter::{MULTI_LEVEL, SINGLE_LEVEL, TopicFilter};
 use super::name::TopicName;
 use super::trie::{NONE, NodeId, ROOT, Trie};
 use crate::message::Message;
+use crate::time::Time;
 
 /// How much a [`Retained`] may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +34,9 @@ pub struct Retained {
     messages: usize,
     bytes: usize,
     /// Deleted names whose version is kept for a while, oldest first.
-    deleted: std::collections::VecDeque<(u64, std::sync::Arc<str>)>,
+    deleted: VecDeque<(u64, Arc<str>)>,
+    /// Topics whose message may expire, the first to do so on top.
+    expiring: BinaryHeap<Reverse<(Time, Arc<str>)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,14 +46,23 @@ struct Entry {
     message: Option<Message>,
 }
 
+/// Deadlines that may be out of date, besides one for each message.
+const EXPIRING_SLACK: usize = 1024;
+
 /// Deletions whose version is remembered.
 const DELETED_MAX: usize = 4096;
 
 impl Retained {
     /// An empty store. `seed` as for [`SubscriptionTree`](super::SubscriptionTree::new).
     pub fn new(seed: u64, limit: RetainedLimit) -> Self {
-        let deleted = std::collections::VecDeque::new();
-        Self { trie: Trie::new(seed), limit, messages: 0, bytes: 0, deleted }
+        Self {
+            trie: Trie::new(seed),
+            limit,
+            messages: 0,
+            bytes: 0,
+            deleted: VecDeque::new(),
+            expiring: BinaryHeap::new(),
+        }
     }
 
     /// Messages that are stored.
@@ -80,7 +96,9 @@ impl Retained {
         if old.is_some_and(|entry| entry.version > version) {
             return Ok(());
         }
-        if let Some(old) = old.and_then(|entry| entry.message.as_ref()) {
+        let old = old.and_then(|entry| entry.message.as_ref());
+        let known_expiry = old.and_then(|message| message.expires);
+        if let Some(old) = old {
             self.messages -= 1;
             self.bytes -= old.size();
         }
@@ -93,12 +111,63 @@ impl Retained {
             self.bytes += stored.size();
         }
         let deleted = stored.is_none();
+        let expires = message.expires.filter(|_| !deleted && message.expires != known_expiry);
         let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
         *self.trie.value_mut(node) = Some(Entry { version, message: stored });
         if deleted {
             self.remember_deletion(version, message);
         }
+        if let Some(expires) = expires {
+            self.expiring.push(Reverse((expires, Arc::clone(&message.topic))));
+            self.bound_expiring();
+        }
         if fits || delete { Ok(()) } else { Err(RetainedFull) }
+    }
+
+    /// When [`expire`](Self::expire) has something to do.
+    pub fn next_expiry(&self) -> Option<Time> {
+        self.expiring.peek().map(|Reverse((time, _))| *time)
+    }
+
+    /// Deletes the messages whose time is over; returns how many those were, MQTT 5.0 section
+    /// 3.3.2.3.3. Every shard does so by itself: the version stays.
+    pub fn expire(&mut self, now: Time) -> u64 {
+        let mut expired = 0;
+        while self.next_expiry().is_some_and(|time| time <= now) {
+            let Some(Reverse((time, topic))) = self.expiring.pop() else { break };
+            if self.expires(&topic) != Some(time) {
+                continue;
+            }
+            let node = self.trie.find(TopicName::new_unchecked(&topic).levels());
+            if let Some(entry) = self.trie.value_mut(node)
+                && let Some(message) = entry.message.take()
+            {
+                self.messages -= 1;
+                self.bytes -= message.size();
+                expired += 1;
+                let version = entry.version;
+                self.remember_deletion(version, &message);
+            }
+        }
+        expired
+    }
+
+    fn expires(&self, topic: &str) -> Option<Time> {
+        let node = self.trie.find(TopicName::new_unchecked(topic).levels());
+        if node == NONE {
+            return None;
+        }
+        self.trie.value(node).as_ref()?.message.as_ref()?.expires
+    }
+
+    /// Drops deadlines of messages that have been replaced, once they are the greater part.
+    fn bound_expiring(&mut self) {
+        if self.expiring.len() <= 2 * self.messages + EXPIRING_SLACK {
+            return;
+        }
+        let mut expiring = std::mem::take(&mut self.expiring);
+        expiring.retain(|Reverse((time, topic))| self.expires(topic) == Some(*time));
+        self.expiring = expiring;
     }
 
     fn remember_deletion(&mut self, version: u64, message: &Message) {

@@ -7,21 +7,13 @@ use indexmap::IndexMap;
 use smallvec::SmallVec;
 
 use super::filter::TopicFilter;
+use super::matches::Matches;
 use super::name::TopicName;
+use super::options::SubscriptionOptions;
 use super::trie::{NONE, NodeId, ROOT, Trie};
-use crate::qos::QoS;
 
 /// Above this a set of subscribers is a hash map, so that one of a hundred thousand leaves fast.
 const FEW_MAX: usize = 16;
-
-/// A subscriber to which a Topic Name is to be delivered, at most once per publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Match<K> {
-    /// Who.
-    pub subscriber: K,
-    /// The highest QoS of all its subscriptions that match, [MQTT-3.3.5-1].
-    pub qos: QoS,
-}
 
 /// Topic Filters with their subscribers, each known by a key `K` of the caller's.
 #[derive(Clone, Debug)]
@@ -32,8 +24,8 @@ pub struct SubscriptionTree<K> {
 
 #[derive(Clone, Debug)]
 enum Subscribers<K> {
-    Few(SmallVec<[(K, QoS); 1]>),
-    Many(Box<IndexMap<K, QoS, FixedState>>),
+    Few(SmallVec<[(K, SubscriptionOptions); 1]>),
+    Many(Box<IndexMap<K, SubscriptionOptions, FixedState>>),
 }
 
 impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
@@ -58,10 +50,15 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         self.trie.len()
     }
 
-    /// Adds a subscription or replaces its QoS, [MQTT-3.8.4-3]. True when it was not there.
-    pub fn insert(&mut self, filter: TopicFilter<'_>, subscriber: K, qos: QoS) -> bool {
+    /// Adds a subscription or replaces its options, [MQTT-3.8.4-3]. True when it was not there.
+    pub fn insert(
+        &mut self,
+        filter: TopicFilter<'_>,
+        subscriber: K,
+        options: impl Into<SubscriptionOptions>,
+    ) -> bool {
         let node = self.trie.insert(filter.levels());
-        let added = self.trie.value_mut(node).insert(subscriber, qos);
+        let added = self.trie.value_mut(node).insert(subscriber, options.into());
         self.len += usize::from(added);
         added
     }
@@ -78,8 +75,8 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         removed
     }
 
-    /// Fills `found` with everybody whose subscriptions match `topic`, each once.
-    pub fn matches(&self, topic: TopicName<'_>, found: &mut Vec<Match<K>>) {
+    /// Fills `found` with everybody whose subscriptions match `topic`.
+    pub fn matches(&self, topic: TopicName<'_>, found: &mut Matches<K>) {
         found.clear();
         let mut sources = 0;
         let mut collect = |node: NodeId| {
@@ -107,9 +104,7 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
             collect(self.trie.multi(node));
         }
         if sources > 1 {
-            // The highest QoS first, which `dedup` then keeps.
-            found.sort_unstable_by(|a, b| (a.subscriber, b.qos).cmp(&(b.subscriber, a.qos)));
-            found.dedup_by_key(|found| found.subscriber);
+            found.merge();
         }
     }
 }
@@ -120,7 +115,7 @@ impl<K> Default for Subscribers<K> {
     }
 }
 
-impl<K: Copy + Eq + Hash> Subscribers<K> {
+impl<K: Copy + Hash + Ord> Subscribers<K> {
     fn is_empty(&self) -> bool {
         match self {
             Self::Few(few) => few.is_empty(),
@@ -128,15 +123,15 @@ impl<K: Copy + Eq + Hash> Subscribers<K> {
         }
     }
 
-    fn insert(&mut self, subscriber: K, qos: QoS) -> bool {
+    fn insert(&mut self, subscriber: K, options: SubscriptionOptions) -> bool {
         match self {
-            Self::Many(many) => many.insert(subscriber, qos).is_none(),
+            Self::Many(many) => many.insert(subscriber, options).is_none(),
             Self::Few(few) => {
                 if let Some((_, old)) = few.iter_mut().find(|(other, _)| *other == subscriber) {
-                    *old = qos;
+                    *old = options;
                     return false;
                 }
-                few.push((subscriber, qos));
+                few.push((subscriber, options));
                 if few.len() > FEW_MAX {
                     *self = Self::Many(Box::new(few.drain(..).collect()));
                 }
@@ -159,11 +154,13 @@ impl<K: Copy + Eq + Hash> Subscribers<K> {
     }
 
     /// True when there was anything to append.
-    fn append_to(&self, found: &mut Vec<Match<K>>) -> bool {
-        let to_match = |(&subscriber, &qos): (&K, &QoS)| Match { subscriber, qos };
+    fn append_to(&self, found: &mut Matches<K>) -> bool {
         match self {
-            Self::Few(few) => found.extend(few.iter().map(|(s, qos)| to_match((s, qos)))),
-            Self::Many(many) => found.extend(many.iter().map(to_match)),
+            Self::Few(few) => few.iter().for_each(|(s, options)| found.push(*s, options)),
+            Self::Many(many) => {
+                found.reserve(many.len());
+                many.iter().for_each(|(s, options)| found.push(*s, options));
+            }
         }
         !self.is_empty()
     }

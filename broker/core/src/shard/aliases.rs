@@ -1,0 +1,65 @@
+//! Topic Aliases, MQTT 5.0 section 3.3.2.3.4: a number in the place of a Topic Name, for one
+//! Network Connection and one direction.
+
+use std::sync::Arc;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+
+use crate::codec::TopicAlias;
+
+/// What the Client's aliases stand for.
+#[derive(Debug, Default)]
+pub(super) struct InboundAliases {
+    /// The topic of alias `index + 1`.
+    topics: Vec<Option<Arc<str>>>,
+}
+
+impl InboundAliases {
+    /// Lets `alias` stand for `topic` from now on. The caller has checked that it is within the
+    /// Topic Alias Maximum.
+    pub(super) fn set(&mut self, alias: u16, topic: &str) {
+        let index = usize::from(alias.saturating_sub(1));
+        if self.topics.len() <= index {
+            self.topics.resize(index + 1, None);
+        }
+        match &mut self.topics[index] {
+            Some(known) if **known == *topic => {}
+            slot => *slot = Some(topic.into()),
+        }
+    }
+
+    pub(super) fn get(&self, alias: u16) -> Option<Arc<str>> {
+        self.topics.get(usize::from(alias).checked_sub(1)?)?.clone()
+    }
+}
+
+/// The aliases that a Client takes. The first topics get them and keep them.
+#[derive(Debug)]
+pub(super) struct OutboundAliases {
+    aliases: HashMap<Box<str>, u16, FixedState>,
+    alias_max: u16,
+}
+
+impl OutboundAliases {
+    /// `alias_max` is the Topic Alias Maximum of the Client, above zero.
+    pub(super) fn new(alias_max: u16, seed: u64) -> Self {
+        Self { aliases: HashMap::with_hasher(FixedState::with_seed(seed)), alias_max }
+    }
+
+    /// The alias to send `topic` with; none when all are in use.
+    pub(super) fn choose(&self, topic: &str) -> Option<TopicAlias> {
+        if let Some(&alias) = self.aliases.get(topic) {
+            return Some(TopicAlias::Known(alias));
+        }
+        let next = u16::try_from(self.aliases.len() + 1).ok()?;
+        (next <= self.alias_max).then_some(TopicAlias::New(next))
+    }
+
+    /// Notes that a packet with `alias` was sent: the Client knows it from now on.
+    pub(super) fn learn(&mut self, topic: &str, alias: TopicAlias) {
+        if let TopicAlias::New(alias) = alias {
+            self.aliases.insert(topic.into(), alias);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Shared subscriptions, MQTT 5.0 section 4.8.2: one of a group gets each message.
+//!
+//! A group lives on the shard that its name hashes to, its home, whichever shards its members are
+//! on: that shard alone picks, so that a message is delivered once. Members on other shards are
+//! announced to it in order with the messages, and get theirs through it.
+
+use std::num::NonZeroU32;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use indexmap::IndexMap;
+use slotmap::SlotMap;
+
+use super::Shard;
+use super::delivery::Form;
+use super::route::{Forward, Forwarded, Outgoing};
+use crate::qos::QoS;
+use crate::session::SessionKey;
+use crate::topic::cache::MatchCache;
+use crate::topic::{SharedFilter, SubscriptionOptions, SubscriptionTree, TopicName};
+
+slotmap::new_key_type! {
+    /// A group within its home shard.
+    pub(super) struct GroupKey;
+}
+
+/// A session somewhere in the group of shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Member {
+    pub(super) shard: usize,
+    pub(super) session: SessionKey,
+}
+
+/// What changes in a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// Comes in, or changes its options.
+    Join { options: SubscriptionOptions, online: bool },
+    /// Its Client connects or disconnects.
+    Online(bool),
+    Leave,
+}
+
+/// A [`Change`] on its way to the home shard of a group.
+#[derive(Clone, Debug)]
+pub(super) struct GroupChange {
+    /// With its `$share`.
+    pub(super) filter: Box<str>,
+    pub(super) member: Member,
+    pub(super) change: Change,
+}
+
+#[derive(Debug)]
+struct Group {
+    filter: Box<str>,
+    members: IndexMap<Member, MemberState, FixedState>,
+    /// Where the next pick begins: members take turns.
+    turn: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct MemberState {
+    options: SubscriptionOptions,
+    online: bool,
+}
+
+/// The groups at home on one shard.
+#[derive(Debug)]
+pub(super) struct Groups {
+    groups: SlotMap<GroupKey, Group>,
+    by_filter: HashMap<Box<str>, GroupKey, FixedState>,
+    tree: SubscriptionTree<GroupKey>,
+    cache: MatchCache<GroupKey>,
+}
+
+impl Groups {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            groups: SlotMap::with_key(),
+            by_filter: HashMap::with_hasher(FixedState::with_seed(seed)),
+            tree: SubscriptionTree::new(seed),
+            cache: MatchCache::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
+        let GroupChange { filter, member, change } = change;
+        let Some(shared) = SharedFilter::parse(filter).and_then(Result::ok) else { return };
+        let key = match (self.by_filter.get(filter), change) {
+            (Some(&key), _) => key,
+            (None, Change::Join { .. }) => {
+                let members = IndexMap::with_hasher(FixedState::default());
+                let key =
+                    self.groups.insert(Group { filter: filter.clone(), members, turn: 0 });
+                self.by_filter.insert(filter.clone(), key);
+                self.tree.insert(shared.filter, key, QoS::AtMostOnce);
+                self.cache.invalidate(shared.filter, hash);
+                key
+            }
+            (None, Change::Online(_) | Change::Leave) => return,
+        };
+        let Some(group) = self.groups.get_mut(key) else { return };
+        match *change {
+            Change::Join { options, online } => {
+                group.members.insert(*member, MemberState { options, online });
+            }
+            Change::Online(online) => {
+                if let Some(state) = group.members.get_mut(member) {
+                    state.online = online;
+                }
+            }
+            Change::Leave => {
+                group.members.swap_remove(member);
+                if group.members.is_empty() {
+                    self.groups.remove(key);
+                    self.by_filter.remove(filter);
+                    self.tree.remove(shared.filter, key);
+                    self.cache.invalidate(shared.filter, hash);
+                }
+            }
+        }
+    }
+
+    /// Fills `picked` with one member of each group that wants `topic`.
+    fn pick(
+        &mut self,
+        topic: TopicName<'_>,
+        hash: u64,
+        picked: &mut Vec<(Member, SubscriptionOptions)>,
+    ) {
+        let resolved = self.cache.resolve(hash, topic, &self.tree);
+        for found in resolved.matches.iter() {
+            if let Some(group) = self.groups.get_mut(found.subscriber) {
+                picked.extend(group.pick());
+            }
+        }
+    }
+}
+
+impl Group {
+    /// The next member whose Client is there; when none is, the next one, whose session may keep
+    /// the message.
+    fn pick(&mut self) -> Option<(Member, SubscriptionOptions)> {
+        let count = self.members.len();
+        let turns = (0..count).map(|step| (self.turn + step) % count);
+        let is_online = |&index: &usize| {
+            self.members.get_index(index).is_some_and(|(_, state)| state.online)
+        };
+        let index = turns.clone().find(is_online).or_else(|| turns.clone().next())?;
+        self.turn = (index + 1) % count;
+        self.members.get_index(index).map(|(member, state)| (*member, state.options))
+    }
+}
+
+impl Shard {
+    /// Tells the home shard of a group what changes for a session of this shard.
+    pub(super) fn change_group(&mut self, filter: &str, session: SessionKey, change: Change) {
+        let home = self.group.shard_of(filter);
+        let member = Member { shard: self.index, session };
+        let change = GroupChange { filter: filter.into(), member, change };
+        if home == self.index {
+            self.apply_group_change(&change);
+        } else if let Some(forwards) = self.forwards.get_mut(home) {
+            forwards.push(Forward(Forwarded::Group(change)));
+        }
+    }
+
+    pub(super) fn apply_group_change(&mut self, change: &GroupChange) {
+        let group = &self.group;
+        self.topics.groups.apply(change, |topic| group.hash(topic));
+    }
+
+    /// Tells the groups of a session that its Client has come or gone.
+    pub(super) fn announce(&mut self, session: SessionKey, online: bool) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let shared: Vec<Box<str>> = state
+            .filters
+            .iter()
+            .filter(|filter| SharedFilter::parse(filter).is_some())
+            .cloned()
+            .collect();
+        for filter in shared {
+            self.change_group(&filter, session, Change::Online(online));
+        }
+    }
+
+    /// Delivers to one member of each group at home here.
+    /// Answers whether there are any.
+    pub(super) fn fan_out_shared(&mut self, hash: u64, outgoing: &mut Outgoing<'_>) -> bool {
+        if self.topics.groups.is_empty() {
+            return false;
+        }
+        let mut picked = Vec::new();
+        self.topics.groups.pick(outgoing.publication.topic, hash, &mut picked);
+        let any = !picked.is_empty();
+        for (member, options) in picked {
+            if member.shard == self.index {
+                self.deliver_shared(member.session, options, outgoing);
+            } else if let Some(forwards) = self.forwards.get_mut(member.shard) {
+                let message = outgoing.message().clone();
+                let forwarded = Forwarded::Member { session: member.session, options, message };
+                forwards.push(Forward(forwarded));
+            }
+        }
+        any
+    }
+
+    pub(super) fn deliver_shared(
+        &mut self,
+        session: SessionKey,
+        options: SubscriptionOptions,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let identifier = options.identifier.map(NonZeroU32::get);
+        let form = Form {
+            qos: options.qos.min(outgoing.publication.qos),
+            retain: options.retain_as_published && outgoing.publication.retain,
+            identifiers: identifier.as_slice(),
+        };
+        self.deliver(session, form, outgoing);
+    }
+}
