@@ -20,12 +20,23 @@ pub struct Limits {
     pub output_bytes_max: usize,
     /// QoS 1 and 2 messages of one session that are sent and not yet acknowledged.
     pub inflight_max: u16,
+    /// QoS 2 publications of one Client that are not released yet, the Receive Maximum of MQTT
+    /// 5.0; QoS 1 is acknowledged at once. One more closes the connection.
+    pub receive_maximum: u16,
+    /// Topic Aliases of one connection in each direction; 0 for none.
+    pub topic_alias_max: u16,
+    /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; `None` for any.
+    pub keep_alive_max: Option<Duration>,
     /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped.
     pub queued_messages_max: usize,
     /// Bytes of topic and payload that wait in one session. Past it the newest are dropped.
     pub queued_bytes_max: usize,
     /// Subscriptions of one session. One more is refused with 0x80.
     pub subscriptions_max: usize,
+    /// Levels of a Topic Filter that is subscribed to and of a Topic Name that is retained: each
+    /// may take a hundred bytes, so that 64 KiB of slashes would take megabytes. A longer filter
+    /// is refused with 0x80, a longer name is delivered but not retained.
+    pub topic_levels_max: usize,
     /// Sessions of one shard, connected or not. One more is refused with return code 3.
     pub sessions_max: usize,
     /// Retained messages. The payload of a publication past it is delivered but not retained.
@@ -43,9 +54,13 @@ impl Default for Limits {
             packet_bytes_max: 16 << 20,
             output_bytes_max: 8 << 20,
             inflight_max: 256,
+            receive_maximum: u16::MAX,
+            topic_alias_max: 64,
+            keep_alive_max: None,
             queued_messages_max: 1_000,
             queued_bytes_max: 16 << 20,
             subscriptions_max: 100_000,
+            topic_levels_max: 200,
             sessions_max: 1_000_000,
             retained_messages_max: 1_000_000,
             retained_bytes_max: 1 << 30,

@@ -73,6 +73,10 @@ statistics! {
     dropped_output_full,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
     dropped_queue_full,
+    /// Messages dropped because the Client takes no packet of their size.
+    dropped_too_large,
+    /// Messages that expired, waiting or retained.
+    expired,
     /// Publications that were not retained because the store was full.
     dropped_retained_full,
     /// Subscriptions refused because the session had too many.

@@ -2,6 +2,7 @@
 
 mod inbound;
 mod outbound;
+mod will;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use indexmap::IndexSet;
 
 pub use inbound::Inbound;
 pub use outbound::{Delivery, Offered, Outbound, Outgoing, QueueLimits};
+pub use will::Will;
 
-use crate::message::Message;
 use crate::time::Time;
 
 slotmap::new_key_type! {
@@ -61,7 +62,7 @@ pub struct Session {
     pub ends: Option<Time>,
     /// While nobody is connected: the Will Message that waits, and until when, MQTT 5.0 section
     /// 3.1.3.2.2.
-    pub will: Option<(Time, Box<Message>)>,
+    pub will: Option<(Time, Box<Will>)>,
     /// When the timer that runs for it fires; another one is out of date.
     pub timer: Time,
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 
-use crate::codec::TopicAlias;
-
 /// What the Client's aliases stand for.
 #[derive(Debug, Default)]
 pub(super) struct InboundAliases {
@@ -31,6 +29,23 @@ impl InboundAliases {
 
     pub(super) fn get(&self, alias: u16) -> Option<Arc<str>> {
         self.topics.get(usize::from(alias).checked_sub(1)?)?.clone()
+    }
+}
+
+/// An alias to send a topic with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TopicAlias {
+    /// The Client knows it: the topic may be left out.
+    Known(u16),
+    /// It is to be told to the Client, along with the topic.
+    New(u16),
+}
+
+impl TopicAlias {
+    pub(super) const fn number(self) -> u16 {
+        match self {
+            Self::Known(alias) | Self::New(alias) => alias,
+        }
     }
 }
 

@@ -1,63 +1,117 @@
-//! How a Client comes in and goes, MQTT 3.1 and 3.14.
+//! How a Client comes in, MQTT 3.1.
 
 use std::sync::Arc;
 
 use super::Shard;
-use super::connection::{CloseCause, Closed, ConnectionKey, Phase};
+use super::aliases::OutboundAliases;
+use super::connection::{CloseCause, ConnectionKey};
 use super::event::{Client, Event};
-use crate::codec::{Connect, ConnectReturnCode, DecodeError, ProtocolVersion, encode_connack};
-use crate::message::Message;
-use crate::session::{Session, SessionKey};
-use crate::time::Time;
-use crate::topic::TopicFilter;
+use crate::codec::{
+    ConnackProperties, Connect, ConnectReturnCode, DecodeError, ProtocolVersion, ReasonCode,
+    encode_connack, encode_connack_v5,
+};
+use crate::session::{Session, SessionExpiry, SessionKey};
 
 impl Shard {
     pub(super) fn handle_connect(
         &mut self,
-        now: Time,
         key: ConnectionKey,
         body: &[u8],
     ) -> Result<(), CloseCause> {
-        let connect = match Connect::decode(body) {
-            Ok(connect) => connect,
-            Err(DecodeError::ProtocolLevel(_)) => {
-                return Err(self.refuse(key, ConnectReturnCode::UnacceptableProtocolVersion));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let assigned;
-        let identifier = if connect.client_identifier.is_empty() {
-            if !connect.clean_session || connect.protocol == ProtocolVersion::V3 {
-                return Err(self.refuse(key, ConnectReturnCode::IdentifierRejected));
-            }
-            assigned = self.assign_identifier();
-            &*assigned
-        } else {
-            connect.client_identifier
-        };
+        let connect = Connect::decode(body).map_err(|error| self.reject(key, body, error))?;
+        self.configure(key, &connect);
+        let assigned = self.assign_identifier(key, &connect)?;
+        if connect.properties.authentication_method.is_some() {
+            return Err(self.refuse(key, ReasonCode::BadAuthenticationMethod));
+        }
+        let identifier = assigned.as_deref().unwrap_or(connect.client_identifier);
         let kept = self.displace(identifier, connect.clean_session);
-        // The byte is reserved in MQTT 3.1.
-        let session_present = kept.is_some() && connect.protocol != ProtocolVersion::V3;
-        let Some(session) = kept.or_else(|| self.begin_session(identifier, connect.clean_session))
-        else {
-            return Err(self.refuse(key, ConnectReturnCode::ServerUnavailable));
+        let session_present = kept.is_some();
+        let Some(session) = kept.or_else(|| self.begin_session(identifier)) else {
+            return Err(self.refuse(key, ReasonCode::ServerUnavailable));
         };
-        self.accept(now, key, session, &connect);
-        let accepted = encode_connack(session_present, ConnectReturnCode::Accepted);
-        self.links.put(key, &accepted, None);
+        self.attach(key, session, &connect);
+        self.accept(key, session_present, assigned.as_deref(), &connect);
         self.emit_connected(key, session);
-        self.send_unacknowledged(key, session);
-        self.send_queued(key, session);
+        self.announce(session, true);
+        self.send_waiting(key, session);
         Ok(())
     }
 
-    fn refuse(&mut self, key: ConnectionKey, code: ConnectReturnCode) -> CloseCause {
-        self.links.put(key, &encode_connack(false, code), None);
-        CloseCause::Refused(code)
+    /// Answers a CONNECT that cannot be read, where there is an answer: at 5.0 always, before that
+    /// when the protocol level is the fault, [MQTT-3.1.2-2].
+    fn reject(&mut self, key: ConnectionKey, body: &[u8], error: DecodeError) -> CloseCause {
+        match (Connect::decode_protocol(body), error) {
+            (_, DecodeError::ProtocolLevel(_)) => {
+                self.refuse(key, ReasonCode::UnsupportedProtocolVersion)
+            }
+            (Ok(ProtocolVersion::V5), _) => {
+                if let Some(connection) = self.links.get_mut(key) {
+                    connection.protocol = ProtocolVersion::V5;
+                }
+                self.put_refusal(key, error.reason_code());
+                error.into()
+            }
+            (Ok(ProtocolVersion::V3 | ProtocolVersion::V4) | Err(_), _) => error.into(),
+        }
+    }
+
+    fn refuse(&mut self, key: ConnectionKey, reason: ReasonCode) -> CloseCause {
+        self.put_refusal(key, reason);
+        CloseCause::Refused(reason)
+    }
+
+    fn put_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
+        if self.links.protocol(key).has_properties() {
+            let mut connack = Vec::new();
+            encode_connack_v5(false, reason, &ConnackProperties::default(), &mut connack);
+            self.links.put(key, &connack, None);
+        } else {
+            let code = reason.as_connect_return_code();
+            let code = code.unwrap_or(ConnectReturnCode::ServerUnavailable);
+            self.links.put(key, &encode_connack(false, code), None);
+        }
+    }
+
+    /// Notes what the Client says of its side of the Network Connection.
+    fn configure(&mut self, key: ConnectionKey, connect: &Connect<'_>) {
+        let properties = &connect.properties;
+        let (seed, alias_max) = (self.group.seed(), self.limits.topic_alias_max);
+        let alias_max = properties.topic_alias_maximum.min(alias_max);
+        let Some(connection) = self.links.get_mut(key) else { return };
+        connection.protocol = connect.protocol;
+        connection.packet_bytes_max = properties.maximum_packet_size.unwrap_or(u32::MAX);
+        connection.receive_maximum = properties.receive_maximum;
+        connection.tells_problems = properties.request_problem_information;
+        connection.outbound_aliases =
+            (alias_max > 0).then(|| Box::new(OutboundAliases::new(alias_max, seed)));
+        let keep_alive = self.limits.keep_alive(connect);
+        connection.silence_max_ms = u32::from(keep_alive) * 1500;
+    }
+
+    /// Chooses a Client Identifier for a Client that sent none, if it may, [MQTT-3.1.3-6].
+    fn assign_identifier(
+        &mut self,
+        key: ConnectionKey,
+        connect: &Connect<'_>,
+    ) -> Result<Option<String>, CloseCause> {
+        if !connect.client_identifier.is_empty() {
+            return Ok(None);
+        }
+        let may = match connect.protocol {
+            ProtocolVersion::V3 => false,
+            ProtocolVersion::V4 => connect.clean_session,
+            ProtocolVersion::V5 => true,
+        };
+        if may {
+            Ok(Some(self.new_identifier()))
+        } else {
+            Err(self.refuse(key, ReasonCode::ClientIdentifierNotValid))
+        }
     }
 
     /// An identifier that nobody has, and whose session would live on this shard.
-    fn assign_identifier(&mut self) -> String {
+    fn new_identifier(&mut self) -> String {
         loop {
             self.identifiers_assigned += 1;
             let number = self.group.hash(&format!("{}/{}", self.index, self.identifiers_assigned));
@@ -76,7 +130,7 @@ impl Shard {
         if let Some(older) = self.links.online(session) {
             self.close(older, CloseCause::TakenOver);
         }
-        // A clean session has ended with its connection.
+        // It may have ended with its connection.
         let session = *self.identifiers.get(identifier)?;
         if clean_session {
             self.end_session(session);
@@ -86,32 +140,65 @@ impl Shard {
     }
 
     /// `None` when there are too many sessions.
-    fn begin_session(&mut self, identifier: &str, clean_session: bool) -> Option<SessionKey> {
+    fn begin_session(&mut self, identifier: &str) -> Option<SessionKey> {
         if self.sessions.len() >= self.limits.sessions_max {
             return None;
         }
         let identifier: Arc<str> = identifier.into();
-        let session = self.sessions.insert(Session::new(Arc::clone(&identifier), clean_session));
+        let session = self.sessions.insert(Session::new(Arc::clone(&identifier)));
         self.identifiers.insert(identifier, session);
         Some(session)
     }
 
+    fn attach(&mut self, key: ConnectionKey, session_key: SessionKey, connect: &Connect<'_>) {
+        self.links.attach(session_key, key);
+        if let Some(connection) = self.links.get_mut(key) {
+            connection.will = connect.will.map(|will| Box::new(will.into()));
+        }
+        if let Some(session) = self.sessions.get_mut(session_key) {
+            session.expiry = session_expiry(connect);
+            session.ends = None;
+            // The Client is back before its Will was due, [MQTT-3.1.3-9].
+            session.will = None;
+            session.outbound.resume();
+        }
+        self.arm_keep_alive(key);
+    }
+
     fn accept(
         &mut self,
-        now: Time,
         key: ConnectionKey,
-        session: SessionKey,
+        session_present: bool,
+        assigned: Option<&str>,
         connect: &Connect<'_>,
     ) {
         self.statistics.connects_accepted += 1;
-        self.links.attach(session, key);
-        if let Some(connection) = self.links.get_mut(key) {
-            connection.silence_max_ms = u32::from(connect.keep_alive_seconds) * 1500;
-            connection.will = connect.will.map(|will| {
-                Box::new(Message::new(will.topic, will.payload, will.qos, will.retain))
-            });
+        match connect.protocol {
+            // The byte is reserved in MQTT 3.1.
+            ProtocolVersion::V3 => {
+                self.links.put(key, &encode_connack(false, ConnectReturnCode::Accepted), None);
+            }
+            ProtocolVersion::V4 => {
+                let connack = encode_connack(session_present, ConnectReturnCode::Accepted);
+                self.links.put(key, &connack, None);
+            }
+            ProtocolVersion::V5 => {
+                let limits = &self.limits;
+                let keep_alive = limits.keep_alive(connect);
+                let properties = ConnackProperties {
+                    receive_maximum: Some(limits.receive_maximum),
+                    maximum_packet_size: u32::try_from(limits.packet_bytes_max).ok(),
+                    topic_alias_maximum: Some(limits.topic_alias_max).filter(|&max| max > 0),
+                    server_keep_alive_seconds: Some(keep_alive)
+                        .filter(|&seconds| seconds != connect.keep_alive_seconds),
+                    assigned_client_identifier: assigned,
+                    ..ConnackProperties::default()
+                };
+                let mut connack = Vec::new();
+                encode_connack_v5(session_present, ReasonCode::Success, &properties, &mut connack);
+                self.links.put(key, &connack, None);
+            }
         }
-        self.arm_keep_alive(now, key);
     }
 
     fn emit_connected(&mut self, connection: ConnectionKey, session: SessionKey) {
@@ -120,61 +207,30 @@ impl Shard {
             observer(&Event::ClientConnected { client });
         }
     }
+}
 
-    /// Ends a Network Connection: its Will goes out unless the Client took its leave,
-    /// [MQTT-3.1.2-8], and a clean session ends with it, [MQTT-3.1.2-6].
-    pub(super) fn close(&mut self, key: ConnectionKey, cause: CloseCause) {
-        let phase = self.links.phase(key);
-        if phase == Phase::Closed {
-            return;
+/// How long the session is to outlive the Network Connection, MQTT 5.0 3.1.2.11.2.
+fn session_expiry(connect: &Connect<'_>) -> SessionExpiry {
+    match connect.protocol {
+        ProtocolVersion::V5 => {
+            SessionExpiry::from_seconds(connect.properties.session_expiry_interval_seconds)
         }
-        self.count_close(cause);
-        let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
-        let session_key = match phase {
-            Phase::Connected(session) => Some(session),
-            Phase::AwaitingConnect | Phase::Closed => None,
-        };
-        let session = session_key.and_then(|session| self.sessions.get(session));
-        let client_identifier = session.map(|session| Arc::clone(&session.client_identifier));
-        self.links.close(Closed { key, cause, client_identifier });
-        let Some(session_key) = session_key else { return };
-        self.links.detach(session_key);
-        if let Some(session) = self.sessions.get(session_key) {
-            if let Some(observer) = &mut self.observer {
-                let client = Client { identifier: &session.client_identifier, connection: key };
-                observer(&Event::ClientDisconnected { client, cause });
-            }
-            if session.clean {
-                self.end_session(session_key);
-            }
-        }
-        let keeps_will = matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown);
-        if let Some(will) = will.filter(|_| !keeps_will) {
-            self.statistics.wills_published += 1;
-            self.publish(&will);
-        }
+        _ if connect.clean_session => SessionExpiry::WithConnection,
+        _ => SessionExpiry::Never,
     }
+}
 
-    fn count_close(&mut self, cause: CloseCause) {
-        let statistics = &mut self.statistics;
-        *match cause {
-            CloseCause::Disconnect | CloseCause::Shutdown => &mut statistics.disconnects,
-            CloseCause::Lost => &mut statistics.connections_lost,
-            CloseCause::Violation(_) => &mut statistics.protocol_violations,
-            CloseCause::Refused(_) => &mut statistics.connects_refused,
-            CloseCause::TakenOver => &mut statistics.take_overs,
-            CloseCause::KeepAliveTimeout => &mut statistics.keep_alive_timeouts,
-            CloseCause::ConnectTimeout => &mut statistics.connect_timeouts,
-        } += 1;
-    }
-
-    fn end_session(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.remove(key) else {
-            return;
-        };
-        self.identifiers.remove(&session.client_identifier);
-        for filter in &session.filters {
-            self.drop_subscription(TopicFilter::new_unchecked(filter), key);
+impl crate::limits::Limits {
+    /// The Keep Alive that holds for a Client: at 5.0, where it can be told, the Server may
+    /// shorten it, 3.2.2.3.14.
+    fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
+        let asked = connect.keep_alive_seconds;
+        match self.keep_alive_max {
+            Some(max) if connect.protocol.has_properties() => {
+                let max = u16::try_from(max.as_secs()).unwrap_or(u16::MAX);
+                if asked == 0 { max } else { asked.min(max) }
+            }
+            _ => asked,
         }
     }
 }

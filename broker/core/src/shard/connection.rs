@@ -2,13 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::aliases::{InboundAliases, OutboundAliases};
 use super::output::Output;
 use crate::codec::{DecodeError, PacketType, ProtocolVersion, ReasonCode};
-use crate::message::Message;
-use crate::session::SessionKey;
+use crate::session::{SessionKey, Will};
 use crate::time::Time;
 
 slotmap::new_key_type! {
@@ -25,7 +23,7 @@ pub(super) struct Connection {
     pub(super) dirty: bool,
     /// The front of a packet whose end has not come yet.
     pub(super) partial: Vec<u8>,
-    pub(super) will: Option<Box<Message>>,
+    pub(super) will: Option<Box<Will>>,
     pub(super) last_received: Time,
     /// When the timer that runs for it fires; an earlier one on the heap is out of date.
     pub(super) timer: Time,
@@ -43,8 +41,6 @@ pub(super) struct Connection {
     pub(super) inbound_aliases: Option<Box<InboundAliases>>,
     /// Topic Aliases to the Client, if it takes any.
     pub(super) outbound_aliases: Option<Box<OutboundAliases>>,
-    /// Will Delay Interval.
-    pub(super) will_delay: Duration,
 }
 
 /// How far a Network Connection has come.
@@ -74,7 +70,6 @@ impl Connection {
             tells_problems: true,
             inbound_aliases: None,
             outbound_aliases: None,
-            will_delay: Duration::ZERO,
         }
     }
 }
@@ -96,12 +91,14 @@ pub struct Closed {
 pub enum CloseCause {
     /// The Client sent DISCONNECT.
     Disconnect,
+    /// The Client sent DISCONNECT and wants its Will published, MQTT 5.0 3.14.2.1.
+    DisconnectWithWill,
     /// The Client closed the Network Connection, or it failed.
     Lost,
     /// The Client broke the protocol.
     Violation(Violation),
-    /// The CONNECT was answered with this code.
-    Refused(ConnectReturnCode),
+    /// The CONNECT was answered with this code; before 5.0 with the return code nearest to it.
+    Refused(ReasonCode),
     /// Another Network Connection brought the same Client Identifier, [MQTT-3.1.4-2].
     TakenOver,
     /// Nothing came for one and a half times the keep alive, [MQTT-3.1.2-24].
@@ -125,15 +122,60 @@ pub enum Violation {
     /// A second CONNECT.
     #[error("a second CONNECT came [MQTT-3.1.0-2]")]
     SecondConnect,
+    /// An AUTH that is no step of an authentication.
+    #[error("AUTH came without an authentication to go on with [MQTT-4.12.0-1]")]
+    UnexpectedAuth,
+    /// A Topic Alias above the Topic Alias Maximum of the Server.
+    #[error("Topic Alias {0} is above the Topic Alias Maximum [MQTT-3.3.2-9]")]
+    TopicAliasTooHigh(u16),
+    /// A Topic Alias that stands for nothing.
+    #[error("Topic Alias {0} stands for no topic yet [MQTT-3.3.4]")]
+    TopicAliasUnknown(u16),
+    /// More QoS 2 publications than the Receive Maximum of the Server.
+    #[error("more publications are open than the Receive Maximum of {0} [MQTT-3.3.4-9]")]
+    ReceiveMaximum(u16),
+    /// A session that was to end with its Network Connection is not to any more.
+    #[error("DISCONNECT changes a Session Expiry Interval of zero [MQTT-3.1.2.11.2]")]
+    SessionExpiry,
+}
+
+impl Violation {
+    /// What a DISCONNECT of MQTT 5.0 says about it.
+    pub const fn reason_code(&self) -> ReasonCode {
+        match self {
+            Self::Malformed(error) => error.reason_code(),
+            Self::TopicAliasTooHigh(_) => ReasonCode::TopicAliasInvalid,
+            Self::ReceiveMaximum(_) => ReasonCode::ReceiveMaximumExceeded,
+            Self::NotConnected(_)
+            | Self::SecondConnect
+            | Self::UnexpectedAuth
+            | Self::TopicAliasUnknown(_)
+            | Self::SessionExpiry => ReasonCode::ProtocolError,
+        }
+    }
+}
+
+impl CloseCause {
+    /// What the Server says in a DISCONNECT of MQTT 5.0; `None` when it says nothing.
+    pub(super) const fn reason_code(&self) -> Option<ReasonCode> {
+        match self {
+            Self::Disconnect | Self::DisconnectWithWill | Self::Lost | Self::Refused(_) => None,
+            Self::Violation(violation) => Some(violation.reason_code()),
+            Self::TakenOver => Some(ReasonCode::SessionTakenOver),
+            Self::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
+            Self::ConnectTimeout => None,
+            Self::Shutdown => Some(ReasonCode::ServerShuttingDown),
+        }
+    }
 }
 
 impl fmt::Display for CloseCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Disconnect => f.write_str("the client disconnected"),
+            Self::Disconnect | Self::DisconnectWithWill => f.write_str("the client disconnected"),
             Self::Lost => f.write_str("the connection was lost"),
             Self::Violation(violation) => write!(f, "protocol violation: {violation}"),
-            Self::Refused(code) => write!(f, "refused with return code {}: {code:?}", *code as u8),
+            Self::Refused(code) => write!(f, "refused with {:#04x}: {code:?}", code.code()),
             Self::TakenOver => f.write_str("another connection took the client identifier over"),
             Self::KeepAliveTimeout => f.write_str("the keep alive time ran out"),
             Self::ConnectTimeout => f.write_str("no CONNECT came in time"),

@@ -4,15 +4,16 @@
 use std::num::NonZeroU32;
 
 use super::Shard;
+use super::aliases::TopicAlias;
 use super::connection::ConnectionKey;
-use super::encoder::Flavour;
+use super::encoder::{Flavour, PacketForm, header_v5};
 use super::links::Put;
 use super::route::Outgoing;
-use crate::codec::{PacketIdentifier, PublishHeader, PublishOptions, ReasonCode};
+use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::{self, Delivery, Offered, Session, SessionKey};
-use crate::topic::SubscriptionOptions;
+use crate::topic::DeliveryOptions;
 
 /// How a publication goes to one subscriber.
 #[derive(Clone, Copy, Debug)]
@@ -89,8 +90,11 @@ impl Shard {
         match put {
             Some(put) => self.count_put(put, session, identifier),
             None => {
-                let header =
-                    PublishHeader { duplicate: false, retain, delivery: identifier.map(|i| (qos, i)) };
+                let header = PublishHeader {
+                    duplicate: false,
+                    retain,
+                    delivery: identifier.map(|i| (qos, i)),
+                };
                 self.put_single(key, session, header, identifiers, outgoing);
             }
         }
@@ -111,13 +115,19 @@ impl Shard {
         let topic = publication.topic.as_str();
         let aliases = connection.outbound_aliases.as_deref();
         let alias = aliases.and_then(|aliases| aliases.choose(topic));
-        let options = connection.protocol.has_properties().then(|| PublishOptions {
-            subscription_identifiers: identifiers,
-            topic_alias: alias,
-            ..PublishOptions::of(publication, *now)
-        });
+        let form = if connection.protocol.has_properties() {
+            let header = PublishHeaderV5 {
+                subscription_identifiers: identifiers,
+                topic_alias: alias.map(TopicAlias::number),
+                ..header_v5(header, publication, *now)
+            };
+            let names_topic = !matches!(alias, Some(TopicAlias::Known(_)));
+            PacketForm::V5 { header, names_topic }
+        } else {
+            PacketForm::V4(header)
+        };
         let identifier = header.delivery.map(|(_, identifier)| identifier);
-        let packet = encoder.single(header, options.as_ref(), publication, payload.is_some());
+        let packet = encoder.single(&form, publication, payload.is_some());
         let pending_max = pending_max(identifier, limits.output_bytes_max);
         let put = links.put_within(key, packet, payload, pending_max);
         if let (Put::Done, Some(alias)) = (put, alias)
@@ -162,7 +172,14 @@ impl Shard {
             self.statistics.expired += expired;
             match next {
                 None => return,
-                Some(session::Outgoing::Pubrel(identifier)) => self.put_pubrel(key, identifier),
+                Some(session::Outgoing::Pubrel(identifier)) => {
+                    self.put_acknowledgement(
+                        key,
+                        PacketType::Pubrel,
+                        identifier,
+                        ReasonCode::Success,
+                    );
+                }
                 Some(session::Outgoing::Publish { identifier, delivery, duplicate }) => {
                     let Delivery { message, qos, retain, identifiers } = delivery.clone();
                     let header =
@@ -179,7 +196,7 @@ impl Shard {
         &mut self,
         session: SessionKey,
         message: &Message,
-        options: SubscriptionOptions,
+        options: DeliveryOptions,
     ) {
         let identifier = options.identifier.map(NonZeroU32::get);
         let form = Form {

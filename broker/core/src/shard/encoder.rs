@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::output::SHARED_PAYLOAD_MIN;
-use crate::codec::{PacketIdentifier, PublishHeader, PublishOptions};
+use crate::codec::properties::Forwarded;
+use crate::codec::{PacketIdentifier, PublishHeader, PublishHeaderV5};
 use crate::message::{Message, Publication};
 use crate::qos::QoS;
 use crate::time::Time;
@@ -28,9 +29,6 @@ impl Flavour {
     }
 }
 
-/// A packet, and its payload apart when that is shared rather than copied.
-pub(super) type Packet<'a> = (&'a [u8], Option<&'a Arc<[u8]>>);
-
 /// Encodes into buffers that it keeps.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
@@ -41,7 +39,7 @@ pub(super) struct Encoder {
 #[derive(Debug, Default)]
 struct Encoded {
     packet: Vec<u8>,
-    identifier_at: usize,
+    identifier_at: Option<usize>,
     is_current: bool,
 }
 
@@ -64,12 +62,14 @@ impl Encoder {
     ) -> &[u8] {
         let encoded = &mut self.flavours[flavour.index()];
         if !encoded.is_current {
-            let Flavour { qos, retain, properties } = flavour;
-            let first = PacketIdentifier::FIRST;
-            let delivery = identifier.map(|_| (qos, first));
-            let header = PublishHeader { duplicate: false, retain, delivery };
-            let options = properties.then(|| PublishOptions::of(publication, now));
-            encoded.encode(header, options.as_ref(), publication, apart);
+            let delivery = identifier.map(|identifier| (flavour.qos, identifier));
+            let header = PublishHeader { duplicate: false, retain: flavour.retain, delivery };
+            let form = if flavour.properties {
+                PacketForm::V5 { header: header_v5(header, publication, now), names_topic: true }
+            } else {
+                PacketForm::V4(header)
+            };
+            encoded.encode(&form, publication, apart);
             encoded.is_current = true;
         }
         if let Some(identifier) = identifier {
@@ -78,40 +78,63 @@ impl Encoder {
         &encoded.packet
     }
 
-    /// A packet for one Client, its payload left out if `apart`. `options` are there for MQTT 5.0
-    /// alone.
+    /// A packet for one Client, its payload left out if `apart`.
     pub(super) fn single(
         &mut self,
-        header: PublishHeader,
-        options: Option<&PublishOptions<'_>>,
+        form: &PacketForm<'_>,
         publication: &Publication<'_>,
         apart: bool,
     ) -> &[u8] {
-        self.single.encode(header, options, publication, apart);
+        self.single.encode(form, publication, apart);
         &self.single.packet
     }
 }
 
+/// What a packet has besides topic and payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PacketForm<'a> {
+    /// MQTT 3.1 and 3.1.1.
+    V4(PublishHeader),
+    /// MQTT 5.0; the topic is left out when an alias stands for it.
+    V5 { header: PublishHeaderV5<'a>, names_topic: bool },
+}
+
+/// A header of MQTT 5.0 with the properties of the publication itself.
+pub(super) fn header_v5<'a>(
+    header: PublishHeader,
+    publication: &Publication<'a>,
+    now: Time,
+) -> PublishHeaderV5<'a> {
+    PublishHeaderV5 {
+        message_expiry_interval_seconds: publication.expiry_seconds(now),
+        forwarded: Forwarded::from_encoded(publication.properties),
+        ..PublishHeaderV5::new(header)
+    }
+}
+
 impl Encoded {
-    fn encode(
-        &mut self,
-        header: PublishHeader,
-        options: Option<&PublishOptions<'_>>,
-        publication: &Publication<'_>,
-        apart: bool,
-    ) {
-        let payload = publication.payload;
+    fn encode(&mut self, form: &PacketForm<'_>, publication: &Publication<'_>, apart: bool) {
+        let (topic, payload) = (publication.topic.as_str(), publication.payload);
         self.packet.clear();
-        self.identifier_at =
-            header.encode(publication.topic, options, payload.len(), &mut self.packet);
+        self.identifier_at = match form {
+            PacketForm::V4(header) => {
+                header.encode(topic, payload.len(), &mut self.packet);
+                header.delivery.map(|_| self.packet.len() - 2)
+            }
+            PacketForm::V5 { header, names_topic } => {
+                let topic = if *names_topic { topic } else { "" };
+                header.encode(topic, payload.len(), &mut self.packet)
+            }
+        };
         if !apart {
             self.packet.extend_from_slice(payload);
         }
     }
 
     fn set_identifier(&mut self, identifier: PacketIdentifier) {
-        let place = self.identifier_at..self.identifier_at + 2;
-        if let Some(bytes) = self.packet.get_mut(place) {
+        if let Some(start) = self.identifier_at
+            && let Some(bytes) = self.packet.get_mut(start..start + 2)
+        {
             bytes.copy_from_slice(&identifier.get().to_be_bytes());
         }
     }

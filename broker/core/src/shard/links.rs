@@ -6,6 +6,7 @@ use slotmap::{SecondaryMap, SlotMap};
 
 use super::connection::{Closed, Connection, ConnectionKey, Phase};
 use super::output::{BufferPool, Output};
+use crate::codec::ProtocolVersion;
 use crate::session::SessionKey;
 use crate::time::Time;
 
@@ -56,6 +57,20 @@ impl Links {
             connection.output.advance(connection.output.pending());
             connection.output.give_back(&mut self.pool);
         }
+    }
+
+    pub(super) fn protocol(&self, key: ConnectionKey) -> ProtocolVersion {
+        self.connections.get(key).map_or(ProtocolVersion::V4, |connection| connection.protocol)
+    }
+
+    /// Longest packet that a Client takes.
+    pub(super) fn packet_bytes_max(&self, key: ConnectionKey) -> usize {
+        self.connections.get(key).map_or(0, |connection| connection.packet_bytes_max as usize)
+    }
+
+    /// QoS 1 and 2 messages that a Client takes before it acknowledges one.
+    pub(super) fn receive_maximum(&self, key: ConnectionKey) -> u16 {
+        self.connections.get(key).map_or(0, |connection| connection.receive_maximum)
     }
 
     pub(super) fn phase(&self, key: ConnectionKey) -> Phase {

@@ -5,15 +5,20 @@
 //! [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
 //! and drop the connections that [`poll_closed`](Shard::poll_closed) names.
 
+mod aliases;
+mod close;
 mod connect;
 mod connection;
 mod delivery;
+mod encoder;
 mod event;
 mod group;
 mod links;
 mod output;
+mod publish;
 mod receive;
 mod route;
+mod shared;
 mod subscribe;
 mod timers;
 
@@ -30,8 +35,9 @@ pub use output::{Output, SHARED_PAYLOAD_MIN};
 pub use route::Forward;
 
 use connection::Phase;
+use encoder::Encoder;
 use links::Links;
-use route::{Encoder, Topics};
+use route::Topics;
 use timers::Timers;
 
 use crate::limits::Limits;
@@ -44,6 +50,8 @@ use crate::time::Time;
 pub struct Shard {
     group: Arc<ShardGroup>,
     index: usize,
+    /// As the caller last said.
+    now: Time,
     limits: Limits,
     links: Links,
     sessions: SlotMap<SessionKey, Session>,
@@ -69,6 +77,7 @@ impl Shard {
         let seed = group.seed();
         Self {
             index,
+            now: Time::ZERO,
             links: Links::default(),
             sessions: SlotMap::with_key(),
             identifiers: HashMap::with_hasher(FixedState::with_seed(seed)),
@@ -86,6 +95,7 @@ impl Shard {
 
     /// Takes a new Network Connection in. Its first packet is to be a CONNECT.
     pub fn open(&mut self, now: Time) -> ConnectionKey {
+        self.now = now;
         self.statistics.connections_opened += 1;
         let key = self.links.open(now);
         if let Some(connection) = self.links.get_mut(key) {
@@ -95,18 +105,25 @@ impl Shard {
     }
 
     /// The Network Connection ended from outside: closed by its peer, failed, or given up.
-    pub fn handle_closed(&mut self, key: ConnectionKey, cause: CloseCause) {
+    pub fn handle_closed(&mut self, now: Time, key: ConnectionKey, cause: CloseCause) {
+        self.now = now;
         self.close(key, cause);
     }
 
     /// A message from another shard of the group.
-    pub fn handle_forward(&mut self, forward: Forward) {
-        self.route_forward(forward);
+    pub fn handle_forward(&mut self, now: Time, forward: Forward) {
+        self.now = now;
+        self.handle_forwarded(forward.0);
     }
 
     /// Publishes from inside the broker, as no Client's.
-    pub fn publish(&mut self, message: &Message) {
-        self.route(message.as_publication(), Some(message.clone()));
+    pub fn publish(&mut self, now: Time, message: &Message) {
+        self.now = now;
+        self.publish_message(message);
+    }
+
+    fn publish_message(&mut self, message: &Message) {
+        self.route(message.as_publication(), Some(message.clone()), None);
         self.emit_published(message.as_publication(), None);
     }
 
@@ -183,9 +200,11 @@ impl Shard {
         }
     }
 
-    const fn queue_limits(&self) -> QueueLimits {
+    /// What may be in flight to a Client, if one is connected, and wait for it.
+    fn queue_limits(&self, connection: Option<ConnectionKey>) -> QueueLimits {
+        let takes = connection.map_or(u16::MAX, |key| self.links.receive_maximum(key));
         QueueLimits {
-            window: self.limits.inflight_max,
+            window: self.limits.inflight_max.min(takes),
             messages_max: self.limits.queued_messages_max,
             bytes_max: self.limits.queued_bytes_max,
         }

@@ -3,10 +3,9 @@
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use crate::codec::{
-    DecodeError, FixedHeader, Frame, PINGRESP, PacketType, Publish, Subscribe, Unsubscribe,
-    decode_acknowledgement, encode_puback, encode_pubrec, split,
+    Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
+    ProtocolVersion, Publish, Subscribe, Unsubscribe, split,
 };
-use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::time::Time;
 
@@ -14,9 +13,8 @@ impl Shard {
     /// Handles what was received on a connection, packet by packet. Bytes of a packet that is not
     /// all there yet are kept.
     pub fn handle_bytes(&mut self, now: Time, key: ConnectionKey, bytes: &[u8]) {
-        let Some(connection) = self.links.get_mut(key) else {
-            return;
-        };
+        self.now = now;
+        let Some(connection) = self.links.get_mut(key) else { return };
         if connection.phase == Phase::Closed {
             return;
         }
@@ -24,9 +22,9 @@ impl Shard {
         self.statistics.bytes_received += bytes.len() as u64;
         let partial = std::mem::take(&mut connection.partial);
         let handled = if partial.is_empty() {
-            self.handle_packets(now, key, bytes)
+            self.handle_packets(key, bytes)
         } else {
-            self.handle_continuation(now, key, partial, bytes)
+            self.handle_continuation(key, partial, bytes)
         };
         if let Err(cause) = handled {
             self.close(key, cause);
@@ -36,7 +34,6 @@ impl Shard {
     /// Completes the packet that began in `partial`, then goes on with the rest of `bytes`.
     fn handle_continuation(
         &mut self,
-        now: Time,
         key: ConnectionKey,
         mut partial: Vec<u8>,
         mut bytes: &[u8],
@@ -57,19 +54,14 @@ impl Shard {
             bytes = rest;
         }
         if let Some((frame, _)) = split(&partial, size_max)? {
-            self.handle_packet(now, key, frame)?;
+            self.handle_packet(key, frame)?;
         }
-        self.handle_packets(now, key, bytes)
+        self.handle_packets(key, bytes)
     }
 
-    fn handle_packets(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        mut bytes: &[u8],
-    ) -> Result<(), CloseCause> {
+    fn handle_packets(&mut self, key: ConnectionKey, mut bytes: &[u8]) -> Result<(), CloseCause> {
         while let Some((frame, rest)) = split(bytes, self.packet_bytes_max(key))? {
-            self.handle_packet(now, key, frame)?;
+            self.handle_packet(key, frame)?;
             bytes = rest;
         }
         if !bytes.is_empty() {
@@ -92,18 +84,13 @@ impl Shard {
         }
     }
 
-    fn handle_packet(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        frame: Frame<'_>,
-    ) -> Result<(), CloseCause> {
+    fn handle_packet(&mut self, key: ConnectionKey, frame: Frame<'_>) -> Result<(), CloseCause> {
         self.statistics.packets_received += 1;
         let packet = frame.header.packet;
         match self.links.phase(key) {
             Phase::Connected(session) => self.handle_client_packet(key, session, frame),
             Phase::AwaitingConnect if packet == PacketType::Connect => {
-                self.handle_connect(now, key, frame.body)
+                self.handle_connect(key, frame.body)
             }
             Phase::AwaitingConnect | Phase::Closed => Err(Violation::NotConnected(packet).into()),
         }
@@ -115,64 +102,44 @@ impl Shard {
         session: SessionKey,
         frame: Frame<'_>,
     ) -> Result<(), CloseCause> {
-        let body = frame.body;
-        match frame.header.packet {
-            PacketType::Publish => self.handle_publish(key, session, Publish::decode(frame)?),
-            PacketType::Puback => self.handle_puback(key, session, decode_acknowledgement(body)?),
-            PacketType::Pubrec => self.handle_pubrec(key, session, decode_acknowledgement(body)?),
-            PacketType::Pubrel => self.handle_pubrel(key, session, decode_acknowledgement(body)?),
-            PacketType::Pubcomp => {
-                self.handle_pubcomp(key, session, decode_acknowledgement(body)?);
+        let (packet, body) = (frame.header.packet, frame.body);
+        let version = self.links.protocol(key);
+        match packet {
+            PacketType::Publish => {
+                return self.handle_publish(key, session, &Publish::decode(frame, version)?);
+            }
+            PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
+                let acknowledgement = Acknowledgement::decode(packet, body, version)?;
+                self.handle_acknowledgement(key, session, packet, &acknowledgement);
             }
             PacketType::Subscribe => {
-                self.handle_subscribe(key, session, Subscribe::decode(body)?);
+                self.handle_subscribe(key, session, Subscribe::decode(body, version)?);
             }
             PacketType::Unsubscribe => {
-                self.handle_unsubscribe(key, session, Unsubscribe::decode(body)?);
+                self.handle_unsubscribe(key, session, &Unsubscribe::decode(body, version)?);
             }
             PacketType::Pingreq => {
                 require_empty(body)?;
                 self.links.put(key, &PINGRESP, None);
             }
             PacketType::Disconnect => {
-                require_empty(body)?;
-                return Err(CloseCause::Disconnect);
+                return Err(self.handle_disconnect(session, &Disconnect::decode(body, version)?));
             }
             PacketType::Connect => return Err(Violation::SecondConnect.into()),
+            PacketType::Auth if version == ProtocolVersion::V5 => {
+                return Err(Violation::UnexpectedAuth.into());
+            }
+            PacketType::Auth => return Err(DecodeError::ReservedType(packet as u8).into()),
             PacketType::Connack
             | PacketType::Suback
             | PacketType::Unsuback
-            | PacketType::Pingresp => {
-                return Err(DecodeError::ServerPacket(frame.header.packet as u8).into());
-            }
+            | PacketType::Pingresp => return Err(DecodeError::ServerPacket(packet as u8).into()),
         }
         Ok(())
     }
-
-    /// Passes a publication on and acknowledges it, MQTT 4.3.
-    fn handle_publish(&mut self, key: ConnectionKey, session: SessionKey, publish: Publish<'_>) {
-        self.statistics.publications_received += 1;
-        let publication = publish.publication;
-        if let (QoS::ExactlyOnce, Some(identifier)) = (publication.qos, publish.packet_identifier)
-            && let Some(session) = self.sessions.get_mut(session)
-            && !session.inbound.receive(identifier)
-        {
-            self.statistics.duplicates_received += 1;
-            return self.links.put(key, &encode_pubrec(identifier), None);
-        }
-        self.route(publication, None);
-        if let Some(identifier) = publish.packet_identifier {
-            let acknowledgement = match publication.qos {
-                QoS::ExactlyOnce => encode_pubrec(identifier),
-                QoS::AtMostOnce | QoS::AtLeastOnce => encode_puback(identifier),
-            };
-            self.links.put(key, &acknowledgement, None);
-        }
-        self.emit_published(publication, Some(key));
-    }
 }
 
-/// PINGREQ and DISCONNECT are a fixed header alone, MQTT 3.12 and 3.14.
+/// PINGREQ is a fixed header alone, MQTT 3.12.
 const fn require_empty(body: &[u8]) -> Result<(), DecodeError> {
     if body.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
 }

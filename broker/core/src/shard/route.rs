@@ -9,11 +9,10 @@ use super::output::SHARED_PAYLOAD_MIN;
 use super::shared::{GroupChange, Groups};
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
-use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::MatchCache;
 use crate::topic::{
-    Matches, Retained, RetainedLimit, SubscriptionOptions, SubscriptionTree, TopicFilter,
+    DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter,
 };
 
 /// What one shard sends to another, in order.
@@ -29,7 +28,7 @@ pub(super) enum Forwarded {
         retained_version: u64,
     },
     /// For one member of a shared subscription, picked by the group's home.
-    Member { session: SessionKey, options: SubscriptionOptions, message: Message },
+    Member { session: SessionKey, options: DeliveryOptions, message: Message },
     /// To the home of a shared subscription.
     Group(GroupChange),
 }
@@ -48,6 +47,7 @@ impl Topics {
         let limit = RetainedLimit {
             messages_max: limits.retained_messages_max,
             bytes_max: limits.retained_bytes_max,
+            levels_max: limits.topic_levels_max,
         };
         Self {
             subscriptions: SubscriptionTree::new(seed),
@@ -61,7 +61,7 @@ impl Topics {
         &mut self,
         filter: TopicFilter<'_>,
         session: SessionKey,
-        options: SubscriptionOptions,
+        options: DeliveryOptions,
         group: &ShardGroup,
     ) {
         self.subscriptions.insert(filter, session, options);
@@ -98,7 +98,6 @@ impl<'a> Outgoing<'a> {
             publisher: None,
         }
     }
-
 
     pub(super) fn message(&mut self) -> &Message {
         let Publication { payload, properties, expires, qos, retain, .. } = self.publication;
@@ -144,8 +143,7 @@ impl Shard {
         let hash = self.group.hash(publication.topic.as_str());
         let topics = &mut self.topics;
         let resolved = topics.cache.resolve(hash, publication.topic, &topics.subscriptions);
-        let mut outgoing =
-            Outgoing { publication, topic: &resolved.topic, message, publisher };
+        let mut outgoing = Outgoing { publication, topic: &resolved.topic, message, publisher };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
             self.retain(outgoing.message(), version);
@@ -215,12 +213,7 @@ impl Shard {
         }
     }
 
-    fn forward(
-        &mut self,
-        hash: u64,
-        retained_version: u64,
-        outgoing: &mut Outgoing<'_>,
-    ) -> bool {
+    fn forward(&mut self, hash: u64, retained_version: u64, outgoing: &mut Outgoing<'_>) -> bool {
         let (topic, here) = (outgoing.publication.topic, self.index);
         let mut forwarded = false;
         for shard in (0..self.forwards.len()).filter(|&shard| shard != here) {

@@ -17,7 +17,7 @@ use super::route::{Forward, Forwarded, Outgoing};
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::MatchCache;
-use crate::topic::{SharedFilter, SubscriptionOptions, SubscriptionTree, TopicName};
+use crate::topic::{DeliveryOptions, SubscriptionTarget, SubscriptionTree, TopicName};
 
 slotmap::new_key_type! {
     /// A group within its home shard.
@@ -35,7 +35,10 @@ pub(super) struct Member {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     /// Comes in, or changes its options.
-    Join { options: SubscriptionOptions, online: bool },
+    Join {
+        options: DeliveryOptions,
+        online: bool,
+    },
     /// Its Client connects or disconnects.
     Online(bool),
     Leave,
@@ -60,7 +63,7 @@ struct Group {
 
 #[derive(Clone, Copy, Debug)]
 struct MemberState {
-    options: SubscriptionOptions,
+    options: DeliveryOptions,
     online: bool,
 }
 
@@ -89,16 +92,15 @@ impl Groups {
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
         let GroupChange { filter, member, change } = change;
-        let Some(shared) = SharedFilter::parse(filter).and_then(Result::ok) else { return };
+        let Ok(target) = SubscriptionTarget::new_lenient(filter) else { return };
         let key = match (self.by_filter.get(filter), change) {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
                 let members = IndexMap::with_hasher(FixedState::default());
-                let key =
-                    self.groups.insert(Group { filter: filter.clone(), members, turn: 0 });
+                let key = self.groups.insert(Group { filter: filter.clone(), members, turn: 0 });
                 self.by_filter.insert(filter.clone(), key);
-                self.tree.insert(shared.filter, key, QoS::AtMostOnce);
-                self.cache.invalidate(shared.filter, hash);
+                self.tree.insert(target.filter(), key, QoS::AtMostOnce);
+                self.cache.invalidate(target.filter(), &hash);
                 key
             }
             (None, Change::Online(_) | Change::Leave) => return,
@@ -118,8 +120,8 @@ impl Groups {
                 if group.members.is_empty() {
                     self.groups.remove(key);
                     self.by_filter.remove(filter);
-                    self.tree.remove(shared.filter, key);
-                    self.cache.invalidate(shared.filter, hash);
+                    self.tree.remove(target.filter(), key);
+                    self.cache.invalidate(target.filter(), &hash);
                 }
             }
         }
@@ -130,7 +132,7 @@ impl Groups {
         &mut self,
         topic: TopicName<'_>,
         hash: u64,
-        picked: &mut Vec<(Member, SubscriptionOptions)>,
+        picked: &mut Vec<(Member, DeliveryOptions)>,
     ) {
         let resolved = self.cache.resolve(hash, topic, &self.tree);
         for found in resolved.matches.iter() {
@@ -144,12 +146,11 @@ impl Groups {
 impl Group {
     /// The next member whose Client is there; when none is, the next one, whose session may keep
     /// the message.
-    fn pick(&mut self) -> Option<(Member, SubscriptionOptions)> {
+    fn pick(&mut self) -> Option<(Member, DeliveryOptions)> {
         let count = self.members.len();
         let turns = (0..count).map(|step| (self.turn + step) % count);
-        let is_online = |&index: &usize| {
-            self.members.get_index(index).is_some_and(|(_, state)| state.online)
-        };
+        let is_online =
+            |&index: &usize| self.members.get_index(index).is_some_and(|(_, state)| state.online);
         let index = turns.clone().find(is_online).or_else(|| turns.clone().next())?;
         self.turn = (index + 1) % count;
         self.members.get_index(index).map(|(member, state)| (*member, state.options))
@@ -177,12 +178,8 @@ impl Shard {
     /// Tells the groups of a session that its Client has come or gone.
     pub(super) fn announce(&mut self, session: SessionKey, online: bool) {
         let Some(state) = self.sessions.get(session) else { return };
-        let shared: Vec<Box<str>> = state
-            .filters
-            .iter()
-            .filter(|filter| SharedFilter::parse(filter).is_some())
-            .cloned()
-            .collect();
+        let shared: Vec<Box<str>> =
+            state.filters.iter().filter(|filter| is_shared(filter)).cloned().collect();
         for filter in shared {
             self.change_group(&filter, session, Change::Online(online));
         }
@@ -212,7 +209,7 @@ impl Shard {
     pub(super) fn deliver_shared(
         &mut self,
         session: SessionKey,
-        options: SubscriptionOptions,
+        options: DeliveryOptions,
         outgoing: &mut Outgoing<'_>,
     ) {
         let identifier = options.identifier.map(NonZeroU32::get);
@@ -223,4 +220,9 @@ impl Shard {
         };
         self.deliver(session, form, outgoing);
     }
+}
+
+/// Whether a filter of a session is that of a shared subscription.
+pub(super) fn is_shared(filter: &str) -> bool {
+    SubscriptionTarget::new_lenient(filter).is_ok_and(SubscriptionTarget::is_shared)
 }

@@ -1,15 +1,19 @@
 //! SUBSCRIBE and UNSUBSCRIBE, MQTT 3.8 and 3.10.
 
+use std::num::NonZeroU32;
+
 use super::Shard;
 use super::connection::ConnectionKey;
 use super::event::{Client, Event};
 use super::shared::Change;
+use crate::codec::properties::ReasonProperties;
 use crate::codec::{
-    ReasonCode, RetainHandling, Subscribe, Unsubscribe, encode_suback, encode_unsuback,
+    ReasonCode, RetainHandling, Subscribe, SubscribeEntry, Unsubscribe, encode_suback,
+    encode_suback_v5, encode_unsuback, encode_unsuback_v5,
 };
 use crate::message::Message;
 use crate::session::SessionKey;
-use crate::topic::{SharedFilter, SubscriptionOptions, TopicFilter};
+use crate::topic::{DeliveryOptions, SubscriptionTarget, TopicFilter};
 
 /// What became of one Topic Filter of a SUBSCRIBE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,50 +32,62 @@ impl Shard {
         session: SessionKey,
         subscribe: Subscribe<'_>,
     ) {
-        let identifier = subscribe.subscription_identifier;
+        let identifier = subscribe.properties.subscription_identifier;
+        let identifier = identifier.and_then(NonZeroU32::new);
         let outcomes: Vec<_> = subscribe
             .entries()
-            .map(|entry| self.subscribe(key, session, entry.filter, entry.options(identifier)))
+            .map(|entry| self.subscribe(key, session, entry.target, entry.delivery(identifier)))
             .collect();
-        let codes = subscribe.entries().zip(&outcomes).map(|(entry, outcome)| match outcome {
-            Outcome::Refused(code) => *code,
-            Outcome::Granted { .. } => ReasonCode::granted(entry.qos),
-        });
-        let mut suback = Vec::new();
-        let protocol = self.links.protocol(key);
-        let codes: Vec<_> = codes.collect();
-        encode_suback(protocol, subscribe.packet_identifier, &codes, &mut suback);
-        self.links.put(key, &suback, None);
+        self.put_suback(key, &subscribe, &outcomes);
         for (entry, outcome) in subscribe.entries().zip(outcomes) {
             let Outcome::Granted { is_new } = outcome else { continue };
-            let wanted = match entry.retain_handling {
-                RetainHandling::SendAtSubscribe => true,
+            let wanted = match entry.options.retain_handling {
+                RetainHandling::Send => true,
                 RetainHandling::SendIfNew => is_new,
                 RetainHandling::DoNotSend => false,
             };
-            if wanted && SharedFilter::parse(entry.filter.as_str()).is_none() {
-                self.send_retained(session, entry.filter, entry.options(identifier));
+            if wanted && !entry.target.is_shared() {
+                self.send_retained(session, entry.target.whole(), entry.delivery(identifier));
             }
         }
+    }
+
+    fn put_suback(&mut self, key: ConnectionKey, subscribe: &Subscribe<'_>, outcomes: &[Outcome]) {
+        let reasons = subscribe.entries().zip(outcomes).map(|(entry, outcome)| match outcome {
+            Outcome::Refused(reason) => *reason,
+            Outcome::Granted { .. } => ReasonCode::granted(entry.options.qos),
+        });
+        let identifier = subscribe.packet_identifier;
+        let mut suback = Vec::new();
+        if self.links.protocol(key).has_properties() {
+            let reasons: Vec<_> = reasons.collect();
+            encode_suback_v5(identifier, &reasons, &ReasonProperties::NONE, &mut suback);
+        } else {
+            let granted: Vec<_> = subscribe
+                .entries()
+                .zip(reasons)
+                .map(|(entry, reason)| (!reason.is_error()).then_some(entry.options.qos))
+                .collect();
+            encode_suback(identifier, &granted, &mut suback);
+        }
+        self.links.put(key, &suback, None);
     }
 
     fn subscribe(
         &mut self,
         connection: ConnectionKey,
         key: SessionKey,
-        filter: TopicFilter<'_>,
-        options: SubscriptionOptions,
+        target: SubscriptionTarget<'_>,
+        options: DeliveryOptions,
     ) -> Outcome {
-        let shared = match SharedFilter::parse(filter.as_str()) {
-            Some(Err(_)) => return Outcome::Refused(ReasonCode::TopicFilterInvalid),
-            Some(Ok(shared)) => Some(shared),
-            None => None,
-        };
+        let filter = target.whole();
         let Some(session) = self.sessions.get_mut(key) else {
             return Outcome::Refused(ReasonCode::UnspecifiedError);
         };
         let is_new = !session.filters.contains(filter.as_str());
-        if is_new && session.filters.len() >= self.limits.subscriptions_max {
+        let refused = session.filters.len() >= self.limits.subscriptions_max
+            || filter.levels().count() > self.limits.topic_levels_max;
+        if is_new && refused {
             self.statistics.subscriptions_refused += 1;
             return Outcome::Refused(ReasonCode::QuotaExceeded);
         }
@@ -82,14 +98,11 @@ impl Shard {
             let client = Client { identifier: &session.client_identifier, connection };
             observer(&Event::Subscribed { client, filter, qos: options.qos });
         }
-        let home = shared.map_or(self.index, |_| self.group.shard_of(filter.as_str()));
         if is_new {
-            let matched = shared.map_or(filter, |shared| shared.filter);
-            self.group.add_interest(home, matched);
+            self.group.add_interest(self.home(target), target.filter());
         }
-        if shared.is_some() {
-            let join = Change::Join { options, online: true };
-            self.change_group(filter.as_str(), key, join);
+        if target.is_shared() {
+            self.change_group(filter.as_str(), key, Change::Join { options, online: true });
         } else {
             self.topics.subscribe(filter, key, options, &self.group);
         }
@@ -100,10 +113,10 @@ impl Shard {
         &mut self,
         connection: ConnectionKey,
         key: SessionKey,
-        unsubscribe: Unsubscribe<'_>,
+        unsubscribe: &Unsubscribe<'_>,
     ) {
         let mut codes = Vec::new();
-        for filter in unsubscribe.entries() {
+        for filter in unsubscribe.entries().map(SubscriptionTarget::whole) {
             let Some(session) = self.sessions.get_mut(key) else { return };
             if !session.filters.swap_remove(filter.as_str()) {
                 codes.push(ReasonCode::NoSubscriptionExisted);
@@ -116,22 +129,30 @@ impl Shard {
             self.drop_subscription(filter, key);
             codes.push(ReasonCode::Success);
         }
-        let mut unsuback = Vec::new();
-        let protocol = self.links.protocol(connection);
-        encode_unsuback(protocol, unsubscribe.packet_identifier, &codes, &mut unsuback);
-        self.links.put(connection, &unsuback, None);
+        let identifier = unsubscribe.packet_identifier;
+        if self.links.protocol(connection).has_properties() {
+            let mut unsuback = Vec::new();
+            encode_unsuback_v5(identifier, &codes, &ReasonProperties::NONE, &mut unsuback);
+            self.links.put(connection, &unsuback, None);
+        } else {
+            self.links.put(connection, &encode_unsuback(identifier), None);
+        }
     }
 
     /// Takes back what [`subscribe`](Self::subscribe) did outside of the session.
     pub(super) fn drop_subscription(&mut self, filter: TopicFilter<'_>, session: SessionKey) {
-        if let Some(Ok(shared)) = SharedFilter::parse(filter.as_str()) {
-            let home = self.group.shard_of(filter.as_str());
+        let Ok(target) = SubscriptionTarget::new_lenient(filter.as_str()) else { return };
+        if target.is_shared() {
             self.change_group(filter.as_str(), session, Change::Leave);
-            self.group.remove_interest(home, shared.filter);
         } else {
             self.topics.unsubscribe(filter, session, &self.group);
-            self.group.remove_interest(self.index, filter);
         }
+        self.group.remove_interest(self.home(target), target.filter());
+    }
+
+    /// The shard that holds a subscription of a session of this shard.
+    fn home(&self, target: SubscriptionTarget<'_>) -> usize {
+        if target.is_shared() { self.group.shard_of(target.whole().as_str()) } else { self.index }
     }
 
     /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6].
@@ -139,7 +160,7 @@ impl Shard {
         &mut self,
         session: SessionKey,
         filter: TopicFilter<'_>,
-        options: SubscriptionOptions,
+        options: DeliveryOptions,
     ) {
         let now = self.now;
         let mut found: Vec<Message> = Vec::new();
@@ -150,6 +171,17 @@ impl Shard {
         });
         for message in found {
             self.deliver_retained(session, &message, options);
+        }
+    }
+}
+
+impl SubscribeEntry<'_> {
+    fn delivery(&self, identifier: Option<NonZeroU32>) -> DeliveryOptions {
+        DeliveryOptions {
+            qos: self.options.qos,
+            no_local: self.options.no_local,
+            retain_as_published: self.options.retain_as_published,
+            identifier,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, Range};
 
-use super::options::SubscriptionOptions;
+use super::options::DeliveryOptions;
 use crate::qos::QoS;
 
 /// A subscriber to which a Topic Name is to be delivered.
@@ -86,7 +86,7 @@ impl<K> Matches<K> {
 
 impl<K: Copy + Ord> Matches<K> {
     /// Adds one subscription as a match of its own.
-    pub(super) fn push(&mut self, subscriber: K, options: &SubscriptionOptions) {
+    pub(super) fn push(&mut self, subscriber: K, options: &DeliveryOptions) {
         let start = self.identifiers.len();
         self.identifiers.extend(options.identifier.map(std::num::NonZeroU32::get));
         let audience = if options.no_local { Audience::Others } else { Audience::All };

@@ -5,6 +5,7 @@ mod matches;
 mod name;
 mod options;
 mod retained;
+mod shared;
 mod subscriptions;
 mod trie;
 
@@ -13,8 +14,9 @@ pub mod cache;
 pub use filter::TopicFilter;
 pub use matches::{Audience, Match, Matches};
 pub use name::{TopicError, TopicName};
-pub use options::SubscriptionOptions;
+pub use options::DeliveryOptions;
 pub use retained::{Retained, RetainedLimit};
+pub use shared::SubscriptionTarget;
 pub use subscriptions::SubscriptionTree;
 
 #[cfg(test)]

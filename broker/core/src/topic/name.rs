@@ -27,6 +27,12 @@ pub enum TopicError {
     /// `+` that is not the whole of its level.
     #[error("'+' stands alone in its level of a Topic Filter [MQTT-4.7.1-3]")]
     SingleLevelWildcard,
+    /// A Shared Subscription without a ShareName.
+    #[error("a ShareName has at least one character and no wildcard [MQTT-4.8.2-1, -2]")]
+    ShareName,
+    /// A ShareName without a Topic Filter behind it.
+    #[error("'$share/' is followed by a ShareName, '/' and a Topic Filter [MQTT-4.8.2-2]")]
+    ShareFilter,
 }
 
 /// A Topic Name, MQTT 4.7: what a PUBLISH is published to. Valid by construction.
@@ -65,13 +71,26 @@ impl<'a> TopicName<'a> {
 
     /// The levels between the `/`, empty ones included.
     pub fn levels(self) -> impl Iterator<Item = &'a str> {
-        self.0.split('/')
+        levels(self.0)
     }
 
     /// Whether wildcards at the first level of a filter pass it by, [MQTT-4.7.2-1].
     pub fn is_hidden(self) -> bool {
         self.0.starts_with('$')
     }
+}
+
+/// The levels of a topic. They are short: looking at each byte beats setting up a search.
+pub(super) fn levels(topic: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(topic);
+    std::iter::from_fn(move || {
+        let topic = rest.take()?;
+        let Some(end) = topic.bytes().position(|byte| byte == b'/') else {
+            return Some(topic);
+        };
+        rest = topic.get(end + 1..);
+        topic.get(..end)
+    })
 }
 
 impl fmt::Debug for TopicName<'_> {

@@ -1,13 +1,13 @@
-//! How a subscription is to be served.
+//! What a subscription says of its deliveries.
 
 use std::num::NonZeroU32;
 
 use crate::qos::QoS;
 
-/// What a Client asks for with a subscription, MQTT 5.0 section 3.8.3.1. Before 5.0 it is the QoS
-/// alone.
+/// What a subscription says of its deliveries, MQTT 5.0 3.8.3.1 and 3.8.2.1.2. Before 5.0 it is
+/// the QoS alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SubscriptionOptions {
+pub struct DeliveryOptions {
     /// Highest QoS of a delivery.
     pub qos: QoS,
     /// Whether the Client's own publications are left out, [MQTT-3.8.3-3].
@@ -18,7 +18,7 @@ pub struct SubscriptionOptions {
     pub identifier: Option<NonZeroU32>,
 }
 
-impl From<QoS> for SubscriptionOptions {
+impl From<QoS> for DeliveryOptions {
     fn from(qos: QoS) -> Self {
         Self { qos, ..Self::default() }
     }

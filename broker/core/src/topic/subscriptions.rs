@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::filter::TopicFilter;
 use super::matches::Matches;
 use super::name::TopicName;
-use super::options::SubscriptionOptions;
+use super::options::DeliveryOptions;
 use super::trie::{NONE, NodeId, ROOT, Trie};
 
 /// Above this a set of subscribers is a hash map, so that one of a hundred thousand leaves fast.
@@ -24,8 +24,8 @@ pub struct SubscriptionTree<K> {
 
 #[derive(Clone, Debug)]
 enum Subscribers<K> {
-    Few(SmallVec<[(K, SubscriptionOptions); 1]>),
-    Many(Box<IndexMap<K, SubscriptionOptions, FixedState>>),
+    Few(SmallVec<[(K, DeliveryOptions); 1]>),
+    Many(Box<IndexMap<K, DeliveryOptions, FixedState>>),
 }
 
 impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
@@ -55,7 +55,7 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         &mut self,
         filter: TopicFilter<'_>,
         subscriber: K,
-        options: impl Into<SubscriptionOptions>,
+        options: impl Into<DeliveryOptions>,
     ) -> bool {
         let node = self.trie.insert(filter.levels());
         let added = self.trie.value_mut(node).insert(subscriber, options.into());
@@ -123,7 +123,7 @@ impl<K: Copy + Hash + Ord> Subscribers<K> {
         }
     }
 
-    fn insert(&mut self, subscriber: K, options: SubscriptionOptions) -> bool {
+    fn insert(&mut self, subscriber: K, options: DeliveryOptions) -> bool {
         match self {
             Self::Many(many) => many.insert(subscriber, options).is_none(),
             Self::Few(few) => {

@@ -1,0 +1,137 @@
+//! How a Client goes, MQTT 3.14, and how a session ends, MQTT 5.0 3.1.2.11.2.
+
+use std::sync::Arc;
+
+use super::Shard;
+use super::connection::{CloseCause, Closed, ConnectionKey, Phase, Violation};
+use super::event::{Client, Event};
+use crate::codec::{Disconnect, ReasonCode, encode_disconnect};
+use crate::session::{SessionExpiry, SessionKey, Will};
+use crate::topic::TopicFilter;
+
+impl Shard {
+    /// What a DISCONNECT of the Client means.
+    pub(super) fn handle_disconnect(
+        &mut self,
+        session: SessionKey,
+        disconnect: &Disconnect<'_>,
+    ) -> CloseCause {
+        if let Some(seconds) = disconnect.properties.session_expiry_interval_seconds
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            let expiry = SessionExpiry::from_seconds(seconds);
+            if session.expiry == SessionExpiry::WithConnection && expiry != session.expiry {
+                return Violation::SessionExpiry.into();
+            }
+            session.expiry = expiry;
+        }
+        // Any reason but a normal one keeps the Will, [MQTT-3.14.4-3].
+        if disconnect.reason == ReasonCode::Success {
+            CloseCause::Disconnect
+        } else {
+            CloseCause::DisconnectWithWill
+        }
+    }
+
+    /// Ends a Network Connection: its Will goes out unless the Client took its leave,
+    /// [MQTT-3.1.2-8], now or after its delay.
+    pub(super) fn close(&mut self, key: ConnectionKey, cause: CloseCause) {
+        let phase = self.links.phase(key);
+        if phase == Phase::Closed {
+            return;
+        }
+        self.count_close(cause);
+        self.say_why(key, phase, cause);
+        let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
+        let keeps_silent = matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown);
+        let will = will.filter(|_| !keeps_silent);
+        let session = match phase {
+            Phase::Connected(session) => Some(session),
+            Phase::AwaitingConnect | Phase::Closed => None,
+        };
+        let state = session.and_then(|session| self.sessions.get(session));
+        let client_identifier = state.map(|state| Arc::clone(&state.client_identifier));
+        if let (Some(observer), Some(identifier)) = (&mut self.observer, &client_identifier) {
+            let client = Client { identifier, connection: key };
+            observer(&Event::ClientDisconnected { client, cause });
+        }
+        self.links.close(Closed { key, cause, client_identifier });
+        if let Some(session) = session {
+            self.detach(session, will);
+        }
+    }
+
+    /// Tells a Client of MQTT 5.0 why the Server closes, [MQTT-4.13.1-1].
+    fn say_why(&mut self, key: ConnectionKey, phase: Phase, cause: CloseCause) {
+        let Some(reason) = cause.reason_code() else { return };
+        if !matches!(phase, Phase::Connected(_)) || !self.links.protocol(key).has_properties() {
+            return;
+        }
+        let why = cause.to_string();
+        let mut disconnect = Vec::new();
+        encode_disconnect(reason, Some(&why), None, &mut disconnect);
+        if disconnect.len() > self.links.packet_bytes_max(key) {
+            disconnect.clear();
+            encode_disconnect(reason, None, None, &mut disconnect);
+        }
+        self.links.put(key, &disconnect, None);
+    }
+
+    /// Leaves a session to itself: it ends now, later or never, and its Will waits as long at most.
+    fn detach(&mut self, key: SessionKey, will: Option<Box<Will>>) {
+        self.links.detach(key);
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let ends_now = session.expiry == SessionExpiry::WithConnection;
+        session.ends = match session.expiry {
+            SessionExpiry::After(time) => Some(self.now + time),
+            SessionExpiry::WithConnection | SessionExpiry::Never => None,
+        };
+        let waits = |will: &Will| !ends_now && !will.delay.is_zero();
+        let (waiting, due) = match will {
+            Some(will) if waits(&will) => (Some(will), None),
+            due => (None, due),
+        };
+        session.will = waiting.map(|will| (self.now + will.delay, will));
+        self.timers.arm_session(self.now, key, session);
+        if ends_now {
+            self.end_session(key);
+        } else {
+            self.announce(key, false);
+        }
+        if let Some(will) = due {
+            self.publish_will(&will);
+        }
+    }
+
+    pub(super) fn publish_will(&mut self, will: &Will) {
+        self.statistics.wills_published += 1;
+        self.publish_message(&will.message(self.now));
+    }
+
+    fn count_close(&mut self, cause: CloseCause) {
+        let statistics = &mut self.statistics;
+        *match cause {
+            CloseCause::Disconnect | CloseCause::DisconnectWithWill | CloseCause::Shutdown => {
+                &mut statistics.disconnects
+            }
+            CloseCause::Lost => &mut statistics.connections_lost,
+            CloseCause::Violation(_) => &mut statistics.protocol_violations,
+            CloseCause::Refused(_) => &mut statistics.connects_refused,
+            CloseCause::TakenOver => &mut statistics.take_overs,
+            CloseCause::KeepAliveTimeout => &mut statistics.keep_alive_timeouts,
+            CloseCause::ConnectTimeout => &mut statistics.connect_timeouts,
+        } += 1;
+    }
+
+    /// Forgets a session. A Will that still waits goes out, [MQTT-3.1.3-9].
+    pub(super) fn end_session(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.remove(key) else { return };
+        self.identifiers.remove(&session.client_identifier);
+        for filter in &session.filters {
+            self.drop_subscription(TopicFilter::new_unchecked(filter), key);
+        }
+        if let Some((_, will)) = session.will {
+            self.publish_will(&will);
+        }
+    }
+}

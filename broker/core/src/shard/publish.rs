@@ -1,0 +1,182 @@
+//! PUBLISH of a Client and the acknowledgements of both directions, MQTT 3.3 to 3.7 and 4.3.
+
+use std::sync::Arc;
+
+use super::Shard;
+use super::connection::{CloseCause, ConnectionKey, Violation};
+use super::route::Routed;
+use crate::codec::properties::ReasonProperties;
+use crate::codec::{
+    Acknowledgement, PacketIdentifier, PacketType, Publish, ReasonCode, encode_acknowledgement,
+    encode_puback, encode_pubcomp, encode_pubrec, encode_pubrel,
+};
+use crate::message::Publication;
+use crate::qos::QoS;
+use crate::session::SessionKey;
+use crate::topic::TopicName;
+
+impl Shard {
+    /// Passes a publication on and acknowledges it, MQTT 4.3.
+    pub(super) fn handle_publish(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        publish: &Publish<'_>,
+    ) -> Result<(), CloseCause> {
+        self.statistics.publications_received += 1;
+        let alias = match publish.properties.topic_alias {
+            None => None,
+            Some(alias) => Some(self.resolve_alias(key, alias, publish.topic)?),
+        };
+        let topic = match (publish.topic, &alias) {
+            (Some(topic), _) => topic,
+            (None, Some(topic)) => TopicName::new_unchecked(topic),
+            (None, None) => return Err(Violation::TopicAliasUnknown(0).into()),
+        };
+        if let (QoS::ExactlyOnce, Some(identifier)) = (publish.qos, publish.packet_identifier)
+            && !self.receive_exactly_once(session, identifier)?
+        {
+            self.statistics.duplicates_received += 1;
+            self.put_acknowledgement(key, PacketType::Pubrec, identifier, ReasonCode::Success);
+            return Ok(());
+        }
+        let routed = self.pass_on(key, session, topic, publish);
+        if let Some(identifier) = publish.packet_identifier {
+            let packet = match publish.qos {
+                QoS::ExactlyOnce => PacketType::Pubrec,
+                QoS::AtMostOnce | QoS::AtLeastOnce => PacketType::Puback,
+            };
+            let reason = match routed {
+                Routed::Somewhere => ReasonCode::Success,
+                Routed::Nowhere => ReasonCode::NoMatchingSubscribers,
+            };
+            self.put_acknowledgement(key, packet, identifier, reason);
+        }
+        Ok(())
+    }
+
+    fn pass_on(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        topic: TopicName<'_>,
+        publish: &Publish<'_>,
+    ) -> Routed {
+        let forwarded = publish.properties.forwarded;
+        let copied;
+        let properties = if let Some(slice) = forwarded.as_slice() {
+            slice
+        } else {
+            copied = forwarded.to_vec();
+            &copied
+        };
+        let expiry = publish.properties.message_expiry_interval_seconds;
+        let expiry = expiry.map(|s| self.now + std::time::Duration::from_secs(u64::from(s)));
+        let publication = Publication {
+            topic,
+            payload: publish.payload,
+            properties,
+            expires: expiry,
+            qos: publish.qos,
+            retain: publish.retain,
+        };
+        let routed = self.route(publication, None, Some(session));
+        self.emit_published(publication, Some(key));
+        routed
+    }
+
+    /// False when the publication came before and must not be passed on again.
+    fn receive_exactly_once(
+        &mut self,
+        session: SessionKey,
+        identifier: PacketIdentifier,
+    ) -> Result<bool, Violation> {
+        let receive_maximum = self.limits.receive_maximum;
+        let Some(session) = self.sessions.get_mut(session) else { return Ok(false) };
+        if !session.inbound.receive(identifier) {
+            return Ok(false);
+        }
+        if session.inbound.len() > usize::from(receive_maximum) {
+            return Err(Violation::ReceiveMaximum(receive_maximum));
+        }
+        Ok(true)
+    }
+
+    /// The topic that an alias stands for, from now on `topic` if there is one, MQTT 5.0
+    /// 3.3.2.3.4.
+    fn resolve_alias(
+        &mut self,
+        key: ConnectionKey,
+        alias: u16,
+        topic: Option<TopicName<'_>>,
+    ) -> Result<Arc<str>, Violation> {
+        if alias > self.limits.topic_alias_max {
+            return Err(Violation::TopicAliasTooHigh(alias));
+        }
+        let unknown = Violation::TopicAliasUnknown(alias);
+        let connection = self.links.get_mut(key).ok_or(unknown)?;
+        let aliases = connection.inbound_aliases.get_or_insert_default();
+        if let Some(topic) = topic {
+            aliases.set(alias, topic.as_str());
+        }
+        aliases.get(alias).ok_or(unknown)
+    }
+
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP of the Client.
+    pub(super) fn handle_acknowledgement(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        packet: PacketType,
+        acknowledgement: &Acknowledgement<'_>,
+    ) {
+        let identifier = acknowledgement.packet_identifier;
+        match packet {
+            PacketType::Pubrel => {
+                let known = self.apply(session, |session| session.inbound.release(identifier));
+                // In any case, [MQTT-4.3.3-2]: the Client may have kept what this session lost.
+                self.put_acknowledgement(key, PacketType::Pubcomp, identifier, found(known));
+            }
+            PacketType::Pubrec if acknowledgement.reason.is_error() => {
+                self.settle(key, session, |session| session.outbound.refuse(identifier));
+            }
+            PacketType::Pubrec => {
+                let known = self.apply(session, |session| session.outbound.receive(identifier));
+                self.put_acknowledgement(key, PacketType::Pubrel, identifier, found(known));
+            }
+            PacketType::Pubcomp => {
+                self.settle(key, session, |session| session.outbound.finish(identifier));
+            }
+            _ => self.settle(key, session, |session| session.outbound.acknowledge(identifier)),
+        }
+    }
+
+    /// Appends an acknowledgement; its Reason Code is said at 5.0 alone.
+    pub(super) fn put_acknowledgement(
+        &mut self,
+        key: ConnectionKey,
+        packet: PacketType,
+        packet_identifier: PacketIdentifier,
+        reason: ReasonCode,
+    ) {
+        if reason != ReasonCode::Success && self.links.protocol(key).has_properties() {
+            let properties = ReasonProperties::NONE;
+            let acknowledgement = Acknowledgement { packet_identifier, reason, properties };
+            let mut bytes = Vec::with_capacity(5);
+            encode_acknowledgement(packet, &acknowledgement, &mut bytes);
+            return self.links.put(key, &bytes, None);
+        }
+        let bytes = match packet {
+            PacketType::Pubrec => encode_pubrec(packet_identifier),
+            PacketType::Pubrel => encode_pubrel(packet_identifier),
+            PacketType::Pubcomp => encode_pubcomp(packet_identifier),
+            _ => encode_puback(packet_identifier),
+        };
+        self.links.put(key, &bytes, None);
+    }
+}
+
+/// What a PUBREL or PUBCOMP says, MQTT 5.0 3.6.2.1 and 3.7.2.1.
+const fn found(known: bool) -> ReasonCode {
+    if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound }
+}
