@@ -1,7 +1,36 @@
-//! What a run leaves behind: the schema and the writers of its files.
+//! What a run leaves behind: the schema and the writers of its files, and the tables made from them.
+//!
+//! A run fills a [`Summary`], a list of [`TimelineRow`], one histogram of the whole measured part and one
+//! [`IntervalHistogram`] per second; [`RunDirectory`] turns them into files, [`render_text`] into what a
+//! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
+mod benches;
+mod comparison;
+mod error;
+mod hgrm;
+mod hlog;
+mod machine;
+mod percentiles;
+mod read;
+mod run_directory;
 mod schema;
+mod table;
+mod text;
+mod timeline;
+mod units;
 
+pub use benches::{Bench, Interval, Throughput, read_benches};
+pub use comparison::render_comparison;
+pub use error::{ReadError, WriteError};
+pub use hgrm::write_hgrm;
+pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use run_directory::{
+    DISTRIBUTION_FILE, INTERVALS_FILE, RunDirectory, SUMMARY_FILE, TIMELINE_FILE, rfc3339,
+    write_summary,
+};
 pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
 };
+pub use table::render_table;
+pub use text::render_text;
+pub use timeline::{Phase, TimelineRow, write_timeline};

@@ -1,0 +1,206 @@
+//! `reports`: tables of what benches and load runs measured.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use reports::{Bench, Summary, read_benches, render_comparison, render_table};
+use serde::Serialize;
+
+/// The value of `schema` in the JSON that `table` and `side-by-side` print.
+const TABLE_SCHEMA: &str = "kelvin/table/v1";
+
+/// The table could not be made.
+const EXIT_FAILED: u8 = 3;
+
+/// Tables of what benches and load runs measured.
+///
+/// Exit status: 0 done, 2 wrong usage, 3 a file or directory is absent or cannot be read.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One table of criterion's measurements, followed by load runs.
+    ///
+    /// A bench shows its median time, the confidence interval of the median, and its throughput. A run shows
+    /// its delivery latency from the due time and its deliveries.
+    Table {
+        /// Directory that criterion keeps its measurements in [default: target/criterion, or where
+        /// `CARGO_TARGET_DIR` says].
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "no_benches")]
+        criterion: Option<PathBuf>,
+        /// Leave the benches out.
+        #[arg(long, requires = "runs")]
+        no_benches: bool,
+        #[command(flatten)]
+        runs: OptionalRuns,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// A markdown table of load runs, one row each: for a README.
+    SideBySide {
+        #[command(flatten)]
+        runs: Runs,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+}
+
+#[derive(clap::Args)]
+struct OptionalRuns {
+    /// Directory or `summary.json` of a run, and the name to show; may be repeated.
+    #[arg(id = "runs", long = "run", value_name = "[NAME=]PATH", value_parser = parse_run)]
+    list: Vec<Run>,
+}
+
+#[derive(clap::Args)]
+struct Runs {
+    /// Directory or `summary.json` of a run, and the name to show; may be repeated.
+    #[arg(id = "runs", long = "run", value_name = "[NAME=]PATH", value_parser = parse_run, required = true)]
+    list: Vec<Run>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Aligned text.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// A run as the command line names it.
+#[derive(Clone)]
+struct Run {
+    name: String,
+    path: PathBuf,
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Table<'a> {
+    schema: &'static str,
+    benches: &'a [Bench],
+    runs: Vec<NamedSummary<'a>>,
+}
+
+#[derive(Serialize)]
+struct NamedSummary<'a> {
+    name: &'a str,
+    summary: &'a Summary,
+}
+
+fn main() -> ExitCode {
+    let printed = tables(Arguments::parse().command).and_then(|text| print(&text));
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to be done when standard error is closed too.
+            drop(writeln!(io::stderr(), "reports: {error:#}"));
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn tables(command: Command) -> anyhow::Result<String> {
+    match command {
+        Command::Table {
+            criterion,
+            no_benches,
+            runs,
+            format,
+        } => {
+            let benches = if no_benches {
+                Vec::new()
+            } else {
+                read_benches(&criterion.unwrap_or_else(criterion_directory))?
+            };
+            let runs = read_runs(&runs.list)?;
+            match format {
+                Format::Human => Ok(render_table(&benches, &runs)),
+                Format::Json => json(&benches, &runs),
+            }
+        }
+        Command::SideBySide { runs, format } => {
+            let runs = read_runs(&runs.list)?;
+            match format {
+                Format::Human => Ok(render_comparison(&runs)),
+                Format::Json => json(&[], &runs),
+            }
+        }
+    }
+}
+
+fn read_runs(runs: &[Run]) -> anyhow::Result<Vec<(String, Summary)>> {
+    runs.iter()
+        .map(|run| Ok((run.name.clone(), Summary::read(&run.path)?)))
+        .collect()
+}
+
+fn json(benches: &[Bench], runs: &[(String, Summary)]) -> anyhow::Result<String> {
+    let runs = runs
+        .iter()
+        .map(|(name, summary)| NamedSummary { name, summary })
+        .collect();
+    let table = Table {
+        schema: TABLE_SCHEMA,
+        benches,
+        runs,
+    };
+    let mut text = serde_json::to_string_pretty(&table).context("the table is no JSON")?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Where criterion writes when nobody tells it.
+fn criterion_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from("target"), PathBuf::from)
+        .join("criterion")
+}
+
+/// Reads `NAME=PATH`, or a path that names the run itself.
+fn parse_run(argument: &str) -> Result<Run, String> {
+    let (name, path) = match argument.split_once('=') {
+        Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
+        None => (run_name(argument), PathBuf::from(argument)),
+    };
+    if name.is_empty() || path.as_os_str().is_empty() {
+        return Err("write a path, or a name, `=` and a path".to_owned());
+    }
+    Ok(Run { name, path })
+}
+
+/// `literal` of `reports/runs/20261124T070000Z-literal/summary.json`.
+fn run_name(path: &str) -> String {
+    let directory = path
+        .trim_end_matches('/')
+        .trim_end_matches("/summary.json")
+        .trim_end_matches('/');
+    let name = directory.rsplit('/').next().unwrap_or(directory);
+    match name.split_once('-') {
+        Some((time, rest)) if time.ends_with('Z') && !rest.is_empty() => rest.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// Prints to standard output; a reader that has read enough, such as `head`, is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}

@@ -1,0 +1,70 @@
+//! Reads `summary.json` back.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::{ReadError, SCHEMA, SUMMARY_FILE, Summary};
+
+/// Far above any file that is read here: a summary takes some kilobytes.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+impl Summary {
+    /// Reads a summary. `path` is the file, or the directory of a run.
+    ///
+    /// # Errors
+    /// [`ReadError`] names the file: it is absent, is no summary, or is of another schema.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let path = summary_path(path);
+        // The schema comes first: of another version's file the rest may well be unreadable.
+        let Schema { schema } = read_json(&path)?;
+        if schema != SCHEMA {
+            return Err(ReadError::Schema {
+                path,
+                found: schema,
+                expected: SCHEMA,
+            });
+        }
+        read_json(&path)
+    }
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: String,
+}
+
+fn summary_path(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        path.join(SUMMARY_FILE)
+    } else {
+        path.to_owned()
+    }
+}
+
+/// Reads a JSON file of bounded size.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
+    let file_error = |source| ReadError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = Vec::new();
+    File::open(path)
+        .map_err(file_error)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(file_error)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
+        return Err(ReadError::TooLarge {
+            path: path.to_owned(),
+            limit_bytes: FILE_BYTES_MAX,
+        });
+    }
+    serde_json::from_slice(&text).map_err(|source| ReadError::Json {
+        path: path.to_owned(),
+        source,
+    })
+}

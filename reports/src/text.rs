@@ -1,0 +1,361 @@
+//! The summary of a run that a person reads in ten seconds.
+
+use crate::units::{bytes, count, float, microseconds, rate, seconds, share};
+use crate::{Config, Counts, Percentiles, Summary};
+
+/// Columns of the text: the narrowest terminal that is common.
+const WIDTH: usize = 80;
+
+/// Characters of a topic, a command line or a URL that are shown.
+const NAME_CHARACTERS_MAX: usize = 60;
+
+/// Renders a summary as text of at most 80 columns, the last line ended. With `color`, ANSI escape sequences
+/// mark what stands out.
+///
+/// A percentile that fewer than 10 samples exceed is `-`: it would say more about luck than about the
+/// broker. What is lost, duplicate or out of order stands in capitals as soon as it is not 0.
+pub fn render_text(summary: &Summary, color: bool) -> String {
+    let style = Style { color };
+    let mut lines = heading(summary, style);
+    lines.push(String::new());
+    lines.extend(counts(summary, style));
+    lines.push(String::new());
+    lines.extend(latencies(summary, style));
+    lines.push(String::new());
+    lines.extend(resources(summary, style));
+    if !summary.warnings.is_empty() {
+        lines.push(String::new());
+        lines.extend(warnings(&summary.warnings, style));
+    }
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+/// How parts of the text are marked.
+#[derive(Clone, Copy)]
+struct Style {
+    color: bool,
+}
+
+impl Style {
+    fn mark(self, code: &str, text: &str) -> String {
+        if self.color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Bold.
+    fn title(self, text: &str) -> String {
+        self.mark("1", text)
+    }
+
+    /// Bold and red: what should not have happened.
+    fn alarm(self, text: &str) -> String {
+        self.mark("1;31", text)
+    }
+
+    /// Yellow: what makes a figure doubtful.
+    fn caution(self, text: &str) -> String {
+        self.mark("33", text)
+    }
+}
+
+fn heading(summary: &Summary, style: Style) -> Vec<String> {
+    let config = &summary.config;
+    let mut lines: Vec<String> = wrapped(&what_ran(config), "  ")
+        .iter()
+        .map(|line| style.title(line))
+        .collect();
+    let place = format!(
+        "broker {}, {} measured after {} of warm-up, started {}",
+        shortened(&config.broker),
+        seconds(config.measured_seconds),
+        seconds(config.warmup_seconds),
+        shortened(&summary.started),
+    );
+    lines.extend(wrapped(&place, "  "));
+    if !summary.complete {
+        lines.push(style.alarm("INTERRUPTED: the figures cover what was measured until then"));
+    }
+    lines
+}
+
+fn what_ran(config: &Config) -> String {
+    format!(
+        "{} publishers -> {} subscribers, {} {}, QoS {}{}, {} deliveries/s",
+        count(config.publishers.into()),
+        count(config.subscribers.into()),
+        shortened(&config.topology),
+        shortened(&config.topic),
+        config.qos,
+        if config.retain { " retained" } else { "" },
+        rate(config.deliveries_per_second),
+    )
+}
+
+fn counts(summary: &Summary, style: Style) -> Vec<String> {
+    let Counts {
+        offered,
+        sent,
+        expected,
+        delivered,
+        lost,
+        duplicate,
+        reordered,
+        ..
+    } = summary.counts;
+    let per_second = |value: u64, of: &str| match summary.config.measured_seconds {
+        seconds if seconds > 0.0 => format!("{} {of}/s", rate(float(value) / seconds)),
+        _ => String::new(),
+    };
+    let of_offered = format!("{} of offered", share(sent, offered));
+    let of_expected = format!("{} of expected", share(delivered, expected));
+    let mut lines = vec![
+        line("offered", offered, &per_second(offered, "publications")),
+        line(
+            "sent",
+            sent,
+            &joined(&of_offered, &per_second(sent, "publications")),
+        ),
+        line("expected", expected, &per_second(expected, "deliveries")),
+        line(
+            "delivered",
+            delivered,
+            &joined(&of_expected, &per_second(delivered, "deliveries")),
+        ),
+        fault(
+            "lost",
+            lost,
+            &format!("{} of expected", share(lost, expected)),
+            style,
+        ),
+        fault("duplicate", duplicate, "", style),
+        fault("reordered", reordered, "", style),
+    ];
+    lines.extend(exceptional_counts(&summary.counts, style));
+    lines
+}
+
+/// Counts that are worth a line only when they are not 0.
+fn exceptional_counts(counts: &Counts, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    if counts.retained > 0 {
+        lines.push(line(
+            "retained",
+            counts.retained,
+            "old messages, in no other figure",
+        ));
+    }
+    for (label, value, note) in [
+        (
+            "foreign",
+            counts.foreign,
+            "messages without this run's stamp",
+        ),
+        (
+            "impossible",
+            counts.impossible,
+            "samples received before they were due",
+        ),
+        (
+            "not opened",
+            counts.connect_failed,
+            "Network Connections failed or were refused",
+        ),
+        (
+            "closed",
+            counts.disconnected,
+            "Network Connections closed by the broker",
+        ),
+    ] {
+        if value > 0 {
+            lines.push(fault(label, value, note, style));
+        }
+    }
+    lines
+}
+
+fn line(label: &str, value: u64, note: &str) -> String {
+    format!("{label:<10} {:>16}   {note}", count(value))
+        .trim_end()
+        .to_owned()
+}
+
+/// A count that should be 0: without a note when it is, in capitals when it is not.
+fn fault(label: &str, value: u64, note: &str, style: Style) -> String {
+    if value == 0 {
+        line(label, 0, "")
+    } else {
+        style.alarm(&line(&label.to_uppercase(), value, note))
+    }
+}
+
+fn joined(first: &str, second: &str) -> String {
+    if second.is_empty() {
+        first.to_owned()
+    } else {
+        format!("{first}, {second}")
+    }
+}
+
+fn latencies(summary: &Summary, style: Style) -> Vec<String> {
+    let latency = &summary.latency;
+    let mut lines = vec![style.title(&row(
+        "latency",
+        &["p50", "p90", "p99", "p99.9", "p99.99", "max"],
+    ))];
+    lines.extend(
+        [
+            ("from due", &latency.delivery.from_due),
+            ("from send", &latency.delivery.from_send),
+            ("send lag", &latency.send_lag),
+            ("connect", &latency.connect),
+        ]
+        .map(|(label, percentiles)| latency_row(label, percentiles)),
+    );
+    lines
+}
+
+fn latency_row(label: &str, percentiles: &Percentiles) -> String {
+    let cells = percentiles
+        .supported()
+        .map(|value| value.map_or_else(absent, microseconds));
+    row(label, &cells.each_ref().map(String::as_str))
+}
+
+fn row(label: &str, cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>11}")).collect();
+    format!("{label:<10}{}", cells.concat())
+}
+
+fn resources(summary: &Summary, style: Style) -> Vec<String> {
+    let cpu = summary.cpu;
+    let memory = summary.memory;
+    let broker_memory = match (memory.broker_bytes, cpu.broker_seconds) {
+        (Some(size), _) => bytes(size),
+        (None, Some(_)) => "in generator".to_owned(),
+        (None, None) => absent(),
+    };
+    let mut lines = vec![
+        style.title(&resource_row(
+            "",
+            ["CPU time", "of a core", "per delivery", "peak memory"],
+        )),
+        cpu_row(summary, "broker", cpu.broker_seconds, &broker_memory),
+        cpu_row(
+            summary,
+            "generator",
+            Some(cpu.generator_seconds),
+            &bytes(memory.generator_bytes),
+        ),
+    ];
+    if cpu.broker_seconds.is_none() {
+        lines.push(
+            "The broker is not on this machine: its CPU and memory are not known.".to_owned(),
+        );
+    }
+    lines
+}
+
+fn cpu_row(summary: &Summary, label: &str, cpu_seconds: Option<f64>, memory: &str) -> String {
+    let measured = summary.config.measured_seconds;
+    let time = cpu_seconds.map_or_else(absent, |value| microseconds(value * 1e6));
+    let share_of_core = cpu_seconds
+        .filter(|_| measured > 0.0)
+        .map_or_else(absent, |value| format!("{:.0} %", value / measured * 100.0));
+    let per_delivery = cpu_seconds
+        .and_then(|value| cpu_per_delivery(value, summary.counts.delivered))
+        .map_or_else(absent, microseconds);
+    resource_row(label, [&time, &share_of_core, &per_delivery, memory])
+}
+
+fn resource_row(label: &str, cells: [&str; 4]) -> String {
+    let cells = cells.map(|cell| format!("{cell:>15}")).concat();
+    format!("{label:<10}{cells}")
+}
+
+/// p50, p90, p99, p99.9, p99.99 and the maximum with their units.
+pub(crate) fn latency_cells(percentiles: &Percentiles) -> [String; 6] {
+    percentiles
+        .supported()
+        .map(|value| value.map_or_else(absent, microseconds))
+}
+
+/// Deliveries for each second of the measured part.
+pub(crate) fn delivery_rate(summary: &Summary) -> Option<f64> {
+    let measured = summary.config.measured_seconds;
+    (measured > 0.0).then(|| float(summary.counts.delivered) / measured)
+}
+
+/// Microseconds of CPU for each delivery.
+pub(crate) fn cpu_per_delivery(cpu_seconds: f64, delivered: u64) -> Option<f64> {
+    (delivered > 0).then(|| cpu_seconds * 1e6 / float(delivered))
+}
+
+fn warnings(warnings: &[String], style: Style) -> Vec<String> {
+    warnings
+        .iter()
+        .flat_map(|warning| wrapped(&format!("warning: {}", harmless(warning)), "         "))
+        .map(|line| style.caution(&line))
+        .collect()
+}
+
+pub(crate) fn absent() -> String {
+    "-".to_owned()
+}
+
+/// Text without what a terminal would obey: topics and reasons come from users and brokers.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// A name that leaves room for the rest of its line.
+fn shortened(name: &str) -> String {
+    let name = harmless(name);
+    if name.chars().count() <= NAME_CHARACTERS_MAX {
+        return name;
+    }
+    let mut short: String = name.chars().take(NAME_CHARACTERS_MAX - 1).collect();
+    short.push('…');
+    short
+}
+
+/// Breaks a text at its spaces, and a word that is wider than a line where the line ends.
+fn wrapped(text: &str, indent: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut current = String::new();
+    let mut used = 0;
+    for word in text
+        .split(' ')
+        .flat_map(|word| pieces(word, WIDTH - indent.len()))
+    {
+        let length = word.chars().count();
+        if used > indent.len() && used + 1 + length > WIDTH {
+            lines.push(std::mem::replace(&mut current, indent.to_owned()));
+            used = indent.len();
+        } else if used > 0 {
+            current.push(' ');
+            used += 1;
+        }
+        current.push_str(&word);
+        used += length;
+    }
+    lines.push(current);
+    lines
+}
+
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let characters: Vec<char> = word.chars().collect();
+    if characters.is_empty() {
+        return vec![String::new()];
+    }
+    characters
+        .chunks(width)
+        .map(|chunk| chunk.iter().collect())
+        .collect()
+}
