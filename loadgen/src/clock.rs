@@ -1,18 +1,18 @@
 //! The one clock of a run: `CLOCK_MONOTONIC`, in nanoseconds since the run's epoch.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::units::nanoseconds;
 
 /// Counts from the moment it was made. Copies agree with each other, on every thread.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     epoch: Instant,
 }
 
 impl Clock {
     /// Starts the epoch now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             epoch: Instant::now(),
         }
@@ -20,12 +20,7 @@ impl Clock {
 
     /// Nanoseconds since the epoch.
     #[inline]
-    pub fn now_ns(self) -> u64 {
+    pub(crate) fn now_ns(self) -> u64 {
         nanoseconds(self.epoch.elapsed())
-    }
-
-    /// The moment that lies `since_epoch_ns` after the epoch.
-    pub fn instant(self, since_epoch_ns: u64) -> Instant {
-        self.epoch + Duration::from_nanos(since_epoch_ns)
     }
 }

@@ -30,27 +30,24 @@ const PUBLISHER_CHARACTERS: usize = 4;
 const SEQUENCE_CHARACTERS: usize = 6;
 const DUE_CHARACTERS: usize = 9;
 const LAG_CHARACTERS: usize = 5;
-const STAMP_CHARACTERS: usize = TAG_CHARACTERS
-    + PUBLISHER_CHARACTERS
-    + SEQUENCE_CHARACTERS
-    + DUE_CHARACTERS
-    + LAG_CHARACTERS;
+const STAMP_CHARACTERS: usize =
+    TAG_CHARACTERS + PUBLISHER_CHARACTERS + SEQUENCE_CHARACTERS + DUE_CHARACTERS + LAG_CHARACTERS;
 
 /// The smallest payload: two digits, a space, the stamp.
-pub const PAYLOAD_BYTES_MIN: usize = 2 + 1 + STAMP_CHARACTERS;
+pub(crate) const PAYLOAD_BYTES_MIN: usize = 2 + 1 + STAMP_CHARACTERS;
 
 /// Publishers that the stamp can tell apart.
-pub const PUBLISHERS_MAX: u32 = 1 << (6 * PUBLISHER_CHARACTERS);
+pub(crate) const PUBLISHERS_MAX: u32 = 1 << (6 * PUBLISHER_CHARACTERS);
 
 /// The greatest send lag that the stamp can carry; longer lags read as this.
-pub const LAG_MAX_US: u64 = (1 << (6 * LAG_CHARACTERS)) - 1;
+pub(crate) const LAG_MAX_US: u64 = (1 << (6 * LAG_CHARACTERS)) - 1;
 
 /// Tells the messages of one run from those of another.
-pub type RunTag = [u8; TAG_CHARACTERS];
+pub(crate) type RunTag = [u8; TAG_CHARACTERS];
 
 /// What a payload says about its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// Number of the publisher, less than [`PUBLISHERS_MAX`].
     pub publisher: u32,
     /// Number of the publication among those of its publisher.
@@ -62,12 +59,12 @@ pub struct Stamp {
 }
 
 /// Makes a tag of what distinguishes a run.
-pub fn run_tag(seed: u64, started_ns: u64) -> RunTag {
+pub(crate) fn run_tag(seed: u64, started_ns: u64) -> RunTag {
     digits(scramble(seed ^ scramble(started_ns)))
 }
 
 /// `ceil(random * 40)` of one publication: 1 to 40, the same whenever the seed is.
-pub fn temperature(seed: u64, publisher: u32, sequence: u32) -> u8 {
+pub(crate) fn temperature(seed: u64, publisher: u32, sequence: u32) -> u8 {
     let random = scramble(seed ^ (u64::from(publisher) << 32 | u64::from(sequence)));
     // The high half scaled to 40 values: no modulo, and the remainder shifts each by under 2^-26.
     let scaled = (random >> 32) * 40 >> 32;
@@ -83,7 +80,7 @@ pub(crate) fn scramble(value: u64) -> u64 {
 }
 
 /// Appends a payload of exactly `size` bytes, or of [`PAYLOAD_BYTES_MIN`] when that is more.
-pub fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) {
+pub(crate) fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) {
     let end = out.len() + size.max(PAYLOAD_BYTES_MIN);
     if temperature >= 10 {
         out.extend_from_slice(&[b'0' + temperature / 10, b'0' + temperature % 10, b' ']);
@@ -100,7 +97,7 @@ pub fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &Stamp, si
 
 /// Reads the stamp of a payload of the run `tag`; `None` for anything else.
 #[inline]
-pub fn read(payload: &[u8], tag: RunTag) -> Option<Stamp> {
+pub(crate) fn read(payload: &[u8], tag: RunTag) -> Option<Stamp> {
     let stamp = match payload {
         [_, b' ', stamp @ ..] | [_, _, b' ', stamp @ ..] => stamp,
         _ => return None,
@@ -185,7 +182,10 @@ mod tests {
     #[test]
     fn every_payload_of_a_run_has_one_size() {
         for temperature in 1..=40 {
-            assert_eq!(payload(temperature, *b"abc", &STAMP, 0).len(), PAYLOAD_BYTES_MIN);
+            assert_eq!(
+                payload(temperature, *b"abc", &STAMP, 0).len(),
+                PAYLOAD_BYTES_MIN
+            );
             assert_eq!(payload(temperature, *b"abc", &STAMP, 100).len(), 100);
         }
     }
@@ -204,7 +204,10 @@ mod tests {
 
     #[test]
     fn a_lag_beyond_the_field_saturates() {
-        let stamp = Stamp { lag_us: u64::MAX, ..STAMP };
+        let stamp = Stamp {
+            lag_us: u64::MAX,
+            ..STAMP
+        };
         let text = payload(1, *b"abc", &stamp, 0);
         assert_eq!(read(&text, *b"abc").unwrap().lag_us, LAG_MAX_US);
     }
@@ -216,7 +219,10 @@ mod tests {
             seen[usize::from(temperature(1, 3, sequence))] += 1;
         }
         assert_eq!(seen[0], 0);
-        assert!(seen[1..].iter().all(|&count| (800..1200).contains(&count)), "{seen:?}");
+        assert!(
+            seen[1..].iter().all(|&count| (800..1200).contains(&count)),
+            "{seen:?}"
+        );
         assert_eq!(temperature(9, 1, 2), temperature(9, 1, 2));
     }
 

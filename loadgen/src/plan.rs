@@ -5,10 +5,14 @@ use std::ops::Range;
 use crate::cli::Topology;
 use crate::payload::scramble;
 use crate::scenario::{CLIENT_NUMBER, Scenario};
+use crate::units::SECOND_NS;
+
+/// How long after the end publications that were due before it are still sent.
+pub(crate) const SEND_GRACE_NS: u64 = SECOND_NS;
 
 /// The plan of a run. Cheap to read from every worker.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     topology: Topology,
     topic: String,
     publishers: u32,
@@ -21,7 +25,7 @@ pub struct Plan {
 
 /// When publications are due, in nanoseconds since the run's epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// When the first period begins.
     pub start_ns: u64,
     /// When the measured part begins.
@@ -35,21 +39,29 @@ pub struct Schedule {
 impl Schedule {
     /// When publication `sequence` of a publisher with this offset is due.
     #[inline]
-    pub fn due_ns(&self, offset_ns: u64, sequence: u32) -> u64 {
+    pub(crate) fn due_ns(&self, offset_ns: u64, sequence: u32) -> u64 {
         self.start_ns + offset_ns + u64::from(sequence) * self.period_ns
+    }
+
+    /// Whether what was due can still be sent: a worker that is a little late finishes, one that is
+    /// far behind does not turn the drain into load.
+    pub(crate) fn may_send(&self, now_ns: u64) -> bool {
+        now_ns <= self.end_ns + SEND_GRACE_NS
     }
 
     /// Whether a publication that is due at this time counts.
     #[inline]
-    pub fn is_measured(&self, due_ns: u64) -> bool {
+    pub(crate) fn is_measured(&self, due_ns: u64) -> bool {
         (self.measure_ns..self.end_ns).contains(&due_ns)
     }
 
     /// Publications of one publisher that are due in `window`.
-    pub fn publications(&self, offset_ns: u64, window: &Range<u64>) -> u64 {
+    pub(crate) fn publications(&self, offset_ns: u64, window: &Range<u64>) -> u64 {
         let before = |time_ns: u64| {
             let time_ns = time_ns.min(self.end_ns);
-            time_ns.saturating_sub(self.start_ns + offset_ns).div_ceil(self.period_ns.max(1))
+            time_ns
+                .saturating_sub(self.start_ns + offset_ns)
+                .div_ceil(self.period_ns.max(1))
         };
         before(window.end).saturating_sub(before(window.start))
     }
@@ -57,7 +69,7 @@ impl Schedule {
 
 /// From whom a subscriber is owed publications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owed {
+pub(crate) enum Owed {
     /// From every publisher.
     All,
     /// From the publisher with its own number.
@@ -66,7 +78,7 @@ pub enum Owed {
 
 impl Plan {
     /// Plans a scenario. The schedule starts when [`Plan::schedule_at`] has said so.
-    pub fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             topology: scenario.topology,
             topic: scenario.topic.clone(),
@@ -81,7 +93,7 @@ impl Plan {
     }
 
     /// The schedule that starts at `start_ns`.
-    pub fn schedule_at(&self, start_ns: u64, warmup_ns: u64, duration_ns: u64) -> Schedule {
+    pub(crate) fn schedule_at(&self, start_ns: u64, warmup_ns: u64, duration_ns: u64) -> Schedule {
         Schedule {
             start_ns,
             measure_ns: start_ns + warmup_ns,
@@ -91,17 +103,12 @@ impl Plan {
     }
 
     /// Publishers.
-    pub fn publishers(&self) -> u32 {
+    pub(crate) fn publishers(&self) -> u32 {
         self.publishers
     }
 
-    /// Subscribers.
-    pub fn subscribers(&self) -> u32 {
-        self.subscribers
-    }
-
     /// How far into the period a publisher publishes: spread evenly, in an order of the seed.
-    pub fn offset_ns(&self, publisher: u32) -> u64 {
+    pub(crate) fn offset_ns(&self, publisher: u32) -> u64 {
         let place = self.places.get(publisher as usize).copied().unwrap_or(0);
         let offset = u128::from(self.schedule.period_ns) * u128::from(place)
             / u128::from(self.publishers.max(1));
@@ -109,17 +116,17 @@ impl Plan {
     }
 
     /// Topic Name of a publisher.
-    pub fn topic_name(&self, publisher: u32) -> String {
+    pub(crate) fn topic_name(&self, publisher: u32) -> String {
         self.topic.replace(CLIENT_NUMBER, &publisher.to_string())
     }
 
     /// Whether all publishers publish to one topic.
-    pub fn has_one_topic(&self) -> bool {
+    pub(crate) fn has_one_topic(&self) -> bool {
         !self.topic.contains(CLIENT_NUMBER)
     }
 
     /// Topic Filter of a subscriber.
-    pub fn topic_filter(&self, subscriber: u32) -> String {
+    pub(crate) fn topic_filter(&self, subscriber: u32) -> String {
         match self.topology {
             Topology::Pairs => self.topic_name(subscriber),
             // The one publisher is number 0.
@@ -129,7 +136,7 @@ impl Plan {
     }
 
     /// From whom subscribers are owed publications.
-    pub fn owed(&self) -> Owed {
+    pub(crate) fn owed(&self) -> Owed {
         match self.topology {
             Topology::Pairs => Owed::Own,
             Topology::Shared | Topology::FanIn | Topology::FanOut => Owed::All,
@@ -137,7 +144,7 @@ impl Plan {
     }
 
     /// Deliveries that one publication owes.
-    pub fn deliveries_per_publication(&self) -> u32 {
+    pub(crate) fn deliveries_per_publication(&self) -> u32 {
         match self.owed() {
             Owed::All => self.subscribers,
             Owed::Own => 1,
@@ -145,17 +152,17 @@ impl Plan {
     }
 
     /// Publishers of worker `worker` out of `workers`: every `workers`-th.
-    pub fn publishers_of(&self, worker: u32, workers: u32) -> Vec<u32> {
+    pub(crate) fn publishers_of(&self, worker: u32, workers: u32) -> Vec<u32> {
         share(self.publishers, worker, workers)
     }
 
     /// Subscribers of worker `worker` out of `workers`: every `workers`-th.
-    pub fn subscribers_of(&self, worker: u32, workers: u32) -> Vec<u32> {
+    pub(crate) fn subscribers_of(&self, worker: u32, workers: u32) -> Vec<u32> {
         share(self.subscribers, worker, workers)
     }
 
     /// Publications of all publishers that `schedule` calls for in `window`.
-    pub fn offered(&self, schedule: &Schedule, window: &Range<u64>) -> u64 {
+    pub(crate) fn offered(&self, schedule: &Schedule, window: &Range<u64>) -> u64 {
         (0..self.publishers)
             .map(|publisher| schedule.publications(self.offset_ns(publisher), window))
             .sum()
@@ -202,8 +209,14 @@ mod tests {
     #[test]
     fn the_order_is_of_the_seed() {
         let order = |arguments| plan(arguments).places;
-        assert_eq!(order("--clients 200 --seed 4"), order("--clients 200 --seed 4"));
-        assert_ne!(order("--clients 200 --seed 4"), order("--clients 200 --seed 5"));
+        assert_eq!(
+            order("--clients 200 --seed 4"),
+            order("--clients 200 --seed 4")
+        );
+        assert_ne!(
+            order("--clients 200 --seed 4"),
+            order("--clients 200 --seed 5")
+        );
     }
 
     #[test]
@@ -217,7 +230,10 @@ mod tests {
         let pairs = plan("--topology pairs --clients 10 --topic t%i/x");
         assert_eq!(pairs.topic_name(3), "t3/x");
         assert_eq!(pairs.topic_filter(3), "t3/x");
-        assert_eq!((pairs.owed(), pairs.deliveries_per_publication()), (Owed::Own, 1));
+        assert_eq!(
+            (pairs.owed(), pairs.deliveries_per_publication()),
+            (Owed::Own, 1)
+        );
 
         let fan_in = plan("--topology fan-in --clients 10");
         assert_eq!(fan_in.topic_name(8), "temperature/8");
@@ -234,13 +250,18 @@ mod tests {
     fn the_main_job_offers_25000_publications_in_30_seconds() {
         let plan = plan("--clients 5000 --rate 3s");
         let schedule = plan.schedule_at(77, 5_000_000_000, 30_000_000_000);
-        assert_eq!(plan.offered(&schedule, &(schedule.measure_ns..schedule.end_ns)), 25_000);
+        assert_eq!(
+            plan.offered(&schedule, &(schedule.measure_ns..schedule.end_ns)),
+            25_000
+        );
     }
 
     #[test]
     fn workers_share_everybody() {
         let plan = plan("--publishers 7 --subscribers 5");
-        let mut all: Vec<_> = (0..3).flat_map(|worker| plan.publishers_of(worker, 3)).collect();
+        let mut all: Vec<_> = (0..3)
+            .flat_map(|worker| plan.publishers_of(worker, 3))
+            .collect();
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(plan.subscribers_of(1, 3), [1, 4]);

@@ -33,7 +33,9 @@ pub enum RateError {
     #[error("'{0}' is not a unit of time; write /ms, /s, /m or /h")]
     Unit(String),
     /// What follows the unit is not `/client`.
-    #[error("'{0}' cannot follow the unit of time; only /client can, for a frequency per publisher")]
+    #[error(
+        "'{0}' cannot follow the unit of time; only /client can, for a frequency per publisher"
+    )]
     Suffix(String),
     /// Zero, negative, or not finite.
     #[error("a rate must be greater than zero, not '{0}'")]
@@ -42,7 +44,9 @@ pub enum RateError {
     #[error("'{0}' is slower than once in thirty days")]
     TooSlow(String),
     /// More often than once a nanosecond for one publisher.
-    #[error("this rate is more than one publication per nanosecond for each publisher; lower --rate")]
+    #[error(
+        "this rate is more than one publication per nanosecond for each publisher; lower --rate"
+    )]
     TooFast,
 }
 
@@ -137,7 +141,10 @@ mod tests {
         let rate: Rate = "3s".parse().unwrap();
         assert_eq!(rate, Rate::Period(Duration::from_secs(3)));
         assert_eq!(rate.period_ns(2500), Ok(3_000_000_000));
-        assert_eq!("250ms".parse(), Ok(Rate::Period(Duration::from_millis(250))));
+        assert_eq!(
+            "250ms".parse(),
+            Ok(Rate::Period(Duration::from_millis(250)))
+        );
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Conversions between the integer nanoseconds of the inside and the units people read.
 
 /// Nanoseconds in a second.
-pub const SECOND_NS: u64 = 1_000_000_000;
+pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 
 /// Seconds as a fraction; exact to the microsecond for a century.
-#[expect(clippy::cast_precision_loss, reason = "for display: 53 bits of nanoseconds are 104 days")]
-pub fn seconds(duration_ns: u64) -> f64 {
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "for display: 53 bits of nanoseconds are 104 days"
+)]
+pub(crate) fn seconds(duration_ns: u64) -> f64 {
     duration_ns as f64 / 1e9
 }
 
 /// A count as a fraction, for rates.
 #[expect(clippy::cast_precision_loss, reason = "for display: exact up to 2^53")]
-pub fn fraction(count: u64) -> f64 {
+pub(crate) fn fraction(count: u64) -> f64 {
     count as f64
 }
 
@@ -21,17 +24,17 @@ pub fn fraction(count: u64) -> f64 {
     clippy::cast_sign_loss,
     reason = "`as` saturates, and every caller passes a non-negative value"
 )]
-pub fn nearest(value: f64) -> u64 {
+pub(crate) fn nearest(value: f64) -> u64 {
     value.round() as u64
 }
 
 /// A [`std::time::Duration`] in nanoseconds; saturates after 584 years.
-pub fn nanoseconds(duration: std::time::Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Groups the digits of a count by thousands, as `62,500,000`.
-pub fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Publications in flight at most: every Packet Identifier but 0 [MQTT-2.3.1].
-pub const INFLIGHT_MAX: usize = u16::MAX as usize;
+const INFLIGHT_MAX: usize = u16::MAX as usize;
 
 /// Where the delivery of one publication stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum Step {
 /// What is in flight, in the order of sending. Packet Identifiers are handed out one after the
 /// other, so a publication is found by how far its identifier is from the oldest one.
 #[derive(Debug)]
-pub struct Inflight {
+pub(crate) struct Inflight {
     steps: VecDeque<Step>,
     /// Packet Identifier of the front, or of the next publication when nothing is in flight.
     oldest: u16,
@@ -34,12 +34,12 @@ impl Default for Inflight {
 
 /// An acknowledgement for which nothing waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unexpected;
+pub(crate) struct Unexpected;
 
 impl Inflight {
     /// A Packet Identifier for a publication of QoS 1, or of QoS 2 when `exactly_once`;
     /// `None` while all are in use.
-    pub fn begin(&mut self, exactly_once: bool) -> Option<u16> {
+    pub(crate) fn begin(&mut self, exactly_once: bool) -> Option<u16> {
         if self.steps.len() >= INFLIGHT_MAX {
             return None;
         }
@@ -53,27 +53,22 @@ impl Inflight {
     }
 
     /// Takes back the last `count` publications, which were not sent after all.
-    pub fn take_back(&mut self, count: usize) {
+    pub(crate) fn take_back(&mut self, count: usize) {
         self.steps.truncate(self.steps.len().saturating_sub(count));
     }
 
-    /// Whether another publication can begin.
-    pub fn has_room(&self) -> bool {
-        self.steps.len() < INFLIGHT_MAX
-    }
-
     /// PUBACK.
-    pub fn acknowledged(&mut self, identifier: u16) -> Result<(), Unexpected> {
+    pub(crate) fn acknowledged(&mut self, identifier: u16) -> Result<(), Unexpected> {
         self.step(identifier, Step::AwaitsPubAck, Step::Done)
     }
 
     /// PUBREC, after which PUBREL is owed.
-    pub fn received(&mut self, identifier: u16) -> Result<(), Unexpected> {
+    pub(crate) fn received(&mut self, identifier: u16) -> Result<(), Unexpected> {
         self.step(identifier, Step::AwaitsPubRec, Step::AwaitsPubComp)
     }
 
     /// PUBCOMP.
-    pub fn completed(&mut self, identifier: u16) -> Result<(), Unexpected> {
+    pub(crate) fn completed(&mut self, identifier: u16) -> Result<(), Unexpected> {
         self.step(identifier, Step::AwaitsPubComp, Step::Done)
     }
 
@@ -84,7 +79,11 @@ impl Inflight {
         let step = self.steps.get_mut(distance(self.oldest, identifier));
         let step = step.filter(|step| **step == from).ok_or(Unexpected)?;
         *step = to;
-        let done = self.steps.iter().take_while(|step| **step == Step::Done).count();
+        let done = self
+            .steps
+            .iter()
+            .take_while(|step| **step == Step::Done)
+            .count();
         self.oldest = after(self.oldest, done);
         self.steps.drain(..done);
         Ok(())
@@ -113,7 +112,6 @@ mod tests {
             assert_eq!(inflight.begin(false), Some(expected));
         }
         assert_eq!(inflight.begin(false), None, "all are in use");
-        assert!(!inflight.has_room());
         assert_eq!(inflight.acknowledged(1), Ok(()));
         assert_eq!(inflight.begin(false), Some(1), "the first is free again");
     }

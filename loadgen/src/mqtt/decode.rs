@@ -7,7 +7,7 @@ use super::QoS;
 
 /// A Control Packet from the broker.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Incoming<'a> {
+pub(crate) enum Incoming<'a> {
     /// An Application Message.
     Publish(Publish<'a>),
     /// The answer to CONNECT.
@@ -56,7 +56,7 @@ pub enum ReturnCode {
 
 /// An Application Message, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Publish<'a> {
+pub(crate) struct Publish<'a> {
     /// QoS of this delivery.
     pub qos: QoS,
     /// RETAIN = 1: it was stored before the subscription.
@@ -89,7 +89,7 @@ pub enum DecodeError {
 
 /// Cuts a receive buffer into Control Packets.
 #[derive(Debug)]
-pub struct Decoder {
+pub(crate) struct Decoder {
     /// Where mqttbytes reads from. Kept, so that its memory is used again.
     buffer: BytesMut,
     packet_bytes_max: usize,
@@ -97,7 +97,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// Takes packets of at most `packet_bytes_max` bytes after the fixed header.
-    pub fn new(packet_bytes_max: usize) -> Self {
+    pub(crate) fn new(packet_bytes_max: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             packet_bytes_max,
@@ -106,7 +106,7 @@ impl Decoder {
 
     /// The first packet of `bytes` and its length, or `None` when it is not whole yet.
     #[inline]
-    pub fn next<'a>(
+    pub(crate) fn next<'a>(
         &mut self,
         bytes: &'a [u8],
     ) -> Result<Option<(Incoming<'a>, usize)>, DecodeError> {
@@ -215,17 +215,28 @@ mod tests {
     #[test]
     fn a_whole_packet_is_read_and_what_follows_is_left() {
         let read = decode(b"\x20\x02\x00\x05rest");
-        assert_eq!(read, Ok(Some((Incoming::ConnAck(ReturnCode::NotAuthorized), 4))));
+        assert_eq!(
+            read,
+            Ok(Some((Incoming::ConnAck(ReturnCode::NotAuthorized), 4)))
+        );
         let read = decode(b"\x90\x03\x00\x01\x80");
-        let refused = Incoming::SubAck { identifier: 1, granted: false };
+        let refused = Incoming::SubAck {
+            identifier: 1,
+            granted: false,
+        };
         assert_eq!(read, Ok(Some((refused, 5))));
-        assert_eq!(decode(b"\x40\x02\x12\x34"), Ok(Some((Incoming::PubAck(0x1234), 4))));
+        assert_eq!(
+            decode(b"\x40\x02\x12\x34"),
+            Ok(Some((Incoming::PubAck(0x1234), 4)))
+        );
         assert_eq!(decode(b"\xd0\x00"), Ok(Some((Incoming::PingResp, 2))));
     }
 
     #[test]
     fn a_publish_is_a_view() {
-        let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore").unwrap().unwrap();
+        let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore")
+            .unwrap()
+            .unwrap();
         let expected = Publish {
             qos: QoS::AtLeastOnce,
             retain: true,
@@ -237,10 +248,25 @@ mod tests {
 
     #[test]
     fn faults_are_final() {
-        assert_eq!(decode(b"\x36\x05\x00\x01t\x00\x07"), Err(DecodeError::Publish), "QoS 3");
-        assert_eq!(decode(b"\x32\x05\x00\x01t\x00\x00"), Err(DecodeError::Publish), "id 0");
-        assert_eq!(decode(b"\x30\x03\x00\x05t"), Err(DecodeError::Publish), "topic past the end");
-        assert_eq!(decode(b"\x30\xff\xff\xff\xff\x01"), Err(DecodeError::RemainingLength));
+        assert_eq!(
+            decode(b"\x36\x05\x00\x01t\x00\x07"),
+            Err(DecodeError::Publish),
+            "QoS 3"
+        );
+        assert_eq!(
+            decode(b"\x32\x05\x00\x01t\x00\x00"),
+            Err(DecodeError::Publish),
+            "id 0"
+        );
+        assert_eq!(
+            decode(b"\x30\x03\x00\x05t"),
+            Err(DecodeError::Publish),
+            "topic past the end"
+        );
+        assert_eq!(
+            decode(b"\x30\xff\xff\xff\xff\x01"),
+            Err(DecodeError::RemainingLength)
+        );
         assert_eq!(decode(b"\x30\x81\x08"), Err(DecodeError::TooLong(1025)));
         assert_eq!(decode(b"\xc0\x00"), Err(DecodeError::Direction), "PINGREQ");
         let unknown = DecodeError::Malformed(mqttbytes::Error::InvalidPacketType(15));
@@ -251,8 +277,14 @@ mod tests {
 
     #[test]
     fn a_damaged_acknowledgement_does_not_wait_for_ever() {
-        assert!(matches!(decode(b"\x40\x01\x00"), Err(DecodeError::Malformed(_))));
-        assert!(matches!(decode(b"\x20\x00"), Err(DecodeError::Malformed(_))));
+        assert!(matches!(
+            decode(b"\x40\x01\x00"),
+            Err(DecodeError::Malformed(_))
+        ));
+        assert!(matches!(
+            decode(b"\x20\x00"),
+            Err(DecodeError::Malformed(_))
+        ));
     }
 
     proptest! {

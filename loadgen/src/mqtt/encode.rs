@@ -6,7 +6,7 @@ use mqttbytes::v4;
 use super::QoS;
 
 /// Bytes of a Topic Name or Topic Filter at most [MQTT-1.5.3].
-pub const TOPIC_BYTES_MAX: usize = 65_535;
+pub(crate) const TOPIC_BYTES_MAX: usize = 65_535;
 
 /// A Packet Identifier that stands in a template until the real one is known.
 const PLACEHOLDER_IDENTIFIER: u16 = 0xffff;
@@ -23,7 +23,10 @@ pub enum EncodeError {
 }
 
 /// A CONNECT of MQTT 3.1.1 with Clean Session 1.
-pub fn connect(client_identifier: &str, keep_alive_seconds: u16) -> Result<BytesMut, EncodeError> {
+pub(crate) fn connect(
+    client_identifier: &str,
+    keep_alive_seconds: u16,
+) -> Result<BytesMut, EncodeError> {
     // Detour: mqttbytes patches the Connect Flags at an index counted from the start of the
     // buffer, so the buffer must be empty. Its result counts without the fixed header: ignored.
     let mut buffer = BytesMut::with_capacity(32);
@@ -35,50 +38,55 @@ pub fn connect(client_identifier: &str, keep_alive_seconds: u16) -> Result<Bytes
 
 /// Appends Control Packets to a buffer, each whole or not at all.
 #[derive(Debug)]
-pub struct Encoder<'a> {
+pub(crate) struct Encoder<'a> {
     out: &'a mut BytesMut,
 }
 
 impl<'a> Encoder<'a> {
     /// Appends to `out`.
-    pub fn new(out: &'a mut BytesMut) -> Self {
+    pub(crate) fn new(out: &'a mut BytesMut) -> Self {
         Self { out }
     }
 
     /// A SUBSCRIBE with one Topic Filter.
-    pub fn subscribe(&mut self, identifier: u16, filter: &str, qos: QoS) -> Result<(), EncodeError> {
+    pub(crate) fn subscribe(
+        &mut self,
+        identifier: u16,
+        filter: &str,
+        qos: QoS,
+    ) -> Result<(), EncodeError> {
         let mut packet = v4::Subscribe::new(filter, qos.to_mqttbytes());
         packet.pkid = identifier;
         self.append(|out| packet.write(out))
     }
 
     /// PUBACK.
-    pub fn puback(&mut self, identifier: u16) -> Result<(), EncodeError> {
+    pub(crate) fn puback(&mut self, identifier: u16) -> Result<(), EncodeError> {
         self.append(|out| v4::PubAck::new(identifier).write(out))
     }
 
     /// PUBREC.
-    pub fn pubrec(&mut self, identifier: u16) -> Result<(), EncodeError> {
+    pub(crate) fn pubrec(&mut self, identifier: u16) -> Result<(), EncodeError> {
         self.append(|out| v4::PubRec::new(identifier).write(out))
     }
 
     /// PUBREL.
-    pub fn pubrel(&mut self, identifier: u16) -> Result<(), EncodeError> {
+    pub(crate) fn pubrel(&mut self, identifier: u16) -> Result<(), EncodeError> {
         self.append(|out| v4::PubRel::new(identifier).write(out))
     }
 
     /// PUBCOMP.
-    pub fn pubcomp(&mut self, identifier: u16) -> Result<(), EncodeError> {
+    pub(crate) fn pubcomp(&mut self, identifier: u16) -> Result<(), EncodeError> {
         self.append(|out| v4::PubComp::new(identifier).write(out))
     }
 
     /// PINGREQ.
-    pub fn pingreq(&mut self) -> Result<(), EncodeError> {
+    pub(crate) fn pingreq(&mut self) -> Result<(), EncodeError> {
         self.append(|out| v4::PingReq.write(out))
     }
 
     /// DISCONNECT.
-    pub fn disconnect(&mut self) -> Result<(), EncodeError> {
+    pub(crate) fn disconnect(&mut self) -> Result<(), EncodeError> {
         self.append(|out| v4::Disconnect.write(out))
     }
 
@@ -100,7 +108,7 @@ impl<'a> Encoder<'a> {
 
 /// A PUBLISH encoded once, of which only Packet Identifier and payload change.
 #[derive(Debug)]
-pub struct PublishTemplate {
+pub(crate) struct PublishTemplate {
     /// Everything before the payload, the placeholder of a Packet Identifier included.
     head: Box<[u8]>,
     qos: QoS,
@@ -109,7 +117,7 @@ pub struct PublishTemplate {
 
 impl PublishTemplate {
     /// Encodes the parts that all publications to `topic` share.
-    pub fn new(
+    pub(crate) fn new(
         topic: &str,
         qos: QoS,
         retain: bool,
@@ -136,24 +144,24 @@ impl PublishTemplate {
     }
 
     /// QoS of the publications.
-    pub fn qos(&self) -> QoS {
+    pub(crate) fn qos(&self) -> QoS {
         self.qos
     }
 
     /// Size of their payloads.
-    pub fn payload_bytes(&self) -> usize {
+    pub(crate) fn payload_bytes(&self) -> usize {
         self.payload_bytes
     }
 
     /// Size of a whole packet.
-    pub fn packet_bytes(&self) -> usize {
+    pub(crate) fn packet_bytes(&self) -> usize {
         self.head.len() + self.payload_bytes
     }
 
     /// Appends everything before the payload, which the caller appends next.
     /// `identifier` is ignored at QoS 0.
     #[inline]
-    pub fn append_head(&self, out: &mut BytesMut, identifier: u16) {
+    pub(crate) fn append_head(&self, out: &mut BytesMut, identifier: u16) {
         let head = match self.qos {
             QoS::AtMostOnce => &self.head[..],
             QoS::AtLeastOnce | QoS::ExactlyOnce => &self.head[..self.head.len() - 2],
@@ -177,7 +185,11 @@ mod tests {
 
         let mut used = BytesMut::from(&b"\xc0\x00"[..]);
         v4::Connect::new("a").write(&mut used).unwrap();
-        assert_ne!(used[4..10], *b"\x00\x04MQTT", "mqttbytes no longer damages a later CONNECT");
+        assert_ne!(
+            used[4..10],
+            *b"\x00\x04MQTT",
+            "mqttbytes no longer damages a later CONNECT"
+        );
     }
 
     #[test]
@@ -185,7 +197,10 @@ mod tests {
         let packet = v4::Publish::new("t", mqttbytes::QoS::AtLeastOnce, "x");
         let mut out = BytesMut::from(&b"before"[..]);
         let outcome = Encoder::new(&mut out).append(|out| packet.write(out));
-        assert_eq!(outcome, Err(EncodeError::Refused(mqttbytes::Error::PacketIdZero)));
+        assert_eq!(
+            outcome,
+            Err(EncodeError::Refused(mqttbytes::Error::PacketIdZero))
+        );
         assert_eq!(out, "before");
 
         packet.write(&mut out).unwrap_err();
@@ -199,7 +214,10 @@ mod tests {
         assert_eq!(outcome.unwrap_err(), EncodeError::TopicTooLong(65_536));
 
         let packet = v4::Publish::new(topic, mqttbytes::QoS::AtMostOnce, "x");
-        assert!(packet.write(&mut BytesMut::new()).is_ok(), "mqttbytes refuses long topics now");
+        assert!(
+            packet.write(&mut BytesMut::new()).is_ok(),
+            "mqttbytes refuses long topics now"
+        );
     }
 
     #[test]

@@ -14,8 +14,8 @@
 mod decode;
 mod encode;
 
-pub use decode::{DecodeError, Decoder, Incoming, Publish, ReturnCode};
-pub use encode::{EncodeError, Encoder, PublishTemplate, TOPIC_BYTES_MAX, connect};
+pub(crate) use decode::{DecodeError, Decoder, Incoming, Publish, ReturnCode};
+pub(crate) use encode::{EncodeError, Encoder, PublishTemplate, TOPIC_BYTES_MAX, connect};
 
 /// How surely a message is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,7 +15,7 @@ const MISSING_RANGES_MAX: usize = 1 << 20;
 
 /// What the arrival of a publication is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// The first time, and after everything that came before.
     InOrder,
     /// The first time, but a later one of the same publisher came earlier.
@@ -28,7 +28,7 @@ pub enum Arrival {
 
 /// The slots of one worker's subscribers.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     slots: Box<[Slot]>,
     missing: Missing,
 }
@@ -43,7 +43,7 @@ struct Slot {
 
 impl Ledger {
     /// A ledger of `slots` pairs, none of which has seen a message.
-    pub fn new(slots: usize) -> Self {
+    pub(crate) fn new(slots: usize) -> Self {
         Self::with_limit(slots, MISSING_RANGES_MAX)
     }
 
@@ -60,7 +60,7 @@ impl Ledger {
 
     /// Notes that publication `sequence` arrived in `slot`; `None` when there is no such slot.
     #[inline]
-    pub fn record(&mut self, slot: usize, sequence: u32) -> Option<Arrival> {
+    pub(crate) fn record(&mut self, slot: usize, sequence: u32) -> Option<Arrival> {
         let entry = self.slots.get_mut(slot)?;
         if sequence == entry.next && (entry.next < WINDOW || entry.window >> (WINDOW - 1) == 1) {
             entry.next += 1;
@@ -195,7 +195,11 @@ mod tests {
         }
         assert_eq!(ledger.record(0, 1), Some(Arrival::Late));
         assert_eq!(ledger.record(0, 3), Some(Arrival::Ambiguous));
-        assert_eq!(ledger.record(0, 99), Some(Arrival::Late), "the window is always exact");
+        assert_eq!(
+            ledger.record(0, 99),
+            Some(Arrival::Late),
+            "the window is always exact"
+        );
     }
 
     /// Remembers every arrival.
