@@ -67,11 +67,11 @@ pub(crate) fn run_tag(seed: u64, started_ns: u64) -> RunTag {
 pub(crate) fn temperature(seed: u64, publisher: u32, sequence: u32) -> u8 {
     let random = scramble(seed ^ (u64::from(publisher) << 32 | u64::from(sequence)));
     // The high half scaled to 40 values: no modulo, and the remainder shifts each by under 2^-26.
-    let scaled = (random >> 32) * 40 >> 32;
+    let scaled = ((random >> 32) * 40) >> 32;
     u8::try_from(scaled).unwrap_or(39) + 1
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): each input bit reaches each output bit.
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014): each input bit reaches each output bit.
 pub(crate) fn scramble(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -98,9 +98,8 @@ pub(crate) fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &St
 /// Reads the stamp of a payload of the run `tag`; `None` for anything else.
 #[inline]
 pub(crate) fn read(payload: &[u8], tag: RunTag) -> Option<Stamp> {
-    let stamp = match payload {
-        [_, b' ', stamp @ ..] | [_, _, b' ', stamp @ ..] => stamp,
-        _ => return None,
+    let ([_, b' ', stamp @ ..] | [_, _, b' ', stamp @ ..]) = payload else {
+        return None;
     };
     let stamp: &[u8; STAMP_CHARACTERS] = stamp.first_chunk()?;
     let (its_tag, rest) = stamp.split_first_chunk::<TAG_CHARACTERS>()?;
@@ -197,7 +196,7 @@ mod tests {
         assert_eq!(read(b"23", *b"abc"), None);
         assert_eq!(read(b"", *b"abc"), None);
         assert_eq!(read(&text[..PAYLOAD_BYTES_MIN - 1], *b"abc"), None);
-        let mut damaged = text.clone();
+        let mut damaged = text;
         damaged[12] = b'#';
         assert_eq!(read(&damaged, *b"abc"), None);
     }

@@ -25,6 +25,7 @@ pub(crate) struct Plan {
 
 /// When publications are due, in nanoseconds since the run's epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the unit of every field")]
 pub(crate) struct Schedule {
     /// When the first period begins.
     pub start_ns: u64,

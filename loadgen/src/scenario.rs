@@ -492,7 +492,7 @@ mod tests {
 
     fn resolve(arguments: &str) -> Result<Scenario, ScenarioError> {
         let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
-        Scenario::resolve(&Cli::try_parse_from(words).unwrap(), arguments.to_owned())
+        Scenario::resolve(&Cli::parse_from(words), arguments.to_owned())
     }
 
     fn sides(arguments: &str) -> Result<(u32, u32), ScenarioError> {

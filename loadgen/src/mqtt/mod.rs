@@ -19,6 +19,7 @@ pub(crate) use encode::{EncodeError, Encoder, PublishTemplate, TOPIC_BYTES_MAX, 
 
 /// How surely a message is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::enum_variant_names, reason = "the names that MQTT gives them")]
 pub enum QoS {
     /// 0: at most once.
     AtMostOnce,

@@ -94,25 +94,35 @@ pub(crate) fn live_line(live: &Live<'_>) -> String {
         Phase::Measure => "measure",
         Phase::Drain => "drain",
     };
-    let mut line = format!("{name:<7} {:>4.0} s", live.elapsed_seconds);
     let (connected, clients) = live.connected;
-    line += &format!("  {}/{} connected", grouped(connected), grouped(clients));
+    let mut text = format!(
+        "{name:<7} {:>4.0} s  {}/{} connected",
+        live.elapsed_seconds,
+        grouped(connected),
+        grouped(clients)
+    );
     if live.phase != Phase::Connect {
-        let (delivered, due) = live.delivered;
-        line += &format!(
-            "  {} sent/s  {} of {} delivered/s  p50 {} p99 {}  backlog {}",
-            grouped(live.sent),
-            grouped(delivered),
-            grouped(due),
-            latency(live.delivery, 0.5),
-            latency(live.delivery, 0.99),
-            grouped(live.backlog),
-        );
+        text.push_str(&flow(live));
     }
     if live.disconnected > 0 {
-        line += &format!("  {} disconnected", grouped(live.disconnected));
+        text.push_str("  ");
+        text.push_str(&grouped(live.disconnected));
+        text.push_str(" disconnected");
     }
-    line
+    text
+}
+
+fn flow(live: &Live<'_>) -> String {
+    let (delivered, due) = live.delivered;
+    format!(
+        "  {} sent/s  {} of {} delivered/s  p50 {} p99 {}  backlog {}",
+        grouped(live.sent),
+        grouped(delivered),
+        grouped(due),
+        latency(live.delivery, 0.5),
+        latency(live.delivery, 0.99),
+        grouped(live.backlog),
+    )
 }
 
 fn latency(histogram: &Histogram<u64>, quantile: f64) -> String {
@@ -153,7 +163,7 @@ mod tests {
         assert_eq!(
             live_line(&live),
             "measure    7 s  4,998/5,000 connected  833 sent/s  2,000,000 of 2,083,333 delivered/s  \
-             p50 50.0 µs p99 99.1 µs  backlog 83,333  2 disconnected"
+             p50 50.2 µs p99 99.3 µs  backlog 83,333  2 disconnected"
         );
         let connecting = Live {
             phase: Phase::Connect,

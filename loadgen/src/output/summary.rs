@@ -26,7 +26,7 @@ pub(crate) struct Measured {
     /// Where it ran.
     pub machine: Machine,
     /// How long the measured part was.
-    pub measured_ns: u64,
+    pub length_ns: u64,
     /// Publications that the schedule called for.
     pub offered: u64,
     /// Running totals of all workers.
@@ -100,7 +100,7 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
             * f64::from(plan.deliveries_per_publication()),
         warmup_seconds: seconds(scenario.warmup_ns),
         duration_seconds: seconds(scenario.duration_ns),
-        measured_seconds: seconds(measured.measured_ns),
+        measured_seconds: seconds(measured.length_ns),
         connect_rate: scenario.connect_rate,
         threads: u32::from(scenario.threads),
         seed: scenario.seed,
@@ -177,7 +177,7 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         );
     }
     let busy = measured.usage.generator_seconds
-        / (seconds(measured.measured_ns).max(1e-9) * f64::from(scenario.threads));
+        / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
     if busy > BUSY_SHARE {
         warnings.push(format!(
             "the generator's thread(s) were busy {:.0} % of the time: it may have been the limit; \
@@ -204,7 +204,7 @@ mod tests {
             started: SystemTime::UNIX_EPOCH,
             complete: true,
             machine: Machine::detect("none"),
-            measured_ns: 30_000_000_000,
+            length_ns: 30_000_000_000,
             offered: 20,
             counters: Counters {
                 measured_sent: 20,

@@ -441,7 +441,7 @@ impl Run {
             started: self.started,
             complete,
             machine: self.machine.clone(),
-            measured_ns: window.end - window.start,
+            length_ns: window.end - window.start,
             // A worker may have sent what became due while the interruption was on its way.
             offered: offered.max(results.counters.measured_sent),
             counters: results.counters,

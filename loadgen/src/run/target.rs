@@ -72,9 +72,9 @@ impl Broker {
         let (stopped, wait) = mpsc::sync_channel(1);
         thread::spawn(move || {
             broker.stop();
-            drop(stopped.send(()));
+            let _nobody_waits = stopped.send(());
         });
-        drop(wait.recv_timeout(STOP));
+        let _too_long = wait.recv_timeout(STOP);
     }
 }
 
@@ -106,7 +106,7 @@ fn external(host: &str, port: u16) -> Result<Broker, TargetError> {
     let address = addresses
         .iter()
         .find(|address| address.is_ipv4())
-        .or(addresses.first())
+        .or_else(|| addresses.first())
         .copied()
         .ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
     let process = listening_process(address);

@@ -18,6 +18,9 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// The same while the main thread waits for the last deliveries.
 const REPORT_EVERY_IN_DRAIN: Duration = Duration::from_millis(10);
 
+/// tokio's timers do not tell shorter times apart.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// SUBSCRIBE and DISCONNECT packets that leave before reads get their turn.
 const PACKETS_PER_TURN: usize = 64;
 
@@ -120,7 +123,7 @@ impl Reporter {
 
     /// Reports if there is room; what there is no room for comes with a later report.
     fn report(&mut self) {
-        self.next = Instant::now() + self.every;
+        self.next = self.next_report();
         let reports = self.reports.clone();
         let Ok(permit) = reports.try_reserve() else {
             return;
@@ -131,6 +134,13 @@ impl Reporter {
             counters: self.worker.recorder.borrow().counters,
             news,
         });
+    }
+
+    /// Soon, and at the end of a second.
+    fn next_report(&self) -> Instant {
+        let now_ns = self.worker.setup.clock.now_ns();
+        let second = Duration::from_nanos(self.second_ends_ns.saturating_sub(now_ns));
+        Instant::now() + second.clamp(SHORTEST, self.every)
     }
 
     fn news(&mut self) -> News {
