@@ -26,16 +26,16 @@ pub struct Bench {
     /// The parameter, where it has one.
     pub value: Option<String>,
     /// Median time of one iteration.
-    pub median: Interval,
+    pub median: Estimate,
     /// What one iteration processes, per second of median time; where the bench says it.
     pub throughput: Option<Throughput>,
 }
 
 /// An estimate with its confidence interval, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Interval {
+pub struct Estimate {
     /// The estimate.
-    pub estimate_ns: f64,
+    pub point_ns: f64,
     /// Lower end of the interval.
     pub lower_ns: f64,
     /// Upper end of the interval.
@@ -136,7 +136,7 @@ fn read_bench(measurement: &Path) -> Result<Bench, ReadError> {
         throughput,
     } = read_json(&measurement.join("benchmark.json"))?;
     let Estimates { median } = read_json(&measurement.join("estimates.json"))?;
-    let Estimate {
+    let Median {
         confidence_interval,
         point_estimate,
     } = median;
@@ -144,8 +144,8 @@ fn read_bench(measurement: &Path) -> Result<Bench, ReadError> {
         group: group_id,
         function: function_id,
         value: value_str,
-        median: Interval {
-            estimate_ns: point_estimate,
+        median: Estimate {
+            point_ns: point_estimate,
             lower_ns: confidence_interval.lower_bound,
             upper_ns: confidence_interval.upper_bound,
             confidence: confidence_interval.confidence_level,
@@ -192,11 +192,11 @@ impl Amount {
 /// `estimates.json`, as far as it is used. Times are nanoseconds.
 #[derive(Deserialize)]
 struct Estimates {
-    median: Estimate,
+    median: Median,
 }
 
 #[derive(Deserialize)]
-struct Estimate {
+struct Median {
     confidence_interval: ConfidenceInterval,
     point_estimate: f64,
 }
@@ -206,4 +206,124 @@ struct ConfidenceInterval {
     confidence_level: f64,
     lower_bound: f64,
     upper_bound: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::TestDirectory;
+
+    /// Writes the two files that criterion 0.8 leaves of a bench, without what is not read.
+    fn measured(root: &Path, directory: &str, identity: &str, median: f64) {
+        let new = root.join(directory).join("new");
+        fs::create_dir_all(&new).unwrap();
+        fs::write(new.join("benchmark.json"), identity).unwrap();
+        let (lower, upper) = (median * 0.9, median * 1.1);
+        let estimate = format!(
+            r#"{{"confidence_interval": {{"confidence_level": 0.95, "lower_bound": {lower},
+                "upper_bound": {upper}}}, "point_estimate": {median}, "standard_error": 0.1}}"#
+        );
+        let text = format!(r#"{{"mean": {estimate}, "median": {estimate}, "slope": null}}"#);
+        fs::write(new.join("estimates.json"), text).unwrap();
+    }
+
+    fn identity(group: &str, function: &str, value: &str, throughput: &str) -> String {
+        format!(
+            r#"{{"group_id": "{group}", "function_id": {function}, "value_str": {value},
+                "throughput": {throughput}, "title": "not read"}}"#
+        )
+    }
+
+    #[test]
+    fn measurements_are_found_at_each_depth_and_sorted() {
+        let root = TestDirectory::new();
+        let root = root.path();
+        let of = |function, value, throughput| identity("topic", function, value, throughput);
+        let elements = r#"{"Elements": 2}"#;
+        let both = r#"{"ElementsAndBytes": {"elements": 3, "bytes": 9}}"#;
+        measured(
+            root,
+            "topic/exact/1000",
+            &of("\"exact\"", "\"1000\"", elements),
+            40.0,
+        );
+        measured(
+            root,
+            "topic/exact/20",
+            &of("\"exact\"", "\"20\"", both),
+            30.0,
+        );
+        measured(
+            root,
+            "topic/plus",
+            &of("\"plus\"", "null", r#"{"BytesDecimal": 5}"#),
+            50.0,
+        );
+        measured(
+            root,
+            "alone",
+            &identity("alone", "null", "null", "null"),
+            1.5,
+        );
+        // What criterion also leaves, and an unfinished measurement.
+        fs::create_dir_all(root.join("report")).unwrap();
+        fs::create_dir_all(root.join("topic/exact/20/base")).unwrap();
+        fs::create_dir_all(root.join("topic/unfinished/new")).unwrap();
+
+        let benches = read_benches(root).unwrap();
+        let seen: Vec<_> = benches
+            .iter()
+            .map(|b| (b.group.as_str(), b.function.as_deref(), b.value.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("alone", None, None),
+                ("topic", Some("exact"), Some("20")),
+                ("topic", Some("exact"), Some("1000")),
+                ("topic", Some("plus"), None),
+            ]
+        );
+        let throughputs: Vec<_> = benches.iter().map(|b| b.throughput).collect();
+        let of = |unit, per_second| Some(Throughput { unit, per_second });
+        assert_eq!(
+            throughputs,
+            [
+                None,
+                of("elements", 1e8),
+                of("elements", 5e7),
+                of("bytes", 1e8)
+            ]
+        );
+        let Estimate {
+            point_ns,
+            lower_ns,
+            upper_ns,
+            confidence,
+        } = benches[0].median;
+        assert!((point_ns - 1.5).abs() < 1e-9 && (confidence - 0.95).abs() < 1e-9);
+        assert!(lower_ns < point_ns && point_ns < upper_ns);
+    }
+
+    #[test]
+    fn a_directory_without_measurements_says_what_to_do() {
+        let root = TestDirectory::new();
+        for path in [root.path().to_owned(), root.path().join("absent")] {
+            let error = read_benches(&path).unwrap_err();
+            assert!(matches!(error, ReadError::NoBenches { .. }), "{error}");
+            assert!(error.to_string().contains("cargo bench"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let root = TestDirectory::new();
+        measured(root.path(), "alone", "{}", 1.0);
+        let error = read_benches(root.path()).unwrap_err();
+        assert!(matches!(error, ReadError::Json { .. }), "{error}");
+        assert!(
+            error.to_string().contains("alone/new/benchmark.json"),
+            "{error}"
+        );
+    }
 }

@@ -104,3 +104,35 @@ fn rule(widths: &[usize]) -> String {
         .collect();
     format!("{cells}|\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{literal, overloaded};
+
+    #[test]
+    fn runs_stand_side_by_side() {
+        let mut separate = literal();
+        separate.memory.broker_bytes = Some(78_000_000);
+        let runs = [
+            ("embedded".to_owned(), literal()),
+            ("separate".to_owned(), separate),
+            ("other | 2\n".to_owned(), overloaded()),
+        ];
+        assert_eq!(
+            render_comparison(&runs),
+            "\
+| run         | deliveries/s | delivered of expected |       lost |     p50 |     p99 |     max | broker CPU per delivery |         broker memory |
+|-------------|-------------:|----------------------:|-----------:|--------:|--------:|--------:|------------------------:|----------------------:|
+| embedded    |    2,083,333 |                 100 % |          0 | 8.20 ms | 24.1 ms | 41.2 ms |                0.260 µs | 142 MB with generator |
+| separate    |    2,083,333 |                 100 % |          0 | 8.20 ms | 24.1 ms | 41.2 ms |                0.260 µs |               78.0 MB |
+| other \\| 2\u{fffd} |      100,000 |                5.00 % | 57,000,000 | 8.20 ms | 24.1 ms | 41.2 ms |                       - |                     - |
+"
+        );
+    }
+
+    #[test]
+    fn without_runs_there_is_a_heading() {
+        assert_eq!(render_comparison(&[]).lines().count(), 2);
+    }
+}

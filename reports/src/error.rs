@@ -60,7 +60,10 @@ pub enum ReadError {
         source: serde_json::Error,
     },
     /// A summary is of a schema that this version does not know.
-    #[error("{} has the schema `{found}`, and this version reads `{expected}`: read it with the version that wrote it", path.display())]
+    #[error(
+        "{} has the schema `{found}`, and this version reads `{expected}`: read it with the version \
+         that wrote it", path.display()
+    )]
     Schema {
         /// The file.
         path: PathBuf,

@@ -90,3 +90,67 @@ fn sub_buckets(sigfig: u8) -> u64 {
 fn milliseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / NANOSECONDS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::histogram;
+
+    /// What version 2.1.11 of the Java library writes for the values of [`squares`].
+    const BY_JAVA: &str = include_str!("../tests/golden/latency.hgrm");
+
+    fn squares() -> Histogram<u64> {
+        histogram((1..=300_u64).map(|i| i * i * 1_000).chain([2_000_000_000]))
+    }
+
+    fn text(histogram: &Histogram<u64>) -> String {
+        let mut bytes = Vec::new();
+        write_hgrm(&mut bytes, histogram).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// What the plotter draws: (1/(1-percentile), value) of each line of four columns that is no comment.
+    fn plotted(text: &str) -> Vec<(f64, f64)> {
+        text.lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|columns| columns.len() == 4 && !columns[0].starts_with('#'))
+            .filter_map(|columns| Some((columns[3].parse().ok()?, columns[0].parse().ok()?)))
+            .collect()
+    }
+
+    #[test]
+    fn the_text_is_that_of_the_java_library() {
+        assert_eq!(text(&squares()), BY_JAVA);
+    }
+
+    #[test]
+    fn an_empty_histogram_has_a_heading_and_a_footer() {
+        let text = text(&histogram([]));
+        assert_eq!(text.lines().count(), 5, "{text}");
+        assert!(text.contains("Total count    =            0]"), "{text}");
+        assert_eq!(plotted(&text), []);
+    }
+
+    #[test]
+    fn the_plotter_sees_a_curve_that_only_rises() {
+        let points = plotted(&text(&histogram((1..=1_000_000_u64).map(|i| i * 7))));
+        assert!(points.len() > 50, "{} points", points.len());
+        assert!(points.is_sorted(), "{points:?}");
+        let (_, last) = points.last().unwrap();
+        assert!(
+            (last - 7.0).abs() < 0.01,
+            "7,000,000 ns are 7 ms, not {last}"
+        );
+    }
+
+    #[test]
+    fn a_coarse_histogram_still_shows_microseconds() {
+        let mut histogram = Histogram::<u64>::new(1).unwrap();
+        histogram.record(200_000).unwrap();
+        assert!(
+            text(&histogram).contains("       0.205 1.000000000000"),
+            "{}",
+            text(&histogram)
+        );
+    }
+}

@@ -7,6 +7,8 @@
 mod benches;
 mod comparison;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod hgrm;
 mod hlog;
 mod machine;
@@ -19,7 +21,7 @@ mod text;
 mod timeline;
 mod units;
 
-pub use benches::{Bench, Interval, Throughput, read_benches};
+pub use benches::{Bench, Estimate, Throughput, read_benches};
 pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;

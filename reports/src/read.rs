@@ -68,3 +68,46 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::fixture::TestDirectory;
+
+    fn error_of(text: &str) -> ReadError {
+        let directory = TestDirectory::new();
+        fs::write(directory.path().join(SUMMARY_FILE), text).unwrap();
+        let error = Summary::read(directory.path()).unwrap_err();
+        assert!(error.to_string().contains(SUMMARY_FILE), "{error}");
+        error
+    }
+
+    #[test]
+    fn what_is_no_summary_is_told_from_another_schema() {
+        assert!(matches!(error_of("{"), ReadError::Json { .. }));
+        assert!(matches!(
+            error_of("{\"started\": 1}"),
+            ReadError::Json { .. }
+        ));
+        let other = error_of("{\"schema\": \"kelvin/run/v9\", \"counts\": 1}");
+        assert!(matches!(&other, ReadError::Schema { found, .. } if found == "kelvin/run/v9"));
+        let same = error_of(&format!("{{\"schema\": \"{SCHEMA}\"}}"));
+        assert!(matches!(same, ReadError::Json { .. }));
+    }
+
+    #[test]
+    fn a_file_that_is_absent_or_huge_is_an_error() {
+        let directory = TestDirectory::new();
+        let absent = Summary::read(directory.path()).unwrap_err();
+        assert!(matches!(absent, ReadError::File { .. }), "{absent}");
+        let path = directory.path().join("huge");
+        File::create(&path)
+            .unwrap()
+            .set_len(FILE_BYTES_MAX + 1)
+            .unwrap();
+        let huge = Summary::read(&path).unwrap_err();
+        assert!(matches!(huge, ReadError::TooLarge { .. }), "{huge}");
+    }
+}

@@ -112,7 +112,11 @@ impl RunDirectory {
             writer.flush()?;
             fs::rename(&unfinished, &path)
         });
-        written.map_err(|source| WriteError::File { path, source })
+        written.map_err(|source| {
+            // Half a file helps nobody; that it cannot be removed either says no more than the first error.
+            drop(fs::remove_file(&unfinished));
+            WriteError::File { path, source }
+        })
     }
 }
 
@@ -162,11 +166,142 @@ fn plain_name(name: &str) -> String {
     }
 }
 
-/// What stands above the intervals. The Java reader splits a log at its commas, so comments have none.
+/// What stands above the intervals.
 fn comments(summary: &Summary) -> Vec<String> {
     vec![
         format!("Kelvin {} ({})", summary.machine.version, summary.machine.commit),
         "Delivery latency from the due time. Histograms hold nanoseconds and Interval_Max milliseconds."
             .to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Phase;
+    use crate::fixture::{TestDirectory, histogram, literal};
+
+    /// 2026-11-24 07:00:00.25 UTC.
+    fn started() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_503_600_250)
+    }
+
+    fn files(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn write(run: &RunDirectory) -> Result<(), WriteError> {
+        let latency = histogram([24_000_000, 31_000_000]);
+        let timeline = [TimelineRow::new(1.0, Phase::Measure)];
+        run.write(&literal(), &timeline, &latency, &[one_second(&latency)])
+    }
+
+    fn one_second(latency: &Histogram<u64>) -> IntervalHistogram {
+        IntervalHistogram::new(Duration::from_secs(5), Duration::from_secs(1), latency).unwrap()
+    }
+
+    #[test]
+    fn a_run_has_a_directory_of_its_own_even_in_the_same_second() {
+        let base = TestDirectory::new();
+        let below = base.path().join("not/there yet");
+        let names: Vec<String> = (0..3)
+            .map(|_| RunDirectory::create(&below, "literal", started()).unwrap())
+            .map(|run| run.path().file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "20261124T070000Z-literal",
+                "20261124T070000Z-literal-2",
+                "20261124T070000Z-literal-3"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_leave_the_base() {
+        for (name, directory) in [
+            ("../../etc/x", "..-..-etc-x"),
+            ("a b\n", "a-b-"),
+            ("", "run"),
+            ("größe", "gr--e"),
+        ] {
+            let base = TestDirectory::new();
+            RunDirectory::create(base.path(), name, started()).unwrap();
+            assert_eq!(
+                files(base.path()),
+                [format!("20261124T070000Z-{directory}")]
+            );
+        }
+        assert_eq!(plain_name(&"x".repeat(1_000)).len(), NAME_CHARACTERS_MAX);
+    }
+
+    #[test]
+    fn the_four_files_are_written_and_the_summary_reads_back() {
+        let base = TestDirectory::new();
+        let run = RunDirectory::create(base.path(), "literal", started()).unwrap();
+        write(&run).unwrap();
+        assert_eq!(
+            files(run.path()),
+            [
+                DISTRIBUTION_FILE,
+                INTERVALS_FILE,
+                SUMMARY_FILE,
+                TIMELINE_FILE
+            ]
+        );
+        assert_eq!(Summary::read(run.path()).unwrap(), literal());
+        assert_eq!(
+            Summary::read(&run.path().join(SUMMARY_FILE)).unwrap(),
+            literal()
+        );
+        let line_count = |name| {
+            fs::read_to_string(run.path().join(name))
+                .unwrap()
+                .lines()
+                .count()
+        };
+        assert_eq!(line_count(TIMELINE_FILE), 2);
+        assert_eq!(line_count(INTERVALS_FILE), 7);
+        assert!(line_count(DISTRIBUTION_FILE) > 5);
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_the_cause_and_no_summary_claims_a_whole_run() {
+        let base = TestDirectory::new();
+        let run = RunDirectory::create(base.path(), "literal", started()).unwrap();
+        // A directory in the place of a file cannot be replaced by one, whoever runs the test.
+        fs::create_dir_all(run.path().join(INTERVALS_FILE).join("x")).unwrap();
+        let error = write(&run).unwrap_err();
+        assert!(matches!(error, WriteError::File { .. }), "{error}");
+        assert!(error.to_string().contains(INTERVALS_FILE), "{error}");
+        assert_eq!(
+            files(run.path()),
+            [DISTRIBUTION_FILE, INTERVALS_FILE, TIMELINE_FILE]
+        );
+    }
+
+    #[test]
+    fn a_base_that_is_a_file_is_an_error() {
+        let base = TestDirectory::new();
+        let file = base.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = RunDirectory::create(&file, "literal", started()).unwrap_err();
+        assert!(
+            matches!(error, WriteError::CreateDirectory { .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(rfc3339(started()), "2026-11-24T07:00:00.250Z");
+    }
 }

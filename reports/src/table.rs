@@ -55,7 +55,7 @@ fn bench_row(bench: &Bench) -> Row {
     let median = bench.median;
     [
         harmless(&name.join("/")),
-        nanoseconds(median.estimate_ns),
+        nanoseconds(median.point_ns),
         format!(
             "{} .. {}",
             nanoseconds(median.lower_ns),
@@ -124,4 +124,77 @@ fn section(titles: &Row, rows: &[Row], widths: &[usize; 4]) -> String {
 /// What was measured to the left, the figures to the right.
 fn aligned([name, first, second, third]: &Row, [a, b, c, d]: &[usize; 4]) -> String {
     format!("{name:<a$}  {first:>b$}  {second:>c$}  {third:>d$}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Estimate;
+    use crate::fixture::{literal, overloaded};
+
+    fn bench(value: &str, nanoseconds: f64, throughput: Option<Throughput>) -> Bench {
+        Bench {
+            group: "topic".to_owned(),
+            function: Some("exact".to_owned()),
+            value: Some(value.to_owned()),
+            median: Estimate {
+                point_ns: nanoseconds,
+                lower_ns: nanoseconds * 0.9,
+                upper_ns: nanoseconds * 1.1,
+                confidence: 0.95,
+            },
+            throughput,
+        }
+    }
+
+    #[test]
+    fn benches_and_runs_share_one_table() {
+        let benches = [
+            bench(
+                "1000",
+                34.12,
+                Some(Throughput {
+                    unit: "elements",
+                    per_second: 29_308_323.6,
+                }),
+            ),
+            bench(
+                "1000000",
+                1_250.0,
+                Some(Throughput {
+                    unit: "bytes",
+                    per_second: 2.5e9,
+                }),
+            ),
+            bench("none", 999_700.0, None),
+        ];
+        let runs = [
+            ("kelvin".to_owned(), literal()),
+            ("other".to_owned(), overloaded()),
+        ];
+        assert_eq!(
+            render_table(&benches, &runs),
+            "\
+bench                 median       95 % interval                          throughput
+-------------------  -------  ------------------  ----------------------------------
+topic/exact/1000     34.1 ns  30.7 ns .. 37.5 ns                            29.3 M/s
+topic/exact/1000000  1.25 µs  1.12 µs .. 1.38 µs                           2.50 GB/s
+topic/exact/none     1.00 ms   900 µs .. 1.10 ms                                   -
+
+load run                 p50           p99 / max                          deliveries
+-------------------  -------  ------------------  ----------------------------------
+kelvin               8.20 ms   24.1 ms / 41.2 ms          2,083,333/s, 100 %, 0 lost
+other                8.20 ms   24.1 ms / 41.2 ms  100,000/s, 5.00 %, 57,000,000 LOST
+"
+        );
+    }
+
+    #[test]
+    fn either_half_may_be_missing() {
+        assert_eq!(render_table(&[], &[]), "");
+        let only_runs = render_table(&[], &[("kelvin".to_owned(), literal())]);
+        assert!(only_runs.starts_with("load run"), "{only_runs}");
+        let only_benches = render_table(&[bench("1", 1.0, None)], &[]);
+        assert_eq!(only_benches.lines().count(), 3, "{only_benches}");
+    }
 }

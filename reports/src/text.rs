@@ -69,14 +69,7 @@ fn heading(summary: &Summary, style: Style) -> Vec<String> {
         .iter()
         .map(|line| style.title(line))
         .collect();
-    let place = format!(
-        "broker {}, {} measured after {} of warm-up, started {}",
-        shortened(&config.broker),
-        seconds(config.measured_seconds),
-        seconds(config.warmup_seconds),
-        shortened(&summary.started),
-    );
-    lines.extend(wrapped(&place, "  "));
+    lines.extend(wrapped(&where_it_ran(config), "  "));
     if !summary.complete {
         lines.push(style.alarm("INTERRUPTED: the figures cover what was measured until then"));
     }
@@ -85,15 +78,34 @@ fn heading(summary: &Summary, style: Style) -> Vec<String> {
 
 fn what_ran(config: &Config) -> String {
     format!(
-        "{} publishers -> {} subscribers, {} {}, QoS {}{}, {} deliveries/s",
-        count(config.publishers.into()),
-        count(config.subscribers.into()),
+        "{}: {} publishers every {} -> {} subscribers, {}, QoS {}",
         shortened(&config.topology),
+        count(config.publishers.into()),
+        period(config.period_seconds),
+        count(config.subscribers.into()),
         shortened(&config.topic),
         config.qos,
-        if config.retain { " retained" } else { "" },
-        rate(config.deliveries_per_second),
     )
+}
+
+fn where_it_ran(config: &Config) -> String {
+    let broker = match config.broker.as_str() {
+        "embedded" => "embedded broker".to_owned(),
+        url => format!("broker {}", shortened(url)),
+    };
+    format!(
+        "{broker}, {} measured after {} of warm-up",
+        seconds(config.measured_seconds),
+        seconds(config.warmup_seconds),
+    )
+}
+
+fn period(value: f64) -> String {
+    if value >= 1.0 {
+        seconds(value)
+    } else {
+        microseconds(value * 1e6)
+    }
 }
 
 fn counts(summary: &Summary, style: Style) -> Vec<String> {
@@ -358,4 +370,122 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
         .chunks(width)
         .map(|chunk| chunk.iter().collect())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{literal, overloaded};
+
+    #[test]
+    fn a_run_without_loss_reads_calm() {
+        assert_eq!(
+            render_text(&literal(), false),
+            "\
+shared: 2,500 publishers every 3 s -> 2,500 subscribers, temperature, QoS 0
+embedded broker, 30 s measured after 5 s of warm-up
+
+offered              25,000   833 publications/s
+sent                 25,000   100 % of offered, 833 publications/s
+expected         62,500,000   2,083,333 deliveries/s
+delivered        62,500,000   100 % of expected, 2,083,333 deliveries/s
+lost                      0
+duplicate                 0
+reordered                 0
+
+latency           p50        p90        p99      p99.9     p99.99        max
+from due      8.20 ms    16.4 ms    24.1 ms    31.0 ms    36.8 ms    41.2 ms
+from send     8.10 ms    16.4 ms    24.1 ms    31.0 ms    36.8 ms    41.2 ms
+send lag      22.0 µs    61.0 µs     150 µs     900 µs          -    1.24 ms
+connect        813 µs    1.40 ms    2.30 ms          -          -    3.00 ms
+
+                 CPU time      of a core   per delivery    peak memory
+broker             16.2 s           54 %       0.260 µs   in generator
+generator          20.5 s           68 %       0.328 µs         142 MB
+"
+        );
+    }
+
+    #[test]
+    fn what_went_wrong_stands_out() {
+        let plain = render_text(&overloaded(), false);
+        for line in [
+            "INTERRUPTED: the figures cover what was measured until then",
+            "sent                 24,000   96.00 % of offered, 800 publications/s",
+            "delivered         3,000,000   5.00 % of expected, 100,000 deliveries/s",
+            "LOST             57,000,000   95.00 % of expected",
+            "DUPLICATE                12",
+            "reordered                 0",
+            "retained              2,500   old messages, in no other figure",
+            "CLOSED                    3   Network Connections closed by the broker",
+            "broker                  -              -              -              -",
+            "The broker is not on this machine: its CPU and memory are not known.",
+            "warning: the broker closed 3 Network Connections while the load ran, and what",
+            "         was on its way to them counts as lost",
+        ] {
+            assert!(
+                plain.lines().any(|l| l == line),
+                "no line `{line}` in\n{plain}"
+            );
+        }
+        let colored = render_text(&overloaded(), true);
+        assert!(colored.contains("\u{1b}[1;31mLOST "), "{colored}");
+        assert!(colored.contains("\nreordered  "), "what is 0 is not marked");
+    }
+
+    #[test]
+    fn color_changes_nothing_but_color() {
+        for summary in [literal(), overloaded()] {
+            let mut stripped = render_text(&summary, true);
+            for code in ["1", "1;31", "33", "0"] {
+                stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
+            }
+            assert_eq!(stripped, render_text(&summary, false));
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_and_nothing_commands_it() {
+        let mut summary = overloaded();
+        summary.config.topic = format!("\u{1b}[2J{}", "x/".repeat(200));
+        summary.config.broker = "mqtt://".to_owned() + &"é".repeat(500);
+        summary.config.topology = "\n".to_owned();
+        summary.config.period_seconds = 0.000_05;
+        summary.warnings = vec![
+            "y".repeat(500),
+            "a b ".repeat(100),
+            String::new(),
+            "\r\n".to_owned(),
+        ];
+        summary.counts.impossible = u64::MAX / 1_000;
+        summary.latency.delivery.from_due.max = 86_400e6;
+        let text = render_text(&summary, false);
+        for line in text.lines() {
+            assert!(
+                line.chars().count() <= WIDTH,
+                "{} wide: {line}",
+                line.chars().count()
+            );
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+        assert!(text.contains(" every 50.0 µs "), "{text}");
+        assert!(text.contains("86,400 s"), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_has_no_figures_made_up() {
+        let mut summary = literal();
+        summary.config.measured_seconds = 0.0;
+        summary.counts = Counts::default();
+        summary.latency.delivery.from_due = Percentiles::default();
+        summary.cpu.generator_seconds = 0.0;
+        let text = render_text(&summary, false);
+        assert!(
+            text.contains("delivered                 0   - of expected\n"),
+            "{text}"
+        );
+        let due = row("from due", &["-"; 6]);
+        assert!(text.contains(&due), "{text}");
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+    }
 }

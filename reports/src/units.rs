@@ -61,7 +61,7 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 
 /// Seconds without digits that say nothing: `3 s`, `0.25 s`.
 pub(crate) fn seconds(value: f64) -> String {
-    let text = format!("{value:.3}");
+    let text = format!("{value:.2}");
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
@@ -191,6 +191,8 @@ mod tests {
         assert_eq!(rate(0.333_3), "0.333");
         assert_eq!(seconds(3.0), "3 s");
         assert_eq!(seconds(0.25), "0.25 s");
-        assert_eq!(seconds(30.004), "30.004 s");
+        assert_eq!(seconds(30.004), "30 s");
+        assert_eq!(seconds(100.0), "100 s");
+        assert_eq!(seconds(3.333), "3.33 s");
     }
 }
