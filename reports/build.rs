@@ -8,14 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the binaries are built from, seen from the top of the repository.
-const SOURCES: [&str; 6] = [
-    "Cargo.toml",
-    "Cargo.lock",
-    "broker",
-    "loadgen",
-    "reports",
-    "benches",
-];
+const SOURCES: [&str; 6] = ["Cargo.toml", "Cargo.lock", "broker", "loadgen", "reports", "benches"];
 
 /// What of it cargo shall watch, seen from this package. `reports/runs` fills with every run, so this
 /// package names its sources one by one.
@@ -51,31 +44,16 @@ fn commit() -> Option<String> {
         return None;
     }
     let hash = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let mut arguments = vec![
-        "-C",
-        "..",
-        "status",
-        "--porcelain",
-        "--untracked-files=no",
-        "--",
-    ];
+    let mut arguments = vec!["-C", "..", "status", "--porcelain", "--untracked-files=no", "--"];
     arguments.extend(SOURCES);
     let changes = git(&arguments)?;
-    Some(if changes.is_empty() {
-        hash
-    } else {
-        format!("{hash}-dirty")
-    })
+    Some(if changes.is_empty() { hash } else { format!("{hash}-dirty") })
 }
 
 /// What a git command prints, or `None` when there is no git or it fails.
 fn git(arguments: &[&str]) -> Option<String> {
     // Without the option, `status` may rewrite the index of somebody who works in the repository.
-    let output = Command::new("git")
-        .arg("--no-optional-locks")
-        .args(arguments)
-        .output()
-        .ok()?;
+    let output = Command::new("git").arg("--no-optional-locks").args(arguments).output().ok()?;
     if !output.status.success() {
         return None;
     }

@@ -63,9 +63,7 @@ pub fn read_benches(directory: &Path) -> Result<Vec<Bench>, ReadError> {
         benches.push(read_bench(&measurement)?);
     }
     if benches.is_empty() {
-        return Err(ReadError::NoBenches {
-            path: directory.to_owned(),
-        });
+        return Err(ReadError::NoBenches { path: directory.to_owned() });
     }
     benches.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     Ok(benches)
@@ -74,12 +72,7 @@ pub fn read_benches(directory: &Path) -> Result<Vec<Bench>, ReadError> {
 /// The parameter as a number where it is one, so that 1000 comes after 20.
 fn sort_key(bench: &Bench) -> (&str, Option<&str>, Option<u64>, Option<&str>) {
     let value = bench.value.as_deref();
-    (
-        &bench.group,
-        bench.function.as_deref(),
-        value.and_then(|text| text.parse().ok()),
-        value,
-    )
+    (&bench.group, bench.function.as_deref(), value.and_then(|text| text.parse().ok()), value)
 }
 
 /// The directories `new` that hold a finished measurement.
@@ -91,10 +84,7 @@ fn measurements(root: &Path) -> Result<Vec<PathBuf>, ReadError> {
         for path in entries(&directory, root)? {
             seen += 1;
             if seen > ENTRIES_MAX {
-                return Err(ReadError::NotCriterion {
-                    path: root.to_owned(),
-                    limit: ENTRIES_MAX,
-                });
+                return Err(ReadError::NotCriterion { path: root.to_owned(), limit: ENTRIES_MAX });
             }
             if path.is_symlink() || !path.is_dir() {
                 continue;
@@ -110,36 +100,21 @@ fn measurements(root: &Path) -> Result<Vec<PathBuf>, ReadError> {
 }
 
 fn entries(directory: &Path, root: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let result: io::Result<Vec<PathBuf>> = fs::read_dir(directory).and_then(|entries| {
-        entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect()
-    });
+    let result: io::Result<Vec<PathBuf>> = fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound && directory == root => {
-            Err(ReadError::NoBenches {
-                path: root.to_owned(),
-            })
+            Err(ReadError::NoBenches { path: root.to_owned() })
         }
-        other => other.map_err(|source| ReadError::File {
-            path: directory.to_owned(),
-            source,
-        }),
+        other => other.map_err(|source| ReadError::File { path: directory.to_owned(), source }),
     }
 }
 
 fn read_bench(measurement: &Path) -> Result<Bench, ReadError> {
-    let Identity {
-        group_id,
-        function_id,
-        value_str,
-        throughput,
-    } = read_json(&measurement.join("benchmark.json"))?;
+    let Identity { group_id, function_id, value_str, throughput } =
+        read_json(&measurement.join("benchmark.json"))?;
     let Estimates { median } = read_json(&measurement.join("estimates.json"))?;
-    let Median {
-        confidence_interval,
-        point_estimate,
-    } = median;
+    let Median { confidence_interval, point_estimate } = median;
     Ok(Bench {
         group: group_id,
         function: function_id,
@@ -182,10 +157,7 @@ impl Amount {
                 (amount, "elements")
             }
         };
-        Throughput {
-            unit,
-            per_second: float(amount) * 1e9 / nanoseconds,
-        }
+        Throughput { unit, per_second: float(amount) * 1e9 / nanoseconds }
     }
 }
 
@@ -241,30 +213,10 @@ mod tests {
         let of = |function, value, throughput| identity("topic", function, value, throughput);
         let elements = r#"{"Elements": 2}"#;
         let both = r#"{"ElementsAndBytes": {"elements": 3, "bytes": 9}}"#;
-        measured(
-            root,
-            "topic/exact/1000",
-            &of("\"exact\"", "\"1000\"", elements),
-            40.0,
-        );
-        measured(
-            root,
-            "topic/exact/20",
-            &of("\"exact\"", "\"20\"", both),
-            30.0,
-        );
-        measured(
-            root,
-            "topic/plus",
-            &of("\"plus\"", "null", r#"{"BytesDecimal": 5}"#),
-            50.0,
-        );
-        measured(
-            root,
-            "alone",
-            &identity("alone", "null", "null", "null"),
-            1.5,
-        );
+        measured(root, "topic/exact/1000", &of("\"exact\"", "\"1000\"", elements), 40.0);
+        measured(root, "topic/exact/20", &of("\"exact\"", "\"20\"", both), 30.0);
+        measured(root, "topic/plus", &of("\"plus\"", "null", r#"{"BytesDecimal": 5}"#), 50.0);
+        measured(root, "alone", &identity("alone", "null", "null", "null"), 1.5);
         // What criterion also leaves, and an unfinished measurement.
         fs::create_dir_all(root.join("report")).unwrap();
         fs::create_dir_all(root.join("topic/exact/20/base")).unwrap();
@@ -286,21 +238,8 @@ mod tests {
         );
         let throughputs: Vec<_> = benches.iter().map(|b| b.throughput).collect();
         let of = |unit, per_second| Some(Throughput { unit, per_second });
-        assert_eq!(
-            throughputs,
-            [
-                None,
-                of("elements", 1e8),
-                of("elements", 5e7),
-                of("bytes", 1e8)
-            ]
-        );
-        let Estimate {
-            point_ns,
-            lower_ns,
-            upper_ns,
-            confidence,
-        } = benches[0].median;
+        assert_eq!(throughputs, [None, of("elements", 1e8), of("elements", 5e7), of("bytes", 1e8)]);
+        let Estimate { point_ns, lower_ns, upper_ns, confidence } = benches[0].median;
         assert!((point_ns - 1.5).abs() < 1e-9 && (confidence - 0.95).abs() < 1e-9);
         assert!(lower_ns < point_ns && point_ns < upper_ns);
     }
@@ -321,9 +260,6 @@ mod tests {
         measured(root.path(), "alone", "{}", 1.0);
         let error = read_benches(root.path()).unwrap_err();
         assert!(matches!(error, ReadError::Json { .. }), "{error}");
-        assert!(
-            error.to_string().contains("alone/new/benchmark.json"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("alone/new/benchmark.json"), "{error}");
     }
 }

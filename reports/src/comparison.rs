@@ -20,10 +20,8 @@ const COLUMNS: [&str; 9] = [
 /// Renders runs as the rows of one markdown table, in the order given, each with its name first. Latencies
 /// are from the due time; what is not known, or what too few samples support, is `-`.
 pub fn render_comparison(runs: &[(String, Summary)]) -> String {
-    let rows: Vec<[String; COLUMNS.len()]> = runs
-        .iter()
-        .map(|(name, summary)| row(name, summary))
-        .collect();
+    let rows: Vec<[String; COLUMNS.len()]> =
+        runs.iter().map(|(name, summary)| row(name, summary)).collect();
     let titles = COLUMNS.map(str::to_owned);
     let widths: Vec<usize> = (0..COLUMNS.len())
         .map(|column| {

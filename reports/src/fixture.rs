@@ -37,14 +37,8 @@ pub(crate) fn literal() -> Summary {
             ..Counts::default()
         },
         latency: literal_latency(),
-        cpu: Cpu {
-            broker_seconds: Some(16.25),
-            generator_seconds: 20.5,
-        },
-        memory: Memory {
-            broker_bytes: None,
-            generator_bytes: 142_000_000,
-        },
+        cpu: Cpu { broker_seconds: Some(16.25), generator_seconds: 20.5 },
+        memory: Memory { broker_bytes: None, generator_bytes: 142_000_000 },
         warnings: Vec::new(),
     }
 }
@@ -113,10 +107,7 @@ fn literal_latency() -> Latency {
     Latency {
         delivery: Delivery {
             from_due: delivery,
-            from_send: Percentiles {
-                p50: 8_100.0,
-                ..delivery
-            },
+            from_send: Percentiles { p50: 8_100.0, ..delivery },
         },
         connect: Percentiles {
             count: 5_000,

@@ -78,15 +78,10 @@ fn write_footer(
 
 /// Slots of one bucket: the least power of two that tells apart two values of `sigfig` digits.
 fn sub_buckets(sigfig: u8) -> u64 {
-    2_u64
-        .saturating_mul(10_u64.saturating_pow(u32::from(sigfig)))
-        .next_power_of_two()
+    2_u64.saturating_mul(10_u64.saturating_pow(u32::from(sigfig))).next_power_of_two()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2^53 ns, which is 104 days"
-)]
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ns, which is 104 days")]
 fn milliseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / NANOSECONDS
 }
@@ -137,20 +132,13 @@ mod tests {
         assert!(points.len() > 50, "{} points", points.len());
         assert!(points.is_sorted(), "{points:?}");
         let (_, last) = points.last().unwrap();
-        assert!(
-            (last - 7.0).abs() < 0.01,
-            "7,000,000 ns are 7 ms, not {last}"
-        );
+        assert!((last - 7.0).abs() < 0.01, "7,000,000 ns are 7 ms, not {last}");
     }
 
     #[test]
     fn a_coarse_histogram_still_shows_microseconds() {
         let mut histogram = Histogram::<u64>::new(1).unwrap();
         histogram.record(200_000).unwrap();
-        assert!(
-            text(&histogram).contains("       0.205 1.000000000000"),
-            "{}",
-            text(&histogram)
-        );
+        assert!(text(&histogram).contains("       0.205 1.000000000000"), "{}", text(&histogram));
     }
 }

@@ -45,9 +45,7 @@ impl IntervalHistogram {
             .map_err(|error| IntervalError(error.into()))?
             .write_histogram(histogram, start, length, None)
             .map_err(IntervalError)?;
-        Ok(Self {
-            line: last_line(&text),
-        })
+        Ok(Self { line: last_line(&text) })
     }
 }
 
@@ -107,13 +105,7 @@ mod tests {
     fn log(intervals: &[IntervalHistogram]) -> String {
         let mut bytes = Vec::new();
         let comments = ["Kelvin, of a test", "in\ntwo lines"];
-        write_hlog(
-            &mut bytes,
-            SystemTime::UNIX_EPOCH + STARTED,
-            &comments,
-            intervals,
-        )
-        .unwrap();
+        write_hlog(&mut bytes, SystemTime::UNIX_EPOCH + STARTED, &comments, intervals).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -165,15 +157,10 @@ mod tests {
                     assert_eq!(interval.duration(), Duration::from_secs(1));
                     assert!(interval.tag().is_none());
                     let bytes = decoded(interval.encoded_histogram());
-                    let histogram: Histogram<u64> = Deserializer::new()
-                        .deserialize(&mut bytes.as_slice())
-                        .unwrap();
+                    let histogram: Histogram<u64> =
+                        Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
                     let milliseconds = crate::units::float(histogram.max()) / 1e6;
-                    assert!(
-                        (interval.max() - milliseconds).abs() < 0.001,
-                        "{}",
-                        interval.max()
-                    );
+                    assert!((interval.max() - milliseconds).abs() < 0.001, "{}", interval.max());
                     read.push(histogram);
                 }
             }
@@ -183,11 +170,8 @@ mod tests {
 
     #[test]
     fn the_heading_stands_above_the_legend_and_the_intervals() {
-        let interval = IntervalHistogram::new(
-            Duration::ZERO,
-            Duration::from_secs(1),
-            &histogram([1_000_000]),
-        );
+        let interval =
+            IntervalHistogram::new(Duration::ZERO, Duration::from_secs(1), &histogram([1_000_000]));
         let text = log(&[interval.unwrap()]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
@@ -202,11 +186,7 @@ mod tests {
                 LEGEND,
             ]
         );
-        assert!(
-            lines[7].starts_with("0.000,1.000,1.000,HISTFAAAA"),
-            "{}",
-            lines[7]
-        );
+        assert!(lines[7].starts_with("0.000,1.000,1.000,HISTFAAAA"), "{}", lines[7]);
         assert_eq!(lines.len(), 8);
     }
 

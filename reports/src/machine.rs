@@ -48,19 +48,12 @@ fn read(path: &Path) -> Option<String> {
 
 /// The first model that `/proc/cpuinfo` names: x86 writes `model name`, some others `Model` or `cpu model`.
 fn cpu_model(text: &str) -> Option<String> {
-    ["model name", "Model", "cpu model"]
-        .iter()
-        .find_map(|key| field(text, key))
-        .map(str::to_owned)
+    ["model name", "Model", "cpu model"].iter().find_map(|key| field(text, key)).map(str::to_owned)
 }
 
 /// `MemTotal` of `/proc/meminfo`, which counts in units of 1,024 bytes and calls them kB.
 fn memory_total_bytes(text: &str) -> Option<u64> {
-    let kibibytes: u64 = field(text, "MemTotal")?
-        .strip_suffix(" kB")?
-        .trim()
-        .parse()
-        .ok()?;
+    let kibibytes: u64 = field(text, "MemTotal")?.strip_suffix(" kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1_024)
 }
 
@@ -81,10 +74,7 @@ mod tests {
     fn the_cpu_model_is_found_under_each_name() {
         let x86 = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: Some CPU @ 2.00GHz\n";
         assert_eq!(cpu_model(x86).as_deref(), Some("Some CPU @ 2.00GHz"));
-        assert_eq!(
-            cpu_model("Hardware\t: X\nModel\t: Board 4\n").as_deref(),
-            Some("Board 4")
-        );
+        assert_eq!(cpu_model("Hardware\t: X\nModel\t: Board 4\n").as_deref(), Some("Board 4"));
         assert_eq!(cpu_model("processor\t: 0\nBogoMIPS\t: 50.00\n"), None);
         assert_eq!(cpu_model("model name\t:\n"), None);
     }
@@ -94,10 +84,7 @@ mod tests {
         let text = "MemTotal:        8010268 kB\nMemFree:         123 kB\n";
         assert_eq!(memory_total_bytes(text), Some(8_202_514_432));
         assert_eq!(memory_total_bytes("MemTotal: many kB\n"), None);
-        assert_eq!(
-            memory_total_bytes("MemTotal: 18446744073709551615 kB\n"),
-            None
-        );
+        assert_eq!(memory_total_bytes("MemTotal: 18446744073709551615 kB\n"), None);
         assert_eq!(memory_total_bytes(""), None);
     }
 

@@ -113,12 +113,7 @@ fn main() -> ExitCode {
 
 fn tables(command: Command) -> anyhow::Result<String> {
     match command {
-        Command::Table {
-            criterion,
-            no_benches,
-            runs,
-            format,
-        } => {
+        Command::Table { criterion, no_benches, runs, format } => {
             let benches = if no_benches {
                 Vec::new()
             } else {
@@ -141,21 +136,12 @@ fn tables(command: Command) -> anyhow::Result<String> {
 }
 
 fn read_runs(runs: &[Run]) -> anyhow::Result<Vec<(String, Summary)>> {
-    runs.iter()
-        .map(|run| Ok((run.name.clone(), Summary::read(&run.path)?)))
-        .collect()
+    runs.iter().map(|run| Ok((run.name.clone(), Summary::read(&run.path)?))).collect()
 }
 
 fn json(benches: &[Bench], runs: &[(String, Summary)]) -> anyhow::Result<String> {
-    let runs = runs
-        .iter()
-        .map(|(name, summary)| NamedSummary { name, summary })
-        .collect();
-    let table = Table {
-        schema: TABLE_SCHEMA,
-        benches,
-        runs,
-    };
+    let runs = runs.iter().map(|(name, summary)| NamedSummary { name, summary }).collect();
+    let table = Table { schema: TABLE_SCHEMA, benches, runs };
     let mut text = serde_json::to_string_pretty(&table).context("the table is no JSON")?;
     text.push('\n');
     Ok(text)
@@ -182,10 +168,8 @@ fn parse_run(argument: &str) -> Result<Run, String> {
 
 /// `literal` of `reports/runs/20261124T070000Z-literal/summary.json`.
 fn run_name(path: &str) -> String {
-    let directory = path
-        .trim_end_matches('/')
-        .trim_end_matches("/summary.json")
-        .trim_end_matches('/');
+    let directory =
+        path.trim_end_matches('/').trim_end_matches("/summary.json").trim_end_matches('/');
     let name = directory.rsplit('/').next().unwrap_or(directory);
     match name.split_once('-') {
         Some((time, rest)) if time.ends_with('Z') && !rest.is_empty() => rest.to_owned(),
@@ -196,10 +180,7 @@ fn run_name(path: &str) -> String {
 /// Prints to standard output; a reader that has read enough, such as `head`, is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
-    match output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-    {
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to standard output"),
     }

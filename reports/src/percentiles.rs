@@ -46,10 +46,7 @@ impl Percentiles {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2^53 ns, which is 104 days"
-)]
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ns, which is 104 days")]
 pub(crate) fn microseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / NANOSECONDS
 }
@@ -75,28 +72,15 @@ mod tests {
             (percentiles.p9999, 99_990.0),
             (percentiles.max, 100_000.0),
         ] {
-            assert!(
-                (got - want).abs() <= want / 1_000.0,
-                "{got} is not {want} within 0.1 %"
-            );
+            assert!((got - want).abs() <= want / 1_000.0, "{got} is not {want} within 0.1 %");
         }
     }
 
     #[test]
     fn a_percentile_needs_ten_samples_above_it() {
-        for (count, shown) in [
-            (0, 0),
-            (1, 1),
-            (19, 1),
-            (20, 2),
-            (999, 3),
-            (1_000, 4),
-            (100_000, 6),
-        ] {
-            let percentiles = Percentiles {
-                count,
-                ..Percentiles::default()
-            };
+        for (count, shown) in [(0, 0), (1, 1), (19, 1), (20, 2), (999, 3), (1_000, 4), (100_000, 6)]
+        {
+            let percentiles = Percentiles { count, ..Percentiles::default() };
             let got = percentiles.supported().iter().flatten().count();
             assert_eq!(got, shown, "of {count} samples");
         }
@@ -105,9 +89,6 @@ mod tests {
     #[test]
     fn an_empty_histogram_gives_zeros() {
         let histogram = Histogram::<u64>::new(3).unwrap();
-        assert_eq!(
-            Percentiles::from_histogram(&histogram),
-            Percentiles::default()
-        );
+        assert_eq!(Percentiles::from_histogram(&histogram), Percentiles::default());
     }
 }

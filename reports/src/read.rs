@@ -22,11 +22,7 @@ impl Summary {
         // The schema comes first: of another version's file the rest may well be unreadable.
         let Schema { schema } = read_json(&path)?;
         if schema != SCHEMA {
-            return Err(ReadError::Schema {
-                path,
-                found: schema,
-                expected: SCHEMA,
-            });
+            return Err(ReadError::Schema { path, found: schema, expected: SCHEMA });
         }
         read_json(&path)
     }
@@ -38,19 +34,12 @@ struct Schema {
 }
 
 fn summary_path(path: &Path) -> PathBuf {
-    if path.is_dir() {
-        path.join(SUMMARY_FILE)
-    } else {
-        path.to_owned()
-    }
+    if path.is_dir() { path.join(SUMMARY_FILE) } else { path.to_owned() }
 }
 
 /// Reads a JSON file of bounded size.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
-    let file_error = |source| ReadError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let file_error = |source| ReadError::File { path: path.to_owned(), source };
     let mut text = Vec::new();
     File::open(path)
         .map_err(file_error)?
@@ -58,15 +47,10 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError
         .read_to_end(&mut text)
         .map_err(file_error)?;
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(ReadError::TooLarge {
-            path: path.to_owned(),
-            limit_bytes: FILE_BYTES_MAX,
-        });
+        return Err(ReadError::TooLarge { path: path.to_owned(), limit_bytes: FILE_BYTES_MAX });
     }
-    serde_json::from_slice(&text).map_err(|source| ReadError::Json {
-        path: path.to_owned(),
-        source,
-    })
+    serde_json::from_slice(&text)
+        .map_err(|source| ReadError::Json { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -87,10 +71,7 @@ mod tests {
     #[test]
     fn what_is_no_summary_is_told_from_another_schema() {
         assert!(matches!(error_of("{"), ReadError::Json { .. }));
-        assert!(matches!(
-            error_of("{\"started\": 1}"),
-            ReadError::Json { .. }
-        ));
+        assert!(matches!(error_of("{\"started\": 1}"), ReadError::Json { .. }));
         let other = error_of("{\"schema\": \"kelvin/run/v9\", \"counts\": 1}");
         assert!(matches!(&other, ReadError::Schema { found, .. } if found == "kelvin/run/v9"));
         let same = error_of(&format!("{{\"schema\": \"{SCHEMA}\"}}"));
@@ -103,10 +84,7 @@ mod tests {
         let absent = Summary::read(directory.path()).unwrap_err();
         assert!(matches!(absent, ReadError::File { .. }), "{absent}");
         let path = directory.path().join("huge");
-        File::create(&path)
-            .unwrap()
-            .set_len(FILE_BYTES_MAX + 1)
-            .unwrap();
+        File::create(&path).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
         let huge = Summary::read(&path).unwrap_err();
         assert!(matches!(huge, ReadError::TooLarge { .. }), "{huge}");
     }

@@ -44,15 +44,10 @@ impl RunDirectory {
     /// # Errors
     /// [`WriteError`] when a directory cannot be made, or a thousand runs of that second and name are there.
     pub fn create(base: &Path, name: &str, started: SystemTime) -> Result<Self, WriteError> {
-        fs::create_dir_all(base).map_err(|source| WriteError::CreateDirectory {
-            path: base.to_owned(),
-            source,
-        })?;
-        let stem = format!(
-            "{}-{}",
-            timestamp(started).strftime("%Y%m%dT%H%M%SZ"),
-            plain_name(name)
-        );
+        fs::create_dir_all(base)
+            .map_err(|source| WriteError::CreateDirectory { path: base.to_owned(), source })?;
+        let stem =
+            format!("{}-{}", timestamp(started).strftime("%Y%m%dT%H%M%SZ"), plain_name(name));
         for number in 1..=NUMBER_MAX {
             let path = base.join(numbered(&stem, number));
             match fs::create_dir(&path) {
@@ -61,10 +56,7 @@ impl RunDirectory {
                 Err(source) => return Err(WriteError::CreateDirectory { path, source }),
             }
         }
-        Err(WriteError::NamesTaken {
-            path: base.join(stem),
-            tried: NUMBER_MAX - 1,
-        })
+        Err(WriteError::NamesTaken { path: base.join(stem), tried: NUMBER_MAX - 1 })
     }
 
     /// Where it is.
@@ -140,30 +132,16 @@ fn timestamp(time: SystemTime) -> Timestamp {
 }
 
 fn numbered(stem: &str, number: u32) -> String {
-    if number == 1 {
-        stem.to_owned()
-    } else {
-        format!("{stem}-{number}")
-    }
+    if number == 1 { stem.to_owned() } else { format!("{stem}-{number}") }
 }
 
 fn plain_name(name: &str) -> String {
     let plain: String = name
         .chars()
         .take(NAME_CHARACTERS_MAX)
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
         .collect();
-    if plain.is_empty() {
-        "run".to_owned()
-    } else {
-        plain
-    }
+    if plain.is_empty() { "run".to_owned() } else { plain }
 }
 
 /// What stands above the intervals.
@@ -227,18 +205,12 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_the_base() {
-        for (name, directory) in [
-            ("../../etc/x", "..-..-etc-x"),
-            ("a b\n", "a-b-"),
-            ("", "run"),
-            ("größe", "gr--e"),
-        ] {
+        for (name, directory) in
+            [("../../etc/x", "..-..-etc-x"), ("a b\n", "a-b-"), ("", "run"), ("größe", "gr--e")]
+        {
             let base = TestDirectory::new();
             RunDirectory::create(base.path(), name, started()).unwrap();
-            assert_eq!(
-                files(base.path()),
-                [format!("20261124T070000Z-{directory}")]
-            );
+            assert_eq!(files(base.path()), [format!("20261124T070000Z-{directory}")]);
         }
         assert_eq!(plain_name(&"x".repeat(1_000)).len(), NAME_CHARACTERS_MAX);
     }
@@ -250,24 +222,11 @@ mod tests {
         write(&run).unwrap();
         assert_eq!(
             files(run.path()),
-            [
-                DISTRIBUTION_FILE,
-                INTERVALS_FILE,
-                SUMMARY_FILE,
-                TIMELINE_FILE
-            ]
+            [DISTRIBUTION_FILE, INTERVALS_FILE, SUMMARY_FILE, TIMELINE_FILE]
         );
         assert_eq!(Summary::read(run.path()).unwrap(), literal());
-        assert_eq!(
-            Summary::read(&run.path().join(SUMMARY_FILE)).unwrap(),
-            literal()
-        );
-        let line_count = |name| {
-            fs::read_to_string(run.path().join(name))
-                .unwrap()
-                .lines()
-                .count()
-        };
+        assert_eq!(Summary::read(&run.path().join(SUMMARY_FILE)).unwrap(), literal());
+        let line_count = |name| fs::read_to_string(run.path().join(name)).unwrap().lines().count();
         assert_eq!(line_count(TIMELINE_FILE), 2);
         assert_eq!(line_count(INTERVALS_FILE), 7);
         assert!(line_count(DISTRIBUTION_FILE) > 5);
@@ -282,10 +241,7 @@ mod tests {
         let error = write(&run).unwrap_err();
         assert!(matches!(error, WriteError::File { .. }), "{error}");
         assert!(error.to_string().contains(INTERVALS_FILE), "{error}");
-        assert_eq!(
-            files(run.path()),
-            [DISTRIBUTION_FILE, INTERVALS_FILE, TIMELINE_FILE]
-        );
+        assert_eq!(files(run.path()), [DISTRIBUTION_FILE, INTERVALS_FILE, TIMELINE_FILE]);
     }
 
     #[test]
@@ -294,10 +250,7 @@ mod tests {
         let file = base.path().join("file");
         fs::write(&file, "").unwrap();
         let error = RunDirectory::create(&file, "literal", started()).unwrap_err();
-        assert!(
-            matches!(error, WriteError::CreateDirectory { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, WriteError::CreateDirectory { .. }), "{error}");
     }
 
     #[test]

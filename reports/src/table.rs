@@ -13,54 +13,38 @@ type Row = [String; 4];
 /// delivery latency from the due time, p99 with the greatest sample, and its deliveries.
 pub fn render_table(benches: &[Bench], runs: &[(String, Summary)]) -> String {
     let bench_rows: Vec<Row> = benches.iter().map(bench_row).collect();
-    let run_rows: Vec<Row> = runs
-        .iter()
-        .map(|(name, summary)| run_row(name, summary))
-        .collect();
+    let run_rows: Vec<Row> = runs.iter().map(|(name, summary)| run_row(name, summary)).collect();
     let mut sections = Vec::new();
     if !bench_rows.is_empty() {
         sections.push((bench_titles(benches), bench_rows));
     }
     if !run_rows.is_empty() {
-        sections.push((
-            ["load run", "p50", "p99 / max", "deliveries"].map(str::to_owned),
-            run_rows,
-        ));
+        sections
+            .push((["load run", "p50", "p99 / max", "deliveries"].map(str::to_owned), run_rows));
     }
     let widths = widths(&sections);
-    let sections: Vec<String> = sections
-        .iter()
-        .map(|(titles, rows)| section(titles, rows, &widths))
-        .collect();
+    let sections: Vec<String> =
+        sections.iter().map(|(titles, rows)| section(titles, rows, &widths)).collect();
     sections.join("\n")
 }
 
 fn bench_titles(benches: &[Bench]) -> Row {
-    let confidence = benches
-        .first()
-        .map_or(0.95, |bench| bench.median.confidence);
+    let confidence = benches.first().map_or(0.95, |bench| bench.median.confidence);
     let interval = format!("{:.0} % interval", confidence * 100.0);
     ["bench", "median", &interval, "throughput"].map(str::to_owned)
 }
 
 fn bench_row(bench: &Bench) -> Row {
-    let name: Vec<&str> = [
-        Some(bench.group.as_str()),
-        bench.function.as_deref(),
-        bench.value.as_deref(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let name: Vec<&str> =
+        [Some(bench.group.as_str()), bench.function.as_deref(), bench.value.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
     let median = bench.median;
     [
         harmless(&name.join("/")),
         nanoseconds(median.point_ns),
-        format!(
-            "{} .. {}",
-            nanoseconds(median.lower_ns),
-            nanoseconds(median.upper_ns)
-        ),
+        format!("{} .. {}", nanoseconds(median.lower_ns), nanoseconds(median.upper_ns)),
         bench.throughput.map_or_else(absent, throughput),
     ]
 }
@@ -76,12 +60,7 @@ fn throughput(throughput: Throughput) -> String {
 
 fn run_row(name: &str, summary: &Summary) -> Row {
     let [p50, _, p99, _, _, max] = latency_cells(&summary.latency.delivery.from_due);
-    [
-        harmless(name),
-        p50,
-        format!("{p99} / {max}"),
-        deliveries(summary),
-    ]
+    [harmless(name), p50, format!("{p99} / {max}"), deliveries(summary)]
 }
 
 fn deliveries(summary: &Summary) -> String {
@@ -92,18 +71,12 @@ fn deliveries(summary: &Summary) -> String {
         0 => "0 lost".to_owned(),
         lost => format!("{} LOST", count(lost)),
     };
-    format!(
-        "{per_second}, {}, {loss}",
-        share(counts.delivered, counts.expected)
-    )
+    format!("{per_second}, {}, {loss}", share(counts.delivered, counts.expected))
 }
 
 fn widths(sections: &[(Row, Vec<Row>)]) -> [usize; 4] {
     let mut widths = [0; 4];
-    for row in sections
-        .iter()
-        .flat_map(|(titles, rows)| rows.iter().chain([titles]))
-    {
+    for row in sections.iter().flat_map(|(titles, rows)| rows.iter().chain([titles])) {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
@@ -150,28 +123,11 @@ mod tests {
     #[test]
     fn benches_and_runs_share_one_table() {
         let benches = [
-            bench(
-                "1000",
-                34.12,
-                Some(Throughput {
-                    unit: "elements",
-                    per_second: 29_308_323.6,
-                }),
-            ),
-            bench(
-                "1000000",
-                1_250.0,
-                Some(Throughput {
-                    unit: "bytes",
-                    per_second: 2.5e9,
-                }),
-            ),
+            bench("1000", 34.12, Some(Throughput { unit: "elements", per_second: 29_308_323.6 })),
+            bench("1000000", 1_250.0, Some(Throughput { unit: "bytes", per_second: 2.5e9 })),
             bench("none", 999_700.0, None),
         ];
-        let runs = [
-            ("kelvin".to_owned(), literal()),
-            ("other".to_owned(), overloaded()),
-        ];
+        let runs = [("kelvin".to_owned(), literal()), ("other".to_owned(), overloaded())];
         assert_eq!(
             render_table(&benches, &runs),
             "\

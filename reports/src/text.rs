@@ -40,11 +40,7 @@ struct Style {
 
 impl Style {
     fn mark(self, code: &str, text: &str) -> String {
-        if self.color {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// Bold.
@@ -65,10 +61,8 @@ impl Style {
 
 fn heading(summary: &Summary, style: Style) -> Vec<String> {
     let config = &summary.config;
-    let mut lines: Vec<String> = wrapped(&what_ran(config), "  ")
-        .iter()
-        .map(|line| style.title(line))
-        .collect();
+    let mut lines: Vec<String> =
+        wrapped(&what_ran(config), "  ").iter().map(|line| style.title(line)).collect();
     lines.extend(wrapped(&where_it_ran(config), "  "));
     if !summary.complete {
         lines.push(style.alarm("INTERRUPTED: the figures cover what was measured until then"));
@@ -101,24 +95,12 @@ fn where_it_ran(config: &Config) -> String {
 }
 
 fn period(value: f64) -> String {
-    if value >= 1.0 {
-        seconds(value)
-    } else {
-        microseconds(value * 1e6)
-    }
+    if value >= 1.0 { seconds(value) } else { microseconds(value * 1e6) }
 }
 
 fn counts(summary: &Summary, style: Style) -> Vec<String> {
-    let Counts {
-        offered,
-        sent,
-        expected,
-        delivered,
-        lost,
-        duplicate,
-        reordered,
-        ..
-    } = summary.counts;
+    let Counts { offered, sent, expected, delivered, lost, duplicate, reordered, .. } =
+        summary.counts;
     let per_second = |value: u64, of: &str| match summary.config.measured_seconds {
         seconds if seconds > 0.0 => format!("{} {of}/s", rate(float(value) / seconds)),
         _ => String::new(),
@@ -127,23 +109,10 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
     let of_expected = format!("{} of expected", share(delivered, expected));
     let mut lines = vec![
         line("offered", offered, &per_second(offered, "publications")),
-        line(
-            "sent",
-            sent,
-            &joined(&of_offered, &per_second(sent, "publications")),
-        ),
+        line("sent", sent, &joined(&of_offered, &per_second(sent, "publications"))),
         line("expected", expected, &per_second(expected, "deliveries")),
-        line(
-            "delivered",
-            delivered,
-            &joined(&of_expected, &per_second(delivered, "deliveries")),
-        ),
-        fault(
-            "lost",
-            lost,
-            &format!("{} of expected", share(lost, expected)),
-            style,
-        ),
+        line("delivered", delivered, &joined(&of_expected, &per_second(delivered, "deliveries"))),
+        fault("lost", lost, &format!("{} of expected", share(lost, expected)), style),
         fault("duplicate", duplicate, "", style),
         fault("reordered", reordered, "", style),
     ];
@@ -155,33 +124,13 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
 fn exceptional_counts(counts: &Counts, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     if counts.retained > 0 {
-        lines.push(line(
-            "retained",
-            counts.retained,
-            "old messages, in no other figure",
-        ));
+        lines.push(line("retained", counts.retained, "old messages, in no other figure"));
     }
     for (label, value, note) in [
-        (
-            "foreign",
-            counts.foreign,
-            "messages without this run's stamp",
-        ),
-        (
-            "impossible",
-            counts.impossible,
-            "samples received before they were due",
-        ),
-        (
-            "not opened",
-            counts.connect_failed,
-            "Network Connections failed or were refused",
-        ),
-        (
-            "closed",
-            counts.disconnected,
-            "Network Connections closed by the broker",
-        ),
+        ("foreign", counts.foreign, "messages without this run's stamp"),
+        ("impossible", counts.impossible, "samples received before they were due"),
+        ("not opened", counts.connect_failed, "Network Connections failed or were refused"),
+        ("closed", counts.disconnected, "Network Connections closed by the broker"),
     ] {
         if value > 0 {
             lines.push(fault(label, value, note, style));
@@ -191,9 +140,7 @@ fn exceptional_counts(counts: &Counts, style: Style) -> Vec<String> {
 }
 
 fn line(label: &str, value: u64, note: &str) -> String {
-    format!("{label:<10} {:>16}   {note}", count(value))
-        .trim_end()
-        .to_owned()
+    format!("{label:<10} {:>16}   {note}", count(value)).trim_end().to_owned()
 }
 
 /// A count that should be 0: without a note when it is, in capitals when it is not.
@@ -206,19 +153,13 @@ fn fault(label: &str, value: u64, note: &str, style: Style) -> String {
 }
 
 fn joined(first: &str, second: &str) -> String {
-    if second.is_empty() {
-        first.to_owned()
-    } else {
-        format!("{first}, {second}")
-    }
+    if second.is_empty() { first.to_owned() } else { format!("{first}, {second}") }
 }
 
 fn latencies(summary: &Summary, style: Style) -> Vec<String> {
     let latency = &summary.latency;
-    let mut lines = vec![style.title(&row(
-        "latency",
-        &["p50", "p90", "p99", "p99.9", "p99.99", "max"],
-    ))];
+    let mut lines =
+        vec![style.title(&row("latency", &["p50", "p90", "p99", "p99.9", "p99.99", "max"]))];
     lines.extend(
         [
             ("from due", &latency.delivery.from_due),
@@ -232,9 +173,7 @@ fn latencies(summary: &Summary, style: Style) -> Vec<String> {
 }
 
 fn latency_row(label: &str, percentiles: &Percentiles) -> String {
-    let cells = percentiles
-        .supported()
-        .map(|value| value.map_or_else(absent, microseconds));
+    let cells = percentiles.supported().map(|value| value.map_or_else(absent, microseconds));
     row(label, &cells.each_ref().map(String::as_str))
 }
 
@@ -252,17 +191,9 @@ fn resources(summary: &Summary, style: Style) -> Vec<String> {
         (None, None) => absent(),
     };
     let mut lines = vec![
-        style.title(&resource_row(
-            "",
-            ["CPU time", "of a core", "per delivery", "peak memory"],
-        )),
+        style.title(&resource_row("", ["CPU time", "of a core", "per delivery", "peak memory"])),
         cpu_row(summary, "broker", cpu.broker_seconds, &broker_memory),
-        cpu_row(
-            summary,
-            "generator",
-            Some(cpu.generator_seconds),
-            &bytes(memory.generator_bytes),
-        ),
+        cpu_row(summary, "generator", Some(cpu.generator_seconds), &bytes(memory.generator_bytes)),
     ];
     if cpu.broker_seconds.is_none() {
         lines.push(
@@ -291,9 +222,7 @@ fn resource_row(label: &str, cells: [&str; 4]) -> String {
 
 /// p50, p90, p99, p99.9, p99.99 and the maximum with their units.
 pub(crate) fn latency_cells(percentiles: &Percentiles) -> [String; 6] {
-    percentiles
-        .supported()
-        .map(|value| value.map_or_else(absent, microseconds))
+    percentiles.supported().map(|value| value.map_or_else(absent, microseconds))
 }
 
 /// Deliveries for each second of the measured part.
@@ -321,9 +250,7 @@ pub(crate) fn absent() -> String {
 
 /// Text without what a terminal would obey: topics and reasons come from users and brokers.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A name that leaves room for the rest of its line.
@@ -342,10 +269,7 @@ fn wrapped(text: &str, indent: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut used = 0;
-    for word in text
-        .split(' ')
-        .flat_map(|word| pieces(word, WIDTH - indent.len()))
-    {
+    for word in text.split(' ').flat_map(|word| pieces(word, WIDTH - indent.len())) {
         let length = word.chars().count();
         if used > indent.len() && used + 1 + length > WIDTH {
             lines.push(std::mem::replace(&mut current, indent.to_owned()));
@@ -366,10 +290,7 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
     if characters.is_empty() {
         return vec![String::new()];
     }
-    characters
-        .chunks(width)
-        .map(|chunk| chunk.iter().collect())
-        .collect()
+    characters.chunks(width).map(|chunk| chunk.iter().collect()).collect()
 }
 
 #[cfg(test)]
@@ -423,10 +344,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
             "warning: the broker closed 3 Network Connections while the load ran, and what",
             "         was on its way to them counts as lost",
         ] {
-            assert!(
-                plain.lines().any(|l| l == line),
-                "no line `{line}` in\n{plain}"
-            );
+            assert!(plain.lines().any(|l| l == line), "no line `{line}` in\n{plain}");
         }
         let colored = render_text(&overloaded(), true);
         assert!(colored.contains("\u{1b}[1;31mLOST "), "{colored}");
@@ -451,21 +369,13 @@ generator          20.5 s           68 %       0.328 µs         142 MB
         summary.config.broker = "mqtt://".to_owned() + &"é".repeat(500);
         summary.config.topology = "\n".to_owned();
         summary.config.period_seconds = 0.000_05;
-        summary.warnings = vec![
-            "y".repeat(500),
-            "a b ".repeat(100),
-            String::new(),
-            "\r\n".to_owned(),
-        ];
+        summary.warnings =
+            vec!["y".repeat(500), "a b ".repeat(100), String::new(), "\r\n".to_owned()];
         summary.counts.impossible = u64::MAX / 1_000;
         summary.latency.delivery.from_due.max = 86_400e6;
         let text = render_text(&summary, false);
         for line in text.lines() {
-            assert!(
-                line.chars().count() <= WIDTH,
-                "{} wide: {line}",
-                line.chars().count()
-            );
+            assert!(line.chars().count() <= WIDTH, "{} wide: {line}", line.chars().count());
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
         assert!(text.contains(" every 50.0 µs "), "{text}");
@@ -480,10 +390,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
         summary.latency.delivery.from_due = Percentiles::default();
         summary.cpu.generator_seconds = 0.0;
         let text = render_text(&summary, false);
-        assert!(
-            text.contains("delivered                 0   - of expected\n"),
-            "{text}"
-        );
+        assert!(text.contains("delivered                 0   - of expected\n"), "{text}");
         let due = row("from due", &["-"; 6]);
         assert!(text.contains(&due), "{text}");
         assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");

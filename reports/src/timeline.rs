@@ -148,9 +148,7 @@ impl TimelineRow {
 /// What the writer returns.
 pub fn write_timeline(writer: impl Write, rows: &[TimelineRow]) -> Result<(), csv::Error> {
     // The header is written by hand, so that a run without rows has one too.
-    let mut table = csv::WriterBuilder::new()
-        .has_headers(false)
-        .from_writer(writer);
+    let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(writer);
     table.write_record(COLUMNS)?;
     for row in rows {
         table.serialize(row)?;
@@ -163,10 +161,7 @@ fn quantile_us(histogram: &Histogram<u64>, quantile: f64) -> Option<f64> {
     (!histogram.is_empty()).then(|| microseconds(histogram.value_at_quantile(quantile)))
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn rounded<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(three_decimals(*value))
 }
@@ -194,9 +189,7 @@ mod tests {
     #[test]
     fn the_header_names_the_fields_in_their_order() {
         let mut table = csv::Writer::from_writer(Vec::new());
-        table
-            .serialize(TimelineRow::new(1.0, Phase::Measure))
-            .unwrap();
+        table.serialize(TimelineRow::new(1.0, Phase::Measure)).unwrap();
         let by_serde = String::from_utf8(table.into_inner().unwrap()).unwrap();
         assert_eq!(by_serde.lines().next().unwrap(), COLUMNS.join(","));
     }
@@ -208,10 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_an_empty_field() {
-        let row = TimelineRow {
-            connected: 5_000,
-            ..TimelineRow::new(1.0004, Phase::Warmup)
-        };
+        let row = TimelineRow { connected: 5_000, ..TimelineRow::new(1.0004, Phase::Warmup) };
         assert_eq!(
             text(&[row]).lines().nth(1).unwrap(),
             "1.0,warmup,5000,0,0,0,0,0,0,0,0,0,,,,,,,,,"

@@ -18,11 +18,7 @@ pub(crate) fn count(value: u64) -> String {
 
 /// A rate to the whole number above ten, to three digits below: `2,083,333`, `0.333`.
 pub(crate) fn rate(per_second: f64) -> String {
-    if per_second >= 10.0 {
-        whole(per_second)
-    } else {
-        significant(per_second)
-    }
+    if per_second >= 10.0 { whole(per_second) } else { significant(per_second) }
 }
 
 /// A duration given in microseconds: `0.52 µs`, `210 µs`, `24.0 ms`, `1.20 s`.
@@ -82,9 +78,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
         value /= step;
         unit = next;
     }
-    format!("{} {unit}", significant(value))
-        .trim_end()
-        .to_owned()
+    format!("{} {unit}", significant(value)).trim_end().to_owned()
 }
 
 /// Three digits that matter, and every digit before the point.
@@ -157,11 +151,7 @@ mod tests {
             (f64::NAN, "-"),
             (f64::INFINITY, "-"),
         ] {
-            assert!(
-                microseconds(value).starts_with(text),
-                "{value}: {}",
-                microseconds(value)
-            );
+            assert!(microseconds(value).starts_with(text), "{value}: {}", microseconds(value));
         }
         assert_eq!(nanoseconds(34.12), "34.1 ns");
         assert_eq!(bytes(78_000_000), "78.0 MB");

@@ -1,9 +1,6 @@
 //! The binary `reports` as a shell sees it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which may panic as the tests do"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic as the tests do")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,21 +44,12 @@ fn run(base: &Path, name: &str) -> String {
             ..Counts::default()
         },
         latency: Latency {
-            delivery: Delivery {
-                from_due: latency,
-                from_send: latency,
-            },
+            delivery: Delivery { from_due: latency, from_send: latency },
             connect: latency,
             send_lag: latency,
         },
-        cpu: Cpu {
-            broker_seconds: Some(0.001),
-            generator_seconds: 0.002,
-        },
-        memory: Memory {
-            broker_bytes: Some(9_000_000),
-            generator_bytes: 10_000_000,
-        },
+        cpu: Cpu { broker_seconds: Some(0.001), generator_seconds: 0.002 },
+        memory: Memory { broker_bytes: Some(9_000_000), generator_bytes: 10_000_000 },
         warnings: Vec::new(),
     };
     let run = RunDirectory::create(base, name, started).unwrap();
@@ -131,17 +119,10 @@ fn runs_stand_side_by_side_under_their_names() {
         "--run",
         &format!("{second}/summary.json"),
     ]);
-    let names: Vec<&str> = table
-        .lines()
-        .skip(2)
-        .filter_map(|line| line.split('|').nth(1))
-        .map(str::trim)
-        .collect();
+    let names: Vec<&str> =
+        table.lines().skip(2).filter_map(|line| line.split('|').nth(1)).map(str::trim).collect();
     assert_eq!(names, ["literal", "mosquitto", "literal-2"]);
-    assert!(
-        table.contains("|      100 % |") || table.contains(" 100 % |"),
-        "{table}"
-    );
+    assert!(table.contains("|      100 % |") || table.contains(" 100 % |"), "{table}");
 }
 
 #[test]
@@ -166,14 +147,8 @@ fn the_table_has_benches_and_runs_in_both_formats() {
 
     let arguments = ["table", "--criterion", &criterion, "--run", &run];
     let text = printed(&arguments);
-    assert!(
-        text.lines().any(|line| line.starts_with("codec/publish")),
-        "{text}"
-    );
-    assert!(
-        text.lines().any(|line| line.starts_with("smoke ")),
-        "{text}"
-    );
+    assert!(text.lines().any(|line| line.starts_with("codec/publish")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("smoke ")), "{text}");
 
     let json: Value =
         serde_json::from_str(&printed(&[&arguments[..], &["--format", "json"]].concat())).unwrap();
@@ -197,10 +172,7 @@ fn what_is_not_there_is_said_on_one_line() {
     ] {
         let error = refused(&arguments, 3);
         assert_eq!(error.lines().count(), 1, "{error}");
-        assert!(
-            error.starts_with("reports: ") && error.contains(&absent),
-            "{error}"
-        );
+        assert!(error.starts_with("reports: ") && error.contains(&absent), "{error}");
     }
 }
 

@@ -1,0 +1,214 @@
+//! Our codec beside mqttbytes, packet by packet of MQTT 3.1.1.
+//!
+//! Time is per packet. Reading goes over a stream of [`STREAM`] packets in one buffer, as a busy
+//! socket leaves them there: mqttbytes takes each packet off a `BytesMut`, whose filling is not
+//! measured and whose one allocation for sharing is spread over the stream; ours borrows from the
+//! same bytes. What a packet owns is freed within the measured time. Writing goes into a buffer
+//! with room that is emptied before each packet; the packet to be written stands ready.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use benches::{KIBIBYTE, READING, TOPIC};
+use broker_core::QoS;
+use broker_core::codec::{
+    Connect, ConnectReturnCode, Frame, PacketIdentifier, Publish, PublishHeader, Subscribe,
+    decode_acknowledgement, encode_connack, encode_puback, encode_suback, split,
+};
+use bytes::{Bytes, BytesMut};
+use criterion::{Criterion, criterion_group, criterion_main};
+use mqttbytes::v4;
+
+/// Packets in the buffer that is read.
+const STREAM: usize = 64;
+const SIZE_MAX: usize = 1 << 20;
+
+/// Reads `packet` over and over with both codecs. `ours` and `theirs` check what they read.
+fn decode<T>(
+    criterion: &mut Criterion,
+    name: &str,
+    packet: &[u8],
+    ours: impl for<'a> Fn(Frame<'a>) -> Option<T>,
+    theirs: impl Fn(&v4::Packet) -> bool,
+) {
+    let (frame, _) = split(packet, SIZE_MAX).expect("a good packet").expect("a whole packet");
+    assert!(ours(frame).is_some(), "{name}");
+    let read = v4::read(&mut BytesMut::from(packet), SIZE_MAX).expect("a good packet");
+    assert!(theirs(&read), "{name}");
+    let stream = packet.repeat(STREAM);
+    let mut group = criterion.benchmark_group(format!("codec/decode_{name}"));
+    group.bench_function("kelvin", |bencher| {
+        bencher.iter_custom(|packets| {
+            time(packets, &stream, |bytes, count| {
+                let mut rest = &bytes[..];
+                for _ in 0..count {
+                    let found = split(black_box(rest), SIZE_MAX).expect("a good packet");
+                    let (frame, after) = found.expect("a whole packet");
+                    black_box(ours(frame)).expect("a good packet");
+                    rest = after;
+                }
+            })
+        });
+    });
+    group.bench_function("mqttbytes", |bencher| {
+        bencher.iter_custom(|packets| {
+            time(packets, &stream, |bytes, count| {
+                for _ in 0..count {
+                    let packet = v4::read(black_box(bytes), SIZE_MAX).expect("a good packet");
+                    black_box(packet);
+                }
+            })
+        });
+    });
+    group.finish();
+}
+
+/// How long `read` takes for so many packets, a stream at a time.
+fn time(packets: u64, stream: &[u8], mut read: impl FnMut(&mut BytesMut, usize)) -> Duration {
+    let mut left = usize::try_from(packets).expect("a number of packets");
+    let mut taken = Duration::ZERO;
+    while left > 0 {
+        let count = left.min(STREAM);
+        let mut bytes = BytesMut::from(stream);
+        let begin = Instant::now();
+        read(&mut bytes, count);
+        taken += begin.elapsed();
+        left -= count;
+    }
+    taken
+}
+
+fn read_publish(frame: Frame<'_>) -> Option<usize> {
+    Publish::decode(frame).ok().map(|publish| publish.publication.payload.len())
+}
+
+fn decode_publish(criterion: &mut Criterion) {
+    let is_publish = |packet: &v4::Packet| matches!(packet, v4::Packet::Publish(_));
+    let packet = benches::publish(TOPIC, READING, None);
+    decode(criterion, "publish_qos0", &packet, read_publish, is_publish);
+    let packet = benches::publish(TOPIC, READING, Some(7));
+    decode(criterion, "publish_qos1", &packet, read_publish, is_publish);
+    let packet = benches::publish(TOPIC, KIBIBYTE, None);
+    decode(criterion, "publish_1_kib", &packet, read_publish, is_publish);
+}
+
+fn decode_others(criterion: &mut Criterion) {
+    decode(
+        criterion,
+        "puback",
+        b"\x40\x02\x00\x07",
+        |frame| decode_acknowledgement(frame.body).ok(),
+        |packet| *packet == v4::Packet::PubAck(v4::PubAck { pkid: 7 }),
+    );
+    decode(
+        criterion,
+        "pingreq",
+        b"\xc0\x00",
+        |frame| frame.body.is_empty().then_some(frame.header.packet),
+        |packet| *packet == v4::Packet::PingReq,
+    );
+    let filters = |subscribe: &Subscribe<'_>| subscribe.entries().count();
+    decode(
+        criterion,
+        "subscribe",
+        &benches::subscribe(TOPIC, 1),
+        |frame| Subscribe::decode(frame.body).ok().as_ref().map(filters),
+        |packet| matches!(packet, v4::Packet::Subscribe(s) if s.filters.len() == 1),
+    );
+    decode(
+        criterion,
+        "connect",
+        &benches::connect("sensor-000001"),
+        |frame| Connect::decode(frame.body).ok().map(|connect| connect.keep_alive_seconds),
+        |packet| matches!(packet, v4::Packet::Connect(c) if c.client_id == "sensor-000001"),
+    );
+}
+
+/// Writes a packet over and over with both codecs, which must write the same bytes.
+fn encode(
+    criterion: &mut Criterion,
+    name: &str,
+    ours: impl Fn(&mut Vec<u8>),
+    theirs: impl Fn(&mut BytesMut) -> Result<usize, mqttbytes::Error>,
+) {
+    let (mut out, mut their_out) = (Vec::with_capacity(4096), BytesMut::with_capacity(4096));
+    ours(&mut out);
+    theirs(&mut their_out).expect(name);
+    assert_eq!(out, their_out, "{name}");
+    let mut group = criterion.benchmark_group(format!("codec/encode_{name}"));
+    group.bench_function("kelvin", |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            ours(black_box(&mut out));
+            out.len()
+        });
+    });
+    group.bench_function("mqttbytes", |bencher| {
+        bencher.iter(|| {
+            their_out.clear();
+            theirs(black_box(&mut their_out))
+        });
+    });
+    group.finish();
+}
+
+fn encode_publish(criterion: &mut Criterion) {
+    let identifier = PacketIdentifier::new(7).expect("not zero");
+    for (name, payload, delivery) in [
+        ("publish_qos0", READING, None),
+        ("publish_qos1", READING, Some((QoS::AtLeastOnce, identifier))),
+        ("publish_1_kib", KIBIBYTE, None),
+    ] {
+        let header = PublishHeader { duplicate: false, retain: false, delivery };
+        let qos = match delivery {
+            Some(_) => mqttbytes::QoS::AtLeastOnce,
+            None => mqttbytes::QoS::AtMostOnce,
+        };
+        let mut publish = v4::Publish::from_bytes(TOPIC, qos, Bytes::from_static(payload));
+        publish.pkid = delivery.map_or(0, |(_, identifier)| identifier.get());
+        encode(
+            criterion,
+            name,
+            |out| {
+                header.encode(black_box(TOPIC), payload.len(), out);
+                out.extend_from_slice(black_box(payload));
+            },
+            |out| publish.write(out),
+        );
+    }
+}
+
+fn encode_others(criterion: &mut Criterion) {
+    let identifier = PacketIdentifier::new(7).expect("not zero");
+    encode(
+        criterion,
+        "connack",
+        |out| {
+            let accepted = black_box(ConnectReturnCode::Accepted);
+            out.extend_from_slice(&encode_connack(false, accepted));
+        },
+        |out| v4::ConnAck::new(v4::ConnectReturnCode::Success, false).write(out),
+    );
+    let granted = [Some(QoS::AtLeastOnce)];
+    let code = v4::SubscribeReasonCode::Success(mqttbytes::QoS::AtLeastOnce);
+    let suback = v4::SubAck::new(7, vec![code]);
+    encode(
+        criterion,
+        "suback",
+        |out| encode_suback(black_box(identifier), &granted, out),
+        |out| suback.write(out),
+    );
+    encode(
+        criterion,
+        "puback",
+        |out| out.extend_from_slice(&encode_puback(black_box(identifier))),
+        |out| v4::PubAck::new(black_box(7)).write(out),
+    );
+}
+
+criterion_group! {
+    name = codec;
+    config = benches::criterion();
+    targets = decode_publish, decode_others, encode_publish, encode_others
+}
+criterion_main!(codec);

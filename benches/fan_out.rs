@@ -1,0 +1,112 @@
+//! One publisher and its subscribers in one shard, without a socket.
+//!
+//! A turn is what the driver does: bytes of the publisher in, then the outputs of all connections
+//! that got something out, which here go nowhere. Throughput is in deliveries.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use benches::{READING, TOPIC};
+use broker_core::{ConnectionKey, Limits, Shard, ShardGroup, Time};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+const NOW: Time = Time::from_millis(1);
+
+/// A shard with its publisher and its subscribers connected.
+struct Fixture {
+    shard: Shard,
+    publisher: ConnectionKey,
+    dirty: Vec<ConnectionKey>,
+}
+
+impl Fixture {
+    fn new(subscribers: usize, qos: u8) -> Self {
+        let group = Arc::new(ShardGroup::new(1, 1));
+        let mut shard = Shard::new(group, 0, Limits::default(), None);
+        let publisher = open(&mut shard, "publisher");
+        for number in 0..subscribers {
+            let subscriber = open(&mut shard, &format!("display-{number}"));
+            shard.handle_bytes(NOW, subscriber, &benches::subscribe(TOPIC, qos));
+        }
+        let mut fixture = Self { shard, publisher, dirty: Vec::new() };
+        let acknowledged = fixture.flush();
+        assert_eq!(acknowledged, 4 + subscribers * (4 + 5), "CONNACK and SUBACK of each");
+        fixture
+    }
+
+    /// One turn; returns how many bytes went out.
+    fn turn(&mut self, bytes: &[u8]) -> usize {
+        self.shard.handle_bytes(NOW, self.publisher, bytes);
+        self.flush()
+    }
+
+    fn flush(&mut self) -> usize {
+        let mut sent = 0;
+        self.shard.take_dirty(&mut self.dirty);
+        for &connection in &self.dirty {
+            let mut slices = [IoSlice::new(&[]); 16];
+            while let Some(output) = self.shard.output(connection).filter(|o| o.pending() > 0) {
+                let count = output.slices(&mut slices);
+                let written: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+                assert!(written > 0);
+                self.shard.advance(connection, written);
+                sent += written;
+                slices = [IoSlice::new(&[]); 16];
+            }
+        }
+        sent
+    }
+}
+
+fn open(shard: &mut Shard, client_identifier: &str) -> ConnectionKey {
+    let key = shard.open(NOW);
+    shard.handle_bytes(NOW, key, &benches::connect(client_identifier));
+    key
+}
+
+/// Measures turns of `messages` publications to so many subscribers.
+fn bench(
+    criterion: &mut Criterion,
+    name: &str,
+    subscribers: usize,
+    messages: usize,
+    payload: &[u8],
+) {
+    let packet = benches::publish(TOPIC, payload, None);
+    let bytes = packet.repeat(messages);
+    let deliveries = subscribers * messages;
+    let mut group = criterion.benchmark_group("fan_out");
+    group.throughput(Throughput::Elements(deliveries as u64));
+    group.bench_function(name, |bencher| {
+        // A subscription of QoS 1, as a display has it; the publications are of QoS 0.
+        let mut fixture = Fixture::new(subscribers, 1);
+        assert_eq!(fixture.turn(&bytes), deliveries * packet.len());
+        bencher.iter(|| fixture.turn(&bytes));
+        assert_eq!(fixture.shard.statistics().dropped_output_full, 0);
+    });
+    group.finish();
+}
+
+fn subscribers(criterion: &mut Criterion) {
+    for subscribers in [1, 100, 2_500] {
+        for messages in [1, 16] {
+            let name = format!("{subscribers}_subscribers/{messages}_per_turn");
+            bench(criterion, &name, subscribers, messages, READING);
+        }
+    }
+}
+
+/// On both sides of `SHARED_PAYLOAD_MIN`, from which on a payload is shared and not copied.
+fn payloads(criterion: &mut Criterion) {
+    for size in [256, 1_024, 2_047, 2_048, 16_384] {
+        let name = format!("100_subscribers/payload_{size}");
+        bench(criterion, &name, 100, 16, &vec![b'x'; size]);
+    }
+}
+
+criterion_group! {
+    name = fan_out;
+    config = benches::criterion();
+    targets = subscribers, payloads
+}
+criterion_main!(fan_out);

@@ -1,0 +1,173 @@
+//! Who subscribed to a Topic Name, in trees of a thousand to a million Topic Filters.
+//!
+//! Each measured look-up asks for the next of [`ASKED`] names that lie far apart, so that a large
+//! tree is met as traffic meets it, with most of it out of the processor's caches.
+
+use std::cell::LazyCell;
+use std::fmt::Write;
+use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::rc::Rc;
+
+use broker_core::QoS;
+use broker_core::topic::cache::{MatchCache, Resolved};
+use broker_core::topic::{SubscriptionTree, TopicFilter, TopicName};
+use criterion::{Criterion, criterion_group, criterion_main};
+use foldhash::quality::FixedState;
+
+/// Topic Names that are asked for in turn.
+const ASKED: usize = 1 << 12;
+const SITES: usize = 100;
+const SEED: u64 = 1;
+
+type Tree = SubscriptionTree<u32>;
+
+/// The Topic Filter of one device.
+type FilterOf = fn(&mut String, usize) -> std::fmt::Result;
+
+/// A kind of filters, one per device, and how many subscribers each name has then.
+const KINDS: &[(&str, FilterOf, usize)] = &[
+    ("exact", exact, 1),
+    ("single_level", single_level, 1),
+    ("multi_level", multi_level, 1),
+    ("mixed", mixed, 3),
+];
+
+fn exact(filter: &mut String, device: usize) -> std::fmt::Result {
+    write!(filter, "site/{}/device/{device}/temperature", device % SITES)
+}
+
+fn single_level(filter: &mut String, device: usize) -> std::fmt::Result {
+    write!(filter, "site/+/device/{device}/temperature")
+}
+
+fn multi_level(filter: &mut String, device: usize) -> std::fmt::Result {
+    write!(filter, "site/{}/device/{device}/#", device % SITES)
+}
+
+fn mixed(filter: &mut String, device: usize) -> std::fmt::Result {
+    match device % 4 {
+        0 => exact(filter, device),
+        1 => single_level(filter, device),
+        2 => multi_level(filter, device),
+        _ => write!(filter, "+/+/device/{device}/#"),
+    }
+}
+
+fn filter(text: &str) -> TopicFilter<'_> {
+    TopicFilter::new(text).expect("a Topic Filter")
+}
+
+fn name(text: &str) -> TopicName<'_> {
+    TopicName::new(text).expect("a Topic Name")
+}
+
+/// A tree with a filter for each device; in the mixed one, two more that match every name.
+fn build(filter_of: FilterOf, filters: usize, subscribers: usize) -> Tree {
+    let mut tree = Tree::new(SEED);
+    let mut text = String::new();
+    for device in 0..filters {
+        text.clear();
+        filter_of(&mut text, device).expect("a string takes all");
+        let subscriber = u32::try_from(device).expect("fewer than 2^32 devices");
+        tree.insert(filter(&text), subscriber, QoS::AtMostOnce);
+    }
+    for (number, wide) in (0..).zip(["#", "site/+/device/+/temperature"]).take(subscribers - 1) {
+        tree.insert(filter(wide), u32::MAX - number, QoS::AtMostOnce);
+    }
+    tree
+}
+
+/// Names of devices that lie far apart.
+fn asked(filters: usize) -> Vec<String> {
+    let devices = (0..ASKED).map(|number| number.wrapping_mul(0x9e37_79b1) % filters);
+    let name = |device| {
+        let mut text = String::new();
+        exact(&mut text, device).expect("a string takes all");
+        text
+    };
+    devices.map(name).collect()
+}
+
+fn matching(criterion: &mut Criterion) {
+    for &(kind, filter_of, subscribers) in KINDS {
+        let mut group = criterion.benchmark_group(format!("topic_matching/{kind}"));
+        for (label, filters) in [("1k", 1_000), ("100k", 100_000), ("1m", 1_000_000)] {
+            let prepared = LazyCell::new(|| {
+                let tree = build(filter_of, filters, subscribers);
+                let names = asked(filters);
+                let mut found = Vec::new();
+                for topic in &names {
+                    tree.matches(name(topic), &mut found);
+                    assert_eq!(found.len(), subscribers, "{kind} {topic}");
+                }
+                (tree, names)
+            });
+            group.bench_function(label, |bencher| {
+                let (tree, names) = &*prepared;
+                let names: Vec<_> = names.iter().map(|topic| name(topic)).collect();
+                let mut names = names.iter().cycle();
+                let mut found = Vec::new();
+                bencher.iter(|| {
+                    let topic = *names.next().expect("endless");
+                    tree.matches(black_box(topic), &mut found);
+                    found.len()
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn changing(criterion: &mut Criterion) {
+    let tree = LazyCell::new(|| build(exact, 100_000, 1));
+    criterion.bench_function("topic_matching/insert_and_remove/100k", |bencher| {
+        let mut tree = tree.clone();
+        let new = filter("site/7/device/new/temperature");
+        bencher.iter(|| {
+            let added = tree.insert(black_box(new), u32::MAX, QoS::AtLeastOnce);
+            let removed = tree.remove(black_box(new), u32::MAX);
+            assert!(added && removed);
+        });
+    });
+}
+
+fn caching(criterion: &mut Criterion) {
+    let hasher = FixedState::with_seed(SEED);
+    let names = asked(1_000);
+    let mut cache = MatchCache::<u32>::new();
+    let remember = |cache: &mut MatchCache<u32>, topic: &str| {
+        let resolved = Resolved { topic: topic.into(), matches: [].into() };
+        cache.insert(hasher.hash_one(topic), Rc::new(resolved));
+    };
+    for topic in &names {
+        remember(&mut cache, topic);
+    }
+    let hottest = name(&names[1]);
+    assert!(cache.get(hasher.hash_one(hottest.as_str()), hottest).is_some());
+    let mut group = criterion.benchmark_group("topic_matching/cache");
+    group.bench_function("hit", |bencher| {
+        bencher.iter(|| {
+            let topic = black_box(hottest);
+            cache.get(hasher.hash_one(topic.as_str()), topic).map(|known| known.matches.len())
+        });
+    });
+    group.bench_function("invalidate_exact", |bencher| {
+        let exact = filter(&names[1]);
+        bencher.iter(|| cache.invalidate(black_box(exact), |topic| hasher.hash_one(topic)));
+    });
+    group.bench_function("invalidate_wildcard", |bencher| {
+        let mut cache = MatchCache::new();
+        let wide = filter("site/+/device/#");
+        remember(&mut cache, &names[1]);
+        bencher.iter(|| cache.invalidate(black_box(wide), |topic| hasher.hash_one(topic)));
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = topic_matching;
+    config = benches::criterion();
+    targets = matching, changing, caching
+}
+criterion_main!(topic_matching);

@@ -1,0 +1,144 @@
+//! The fixed header: packet type, flags, Remaining Length, MQTT 2.2.
+
+use super::error::DecodeError;
+
+/// Most bytes of a fixed header: one of type and flags, four of Remaining Length.
+const FIXED_HEADER_MAX: usize = 5;
+
+/// The kind of a Control Packet, MQTT 2.2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PacketType {
+    /// Client requests a connection.
+    Connect = 1,
+    /// Connect acknowledgement.
+    Connack = 2,
+    /// Publish message.
+    Publish = 3,
+    /// Publish acknowledgement, QoS 1.
+    Puback = 4,
+    /// Publish received, QoS 2 part 1.
+    Pubrec = 5,
+    /// Publish release, QoS 2 part 2.
+    Pubrel = 6,
+    /// Publish complete, QoS 2 part 3.
+    Pubcomp = 7,
+    /// Subscribe request.
+    Subscribe = 8,
+    /// Subscribe acknowledgement.
+    Suback = 9,
+    /// Unsubscribe request.
+    Unsubscribe = 10,
+    /// Unsubscribe acknowledgement.
+    Unsuback = 11,
+    /// Ping request.
+    Pingreq = 12,
+    /// Ping response.
+    Pingresp = 13,
+    /// Client is disconnecting.
+    Disconnect = 14,
+}
+
+impl PacketType {
+    /// Reads the first byte of a packet: a type that a Client may send, with the flags of
+    /// MQTT 2.2.2. The flags of a PUBLISH are its own matter.
+    fn from_client(first: u8) -> Result<Self, DecodeError> {
+        let flags = first & 0x0f;
+        let (packet, expected) = match first >> 4 {
+            1 => (Self::Connect, 0),
+            3 => (Self::Publish, flags),
+            4 => (Self::Puback, 0),
+            5 => (Self::Pubrec, 0),
+            6 => (Self::Pubrel, 0b0010),
+            7 => (Self::Pubcomp, 0),
+            8 => (Self::Subscribe, 0b0010),
+            10 => (Self::Unsubscribe, 0b0010),
+            12 => (Self::Pingreq, 0),
+            14 => (Self::Disconnect, 0),
+            reserved @ (0 | 15) => return Err(DecodeError::ReservedType(reserved)),
+            other => return Err(DecodeError::ServerPacket(other)),
+        };
+        if flags == expected { Ok(packet) } else { Err(DecodeError::ReservedFlags(first)) }
+    }
+}
+
+/// The first two to five bytes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedHeader {
+    /// The kind of the packet.
+    pub packet: PacketType,
+    /// The whole first byte; a PUBLISH keeps DUP, QoS and RETAIN there.
+    pub first: u8,
+    /// Bytes of this header.
+    pub length: usize,
+    /// Bytes that follow it.
+    pub remaining_length: usize,
+}
+
+impl FixedHeader {
+    /// Reads the header at the front of `bytes`; `None` when it is not all there yet.
+    ///
+    /// Errors as soon as the bytes that are there cannot become a packet of at most `size_max`
+    /// bytes which a Client may send.
+    pub fn decode(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
+        let Some(&first) = bytes.first() else {
+            return Ok(None);
+        };
+        let packet = PacketType::from_client(first)?;
+        let mut remaining_length = 0;
+        for (index, &byte) in bytes.iter().enumerate().take(FIXED_HEADER_MAX).skip(1) {
+            remaining_length |= usize::from(byte & 0x7f) << (7 * (index - 1));
+            if byte & 0x80 == 0 {
+                let length = index + 1;
+                let size = length + remaining_length;
+                if size > size_max {
+                    return Err(DecodeError::TooLarge { size, limit: size_max });
+                }
+                return Ok(Some(Self { packet, first, length, remaining_length }));
+            }
+        }
+        if bytes.len() < FIXED_HEADER_MAX { Ok(None) } else { Err(DecodeError::RemainingLength) }
+    }
+
+    /// Bytes of the packet, this header included.
+    pub const fn size(&self) -> usize {
+        self.length + self.remaining_length
+    }
+}
+
+/// One whole packet in the receive buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Its fixed header.
+    pub header: FixedHeader,
+    /// What follows the fixed header.
+    pub body: &'a [u8],
+}
+
+/// Takes the packet at the front of `bytes`; returns it and the bytes after it, or `None` when it
+/// is not all there yet. Errors as [`FixedHeader::decode`] does.
+pub fn split(bytes: &[u8], size_max: usize) -> Result<Option<(Frame<'_>, &[u8])>, DecodeError> {
+    let Some(header) = FixedHeader::decode(bytes, size_max)? else {
+        return Ok(None);
+    };
+    let Some((packet, rest)) = bytes.split_at_checked(header.size()) else {
+        return Ok(None);
+    };
+    Ok(Some((Frame { header, body: packet.get(header.length..).unwrap_or_default() }, rest)))
+}
+
+/// Appends a Remaining Length, MQTT 2.2.3. Lengths above 268,435,455 have no encoding; the limits
+/// of the Server stay below.
+pub fn encode_remaining_length(mut length: usize, out: &mut Vec<u8>) {
+    debug_assert!(length < 1 << 28, "Remaining Length {length} has no encoding");
+    while length >= 0x80 {
+        out.push(0x80 | low_bits(length));
+        length >>= 7;
+    }
+    out.push(low_bits(length));
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]
+const fn low_bits(length: usize) -> u8 {
+    (length & 0x7f) as u8
+}

@@ -1,0 +1,375 @@
+//! Packets byte for byte, MQTT 2 and 3.
+
+use super::packets::{self, SIZE_MAX};
+use super::{AnyPacket, decode, good, read};
+use crate::QoS;
+use crate::codec::{
+    Connect, DecodeError, PacketIdentifier, PacketType, ProtocolVersion, Publish, Will, split,
+};
+use crate::message::Publication;
+use crate::topic::TopicName;
+
+fn topic(name: &str) -> TopicName<'_> {
+    TopicName::new(name).expect("a Topic Name")
+}
+
+fn identifier(number: u16) -> PacketIdentifier {
+    PacketIdentifier::new(number).expect("not zero")
+}
+
+/// The CONNECT of a Client that says as little as it can.
+const BARE_CONNECT: Connect<'static> = Connect {
+    protocol: ProtocolVersion::V4,
+    clean_session: true,
+    keep_alive_seconds: 10,
+    client_identifier: "a",
+    will: None,
+    user_name: None,
+    password: None,
+};
+
+#[track_caller]
+fn check_connect(bytes: &[u8], expected: Connect<'_>) {
+    match read(bytes, SIZE_MAX) {
+        Ok(Some(AnyPacket::Connect(connect))) => assert_eq!(connect, expected),
+        other => panic!("not a CONNECT: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn check_publish(bytes: &[u8], expected: Publish<'_>) {
+    match read(bytes, SIZE_MAX) {
+        Ok(Some(AnyPacket::Publish(publish))) => assert_eq!(publish, expected),
+        other => panic!("not a PUBLISH: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn check_subscribe(bytes: &[u8], number: u16, expected: &[(&str, QoS)]) {
+    match read(bytes, SIZE_MAX) {
+        Ok(Some(AnyPacket::Subscribe(subscribe))) => {
+            let entries = subscribe.entries().map(|(filter, qos)| (filter.as_str(), qos));
+            assert_eq!(entries.collect::<Vec<_>>(), expected);
+            assert_eq!(subscribe.packet_identifier, identifier(number));
+        }
+        other => panic!("not a SUBSCRIBE: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn check_unsubscribe(bytes: &[u8], number: u16, expected: &[&str]) {
+    match read(bytes, SIZE_MAX) {
+        Ok(Some(AnyPacket::Unsubscribe(unsubscribe))) => {
+            let entries = unsubscribe.entries().map(crate::topic::TopicFilter::as_str);
+            assert_eq!(entries.collect::<Vec<_>>(), expected);
+            assert_eq!(unsubscribe.packet_identifier, identifier(number));
+        }
+        other => panic!("not an UNSUBSCRIBE: {other:?}"),
+    }
+}
+
+#[test]
+fn the_table_is_accepted_and_rejected_as_it_says() {
+    for example in packets::all() {
+        let outcome = read(example.bytes, SIZE_MAX)
+            .map(|packet| assert!(packet.is_some(), "incomplete: {}", example.name));
+        assert_eq!(outcome, example.outcome, "{}", example.name);
+    }
+}
+
+#[test]
+fn names_in_the_table_are_unique() {
+    let mut names: Vec<_> = packets::all().map(|example| example.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn every_error_has_an_example() {
+    let in_table = |wanted: DecodeError| {
+        let mut kinds = packets::all().filter_map(|example| example.outcome.err());
+        kinds.any(|error| std::mem::discriminant(&error) == std::mem::discriminant(&wanted))
+    };
+    // A new variant makes this match fail to compile: then it needs an example and a line here.
+    let next = |error: DecodeError| match error {
+        DecodeError::ReservedType(_) => Some(DecodeError::ServerPacket(2)),
+        DecodeError::ServerPacket(_) => Some(DecodeError::ReservedFlags(0)),
+        DecodeError::ReservedFlags(_) => Some(DecodeError::RemainingLength),
+        DecodeError::RemainingLength => Some(DecodeError::TooLarge { size: 0, limit: 0 }),
+        DecodeError::TooLarge { .. } => Some(DecodeError::Truncated),
+        DecodeError::Truncated => Some(DecodeError::TrailingBytes),
+        DecodeError::TrailingBytes => Some(DecodeError::Utf8),
+        DecodeError::Utf8 => Some(DecodeError::NullCharacter),
+        DecodeError::NullCharacter => Some(DecodeError::ZeroPacketIdentifier),
+        DecodeError::ZeroPacketIdentifier => Some(DecodeError::PublishQoS),
+        DecodeError::PublishQoS => Some(DecodeError::DuplicateAtMostOnce),
+        DecodeError::DuplicateAtMostOnce => Some(crate::topic::TopicError::Empty.into()),
+        DecodeError::Topic(_) => Some(DecodeError::ProtocolName),
+        DecodeError::ProtocolName => Some(DecodeError::ProtocolLevel(0)),
+        DecodeError::ProtocolLevel(_) => Some(DecodeError::ConnectFlag),
+        DecodeError::ConnectFlag => Some(DecodeError::WillFlags),
+        DecodeError::WillFlags => Some(DecodeError::PasswordWithoutUserName),
+        DecodeError::PasswordWithoutUserName => Some(DecodeError::NoTopicFilter),
+        DecodeError::NoTopicFilter => Some(DecodeError::RequestedQoS(3)),
+        DecodeError::RequestedQoS(_) => None,
+    };
+    let mut error = Some(DecodeError::ReservedType(0));
+    while let Some(kind) = error {
+        assert!(in_table(kind), "no example of {kind:?}");
+        error = next(kind);
+    }
+}
+
+#[test]
+fn every_message_to_the_peer_names_a_clause_or_a_limit() {
+    for error in packets::all().filter_map(|example| example.outcome.err()) {
+        let message = error.to_string();
+        assert!(message.contains("[MQTT-") || message.contains("limit"), "{message}");
+    }
+}
+
+#[test]
+fn connect_is_read_field_by_field() {
+    let bare = BARE_CONNECT;
+    check_connect(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x0a\x00\x01a", bare);
+    check_connect(
+        b"\x10\x0d\x00\x04MQTT\x04\x00\xff\xfe\x00\x01a",
+        Connect { clean_session: false, keep_alive_seconds: 65_534, ..bare },
+    );
+    check_connect(
+        b"\x10\x0f\x00\x04MQTT\x04\x82\x00\x0a\x00\x01a\x00\x00",
+        Connect { user_name: Some(""), ..bare },
+    );
+    check_connect(
+        b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x0a\x00\x01a",
+        Connect { protocol: ProtocolVersion::V3, ..bare },
+    );
+    let full = Connect {
+        protocol: ProtocolVersion::V4,
+        clean_session: true,
+        keep_alive_seconds: 60,
+        client_identifier: "sensor-1",
+        will: Some(Will {
+            topic: topic("gone"),
+            payload: b"bye",
+            qos: QoS::ExactlyOnce,
+            retain: true,
+        }),
+        user_name: Some("ann"),
+        password: Some(b"\xff\x00\xfe"),
+    };
+    check_connect(
+        b"\x10\x29\x00\x04MQTT\x04\xf6\x00\x3c\x00\x08sensor-1\x00\x04gone\x00\x03bye\x00\x03ann\x00\x03\xff\x00\xfe",
+        full,
+    );
+}
+
+#[test]
+fn will_flags_are_read_one_by_one() {
+    for (flags, qos, retain) in [
+        (0x06, QoS::AtMostOnce, false),
+        (0x0e, QoS::AtLeastOnce, false),
+        (0x16, QoS::ExactlyOnce, false),
+        (0x26, QoS::AtMostOnce, true),
+        (0x2e, QoS::AtLeastOnce, true),
+    ] {
+        let mut bytes = *b"\x10\x12\x00\x04MQTT\x04\x06\x00\x0a\x00\x01a\x00\x01t\x00\x00";
+        bytes[9] = flags;
+        let will = Will { topic: topic("t"), payload: b"", qos, retain };
+        let will = Some(will);
+        check_connect(&bytes, Connect { will, ..BARE_CONNECT });
+    }
+}
+
+#[test]
+fn publish_is_read_field_by_field() {
+    let temperature = Publication {
+        topic: topic("temperature"),
+        payload: b"21",
+        qos: QoS::AtMostOnce,
+        retain: true,
+    };
+    let publish = Publish { publication: temperature, duplicate: false, packet_identifier: None };
+    check_publish(b"\x31\x0f\x00\x0btemperature21", publish);
+    check_publish(
+        b"\x32\x0a\x00\x03a/b\x00\x0aabc",
+        Publish {
+            publication: Publication {
+                topic: topic("a/b"),
+                payload: b"abc",
+                qos: QoS::AtLeastOnce,
+                retain: false,
+            },
+            duplicate: false,
+            packet_identifier: Some(identifier(10)),
+        },
+    );
+    check_publish(
+        b"\x3d\x05\x00\x01t\xff\xfe",
+        Publish {
+            publication: Publication {
+                topic: topic("t"),
+                payload: b"",
+                qos: QoS::ExactlyOnce,
+                retain: true,
+            },
+            duplicate: true,
+            packet_identifier: Some(identifier(65_534)),
+        },
+    );
+}
+
+/// [MQTT-1.5.3-3]
+#[test]
+fn a_byte_order_mark_is_kept() {
+    let bytes = b"\x30\x05\x00\x03\xef\xbb\xbf";
+    let Ok(Some(AnyPacket::Publish(publish))) = read(bytes, SIZE_MAX) else {
+        panic!("not a PUBLISH");
+    };
+    assert_eq!(publish.publication.topic.as_str(), "\u{feff}");
+}
+
+#[test]
+fn subscribe_and_unsubscribe_give_their_entries_in_order() {
+    check_subscribe(
+        b"\x82\x10\x00\x0a\x00\x0btemperature\x01",
+        10,
+        &[("temperature", QoS::AtLeastOnce)],
+    );
+    check_subscribe(
+        b"\x82\x17\x00\x01\x00\x05a/+/c\x00\x00\x01#\x01\x00\x06$SYS/#\x02",
+        1,
+        &[("a/+/c", QoS::AtMostOnce), ("#", QoS::AtLeastOnce), ("$SYS/#", QoS::ExactlyOnce)],
+    );
+    check_unsubscribe(b"\xa2\x0a\xff\xff\x00\x01+\x00\x03a/#", 65_535, &["+", "a/#"]);
+}
+
+#[test]
+fn acknowledgements_carry_their_packet_identifier() {
+    for (first, expected) in [
+        (0x40, PacketType::Puback),
+        (0x50, PacketType::Pubrec),
+        (0x62, PacketType::Pubrel),
+        (0x70, PacketType::Pubcomp),
+    ] {
+        match read(&[first, 2, 0x12, 0x34], SIZE_MAX) {
+            Ok(Some(AnyPacket::Acknowledgement(packet, number))) => {
+                assert_eq!((packet, number.get()), (expected, 0x1234));
+            }
+            other => panic!("not an acknowledgement: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn packets_without_a_body_are_known_by_their_type() {
+    for (bytes, expected) in [([0xc0, 0], PacketType::Pingreq), ([0xe0, 0], PacketType::Disconnect)]
+    {
+        match read(&bytes, SIZE_MAX) {
+            Ok(Some(AnyPacket::Bare(packet))) => assert_eq!(packet, expected),
+            other => panic!("not {expected:?}: {other:?}"),
+        }
+    }
+}
+
+/// [MQTT-2.2.2-2] for every first byte that there is.
+#[test]
+fn each_first_byte_is_allowed_or_not() {
+    for first in 0..=u8::MAX {
+        let expected = match first {
+            0x10 | 0x30..=0x3f | 0x40 | 0x50 | 0x62 | 0x70 | 0x82 | 0xa2 | 0xc0 | 0xe0 => Ok(None),
+            0x00..=0x0f => Err(DecodeError::ReservedType(0)),
+            0xf0..=0xff => Err(DecodeError::ReservedType(15)),
+            0x20..=0x2f => Err(DecodeError::ServerPacket(2)),
+            0x90..=0x9f => Err(DecodeError::ServerPacket(9)),
+            0xb0..=0xbf => Err(DecodeError::ServerPacket(11)),
+            0xd0..=0xdf => Err(DecodeError::ServerPacket(13)),
+            _ => Err(DecodeError::ReservedFlags(first)),
+        };
+        assert_eq!(split(&[first], SIZE_MAX), expected, "{first:#04x}");
+    }
+}
+
+/// Every packet, its body cut after each of its bytes and announced as that short.
+#[test]
+fn a_body_that_ends_too_early_is_an_error_or_a_shorter_packet() {
+    for example in good() {
+        let Ok(Some((frame, _))) = split(example.bytes, SIZE_MAX) else {
+            panic!("incomplete: {}", example.name);
+        };
+        let ends = shorter_packets(decode(frame).expect(example.name), frame.body.len());
+        for length in 0..frame.body.len() {
+            let mut bytes = vec![frame.header.first];
+            crate::codec::encode_remaining_length(length, &mut bytes);
+            bytes.extend_from_slice(&frame.body[..length]);
+            let error = read(&bytes, SIZE_MAX).err();
+            let nothing_left = matches!(frame.header.first, 0x82 | 0xa2) && length == 2;
+            let expected = match length {
+                _ if nothing_left => Some(DecodeError::NoTopicFilter),
+                _ if ends.contains(&length) => None,
+                _ => Some(DecodeError::Truncated),
+            };
+            assert_eq!(error, expected, "{} cut to {length}", example.name);
+        }
+    }
+}
+
+/// Where else the body of `packet`, `length` bytes long, could have ended.
+fn shorter_packets(packet: AnyPacket<'_>, length: usize) -> Vec<usize> {
+    let sum = |end: &mut usize, size: usize| {
+        *end += size;
+        Some(*end)
+    };
+    match packet {
+        AnyPacket::Publish(publish) => {
+            (length - publish.publication.payload.len()..length).collect()
+        }
+        AnyPacket::Subscribe(subscribe) => {
+            let sizes = subscribe.entries().map(|(filter, _)| 3 + filter.as_str().len());
+            sizes.scan(2, sum).collect()
+        }
+        AnyPacket::Unsubscribe(unsubscribe) => {
+            let sizes = unsubscribe.entries().map(|filter| 2 + filter.as_str().len());
+            sizes.scan(2, sum).collect()
+        }
+        AnyPacket::Connect(connect) if connect.protocol == ProtocolVersion::V3 => {
+            // MQTT 3.1 lets the credentials at the end be missing.
+            let password = connect.password.map(|password| length - 2 - password.len());
+            let before_password = password.unwrap_or(length);
+            let user_name = connect.user_name.map(|name| before_password - 2 - name.len());
+            user_name.into_iter().chain(password).collect()
+        }
+        AnyPacket::Connect(_) | AnyPacket::Acknowledgement(..) | AnyPacket::Bare(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn packets_that_follow_each_other_are_told_apart() {
+    let stream: Vec<u8> = good().flat_map(|example| example.bytes).copied().collect();
+    let mut rest = &stream[..];
+    for example in good() {
+        let Ok(Some((frame, after))) = split(rest, SIZE_MAX) else {
+            panic!("lost at {}", example.name);
+        };
+        assert_eq!(frame.header.size(), example.bytes.len(), "{}", example.name);
+        assert_eq!(&rest[..frame.header.size()], example.bytes, "{}", example.name);
+        rest = after;
+    }
+    assert_eq!(split(rest, SIZE_MAX), Ok(None));
+}
+
+/// MQTT 3.1 lets a Client set the flags of user name and password and leave the fields out at the
+/// end of the packet.
+#[test]
+fn mqtt_3_1_lets_announced_credentials_be_missing() {
+    let bare = Connect { protocol: ProtocolVersion::V3, ..BARE_CONNECT };
+    check_connect(b"\x10\x0f\x00\x06MQIsdp\x03\x82\x00\x0a\x00\x01a", bare);
+    check_connect(b"\x10\x0f\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a", bare);
+    let user_name = Some("u");
+    check_connect(
+        b"\x10\x12\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01a\x00\x01u",
+        Connect { user_name, ..bare },
+    );
+}

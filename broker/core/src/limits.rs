@@ -1,0 +1,54 @@
+//! Every bound of the broker with its default.
+
+use std::time::Duration;
+
+/// What a shard may hold and how long it waits. Each limit that is hit counts in
+/// [`Statistics`](crate::Statistics).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Network Connections of the whole broker. One more is closed at once.
+    pub connections_max: usize,
+    /// Time from the opening of a Network Connection to its CONNECT.
+    pub connect_timeout: Duration,
+    /// Size of a CONNECT packet in bytes: all that a stranger may make the broker hold.
+    pub connect_packet_bytes_max: usize,
+    /// Size of any other Control Packet in bytes.
+    pub packet_bytes_max: usize,
+    /// Bytes that wait for a slow connection. Past it QoS 0 messages for it are dropped; QoS 1
+    /// and 2 stay within the inflight window and the queue of its session.
+    pub output_bytes_max: usize,
+    /// QoS 1 and 2 messages of one session that are sent and not yet acknowledged.
+    pub inflight_max: u16,
+    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped.
+    pub queued_messages_max: usize,
+    /// Bytes of topic and payload that wait in one session. Past it the newest are dropped.
+    pub queued_bytes_max: usize,
+    /// Subscriptions of one session. One more is refused with 0x80.
+    pub subscriptions_max: usize,
+    /// Sessions of one shard, connected or not. One more is refused with return code 3.
+    pub sessions_max: usize,
+    /// Retained messages. The payload of a publication past it is delivered but not retained.
+    pub retained_messages_max: usize,
+    /// Bytes of topic and payload of all retained messages together.
+    pub retained_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            connect_timeout: Duration::from_secs(10),
+            connect_packet_bytes_max: 256 << 10,
+            packet_bytes_max: 16 << 20,
+            output_bytes_max: 8 << 20,
+            inflight_max: 256,
+            queued_messages_max: 1_000,
+            queued_bytes_max: 16 << 20,
+            subscriptions_max: 100_000,
+            sessions_max: 1_000_000,
+            retained_messages_max: 1_000_000,
+            retained_bytes_max: 1 << 30,
+        }
+    }
+}

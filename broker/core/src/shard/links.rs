@@ -1,0 +1,170 @@
+//! The Network Connections of a shard: who is online, what waits for whom, who is to be flushed.
+
+use std::sync::Arc;
+
+use slotmap::{SecondaryMap, SlotMap};
+
+use super::connection::{Closed, Connection, ConnectionKey, Phase};
+use super::output::{BufferPool, Output};
+use crate::session::SessionKey;
+use crate::time::Time;
+
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    connections: SlotMap<ConnectionKey, Connection>,
+    /// The connection of each session that has one. Apart from the sessions, and so dense that a
+    /// fan-out to thousands stays in the cache.
+    online: SecondaryMap<SessionKey, ConnectionKey>,
+    dirty: Vec<ConnectionKey>,
+    closed: Vec<Closed>,
+    /// Bytes appended since the last [`take_dirty`](Self::take_dirty).
+    fresh: usize,
+    pool: BufferPool,
+}
+
+/// What became of a packet for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    Done,
+    Offline,
+    Full,
+}
+
+impl Links {
+    pub(super) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(super) fn open(&mut self, now: Time) -> ConnectionKey {
+        self.connections.insert(Connection::new(now))
+    }
+
+    pub(super) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
+        self.connections.get_mut(key)
+    }
+
+    pub(super) fn keys(&self) -> Vec<ConnectionKey> {
+        self.connections.keys().collect()
+    }
+
+    pub(super) fn remove(&mut self, key: ConnectionKey) {
+        if let Some(mut connection) = self.connections.remove(key) {
+            connection.output.advance(connection.output.pending());
+            connection.output.give_back(&mut self.pool);
+        }
+    }
+
+    pub(super) fn phase(&self, key: ConnectionKey) -> Phase {
+        self.connections.get(key).map_or(Phase::Closed, |connection| connection.phase)
+    }
+
+    /// Marks a connection as closed; what waits may still be written.
+    pub(super) fn close(&mut self, closed: Closed) {
+        if let Some(connection) = self.connections.get_mut(closed.key) {
+            connection.phase = Phase::Closed;
+            connection.partial = Vec::new();
+            self.closed.push(closed);
+        }
+    }
+
+    pub(super) fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
+    }
+
+    pub(super) fn take_closed(&mut self) -> Option<Closed> {
+        self.closed.pop()
+    }
+
+    pub(super) const fn fresh(&self) -> usize {
+        self.fresh
+    }
+
+    pub(super) fn attach(&mut self, session: SessionKey, key: ConnectionKey) {
+        self.online.insert(session, key);
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.phase = Phase::Connected(session);
+        }
+    }
+
+    pub(super) fn detach(&mut self, session: SessionKey) {
+        self.online.remove(session);
+    }
+
+    pub(super) fn online(&self, session: SessionKey) -> Option<ConnectionKey> {
+        self.online.get(session).copied()
+    }
+
+    /// Appends a packet, whatever waits already: for packets whose number is bounded elsewhere.
+    pub(super) fn put(&mut self, key: ConnectionKey, packet: &[u8], payload: Option<&Arc<[u8]>>) {
+        self.put_within(key, packet, payload, usize::MAX);
+    }
+
+    /// Appends a packet for a session, unless more than `pending_max` bytes would wait.
+    pub(super) fn put_for(
+        &mut self,
+        session: SessionKey,
+        packet: &[u8],
+        payload: Option<&Arc<[u8]>>,
+        pending_max: usize,
+    ) -> Put {
+        match self.online.get(session) {
+            Some(&key) => self.put_within(key, packet, payload, pending_max),
+            None => Put::Offline,
+        }
+    }
+
+    fn put_within(
+        &mut self,
+        key: ConnectionKey,
+        packet: &[u8],
+        payload: Option<&Arc<[u8]>>,
+        pending_max: usize,
+    ) -> Put {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Put::Offline;
+        };
+        let output = &mut connection.output;
+        let size = packet.len() + payload.map_or(0, |payload| payload.len());
+        // A single packet above the limit passes when nothing else waits.
+        if output.pending() > 0 && size > pending_max.saturating_sub(output.pending()) {
+            return Put::Full;
+        }
+        output.lend(&mut self.pool);
+        self.fresh += size;
+        output.append(packet);
+        if let Some(payload) = payload {
+            output.append_shared(payload);
+        }
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(key);
+        }
+        Put::Done
+    }
+
+    pub(super) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    pub(super) fn take_dirty(&mut self, taken: &mut Vec<ConnectionKey>) {
+        taken.clear();
+        self.fresh = 0;
+        std::mem::swap(taken, &mut self.dirty);
+        for &key in &*taken {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.dirty = false;
+            }
+        }
+    }
+
+    pub(super) fn output(&self, key: ConnectionKey) -> Option<&Output> {
+        self.connections.get(key).map(|connection| &connection.output)
+    }
+
+    pub(super) fn advance(&mut self, key: ConnectionKey, count: usize) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.output.advance(count);
+            connection.output.give_back(&mut self.pool);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Everything that one core owns: connections, sessions, subscriptions, retained messages.
+//!
+//! A shard never blocks, reads no clock and does no I/O. Its caller, the driver, keeps this order:
+//! call one of the `handle_…` methods; then write what waits for the connections of
+//! [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
+//! and drop the connections that [`poll_closed`](Shard::poll_closed) names.
+
+mod connect;
+mod connection;
+mod delivery;
+mod event;
+mod group;
+mod links;
+mod output;
+mod receive;
+mod route;
+mod subscribe;
+mod timers;
+
+use std::sync::Arc;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use slotmap::SlotMap;
+
+pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
+pub use event::{Client, Event, Observer};
+pub use group::ShardGroup;
+pub use output::{Output, SHARED_PAYLOAD_MIN};
+pub use route::Forward;
+
+use connection::Phase;
+use links::Links;
+use route::{Encoder, Topics};
+use timers::Timers;
+
+use crate::limits::Limits;
+use crate::message::{Message, Publication};
+use crate::session::{QueueLimits, Session, SessionKey};
+use crate::statistics::Statistics;
+use crate::time::Time;
+
+/// One core's share of a broker.
+pub struct Shard {
+    group: Arc<ShardGroup>,
+    index: usize,
+    limits: Limits,
+    links: Links,
+    sessions: SlotMap<SessionKey, Session>,
+    identifiers: HashMap<Arc<str>, SessionKey, FixedState>,
+    identifiers_assigned: u64,
+    topics: Topics,
+    encoder: Encoder,
+    timers: Timers,
+    /// What is meant for each shard of the group.
+    forwards: Vec<Vec<Forward>>,
+    statistics: Statistics,
+    observer: Option<Observer>,
+}
+
+impl Shard {
+    /// The shard number `index` of `group`. `observer` hears of its events.
+    pub fn new(
+        group: Arc<ShardGroup>,
+        index: usize,
+        limits: Limits,
+        observer: Option<Observer>,
+    ) -> Self {
+        let seed = group.seed();
+        Self {
+            index,
+            links: Links::default(),
+            sessions: SlotMap::with_key(),
+            identifiers: HashMap::with_hasher(FixedState::with_seed(seed)),
+            identifiers_assigned: 0,
+            topics: Topics::new(seed, &limits),
+            encoder: Encoder::default(),
+            timers: Timers::default(),
+            forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
+            statistics: Statistics::default(),
+            observer,
+            limits,
+            group,
+        }
+    }
+
+    /// Takes a new Network Connection in. Its first packet is to be a CONNECT.
+    pub fn open(&mut self, now: Time) -> ConnectionKey {
+        self.statistics.connections_opened += 1;
+        let key = self.links.open(now);
+        if let Some(connection) = self.links.get_mut(key) {
+            self.timers.arm(key, connection, now + self.limits.connect_timeout);
+        }
+        key
+    }
+
+    /// The Network Connection ended from outside: closed by its peer, failed, or given up.
+    pub fn handle_closed(&mut self, key: ConnectionKey, cause: CloseCause) {
+        self.close(key, cause);
+    }
+
+    /// A message from another shard of the group.
+    pub fn handle_forward(&mut self, forward: Forward) {
+        self.route_forward(forward);
+    }
+
+    /// Publishes from inside the broker, as no Client's.
+    pub fn publish(&mut self, message: &Message) {
+        self.route(message.as_publication(), Some(message.clone()));
+        self.emit_published(message.as_publication(), None);
+    }
+
+    /// Ends all Network Connections, for the end of the broker. No Will is published.
+    pub fn shut_down(&mut self) {
+        for key in self.links.keys() {
+            self.close(key, CloseCause::Shutdown);
+        }
+    }
+
+    /// Whether there is anything to write, to hand on or to close.
+    pub fn has_work(&self) -> bool {
+        self.links.has_dirty()
+            || self.links.has_closed()
+            || self.forwards.iter().any(|forwards| !forwards.is_empty())
+    }
+
+    /// Bytes that were put into outputs since the last [`take_dirty`](Self::take_dirty): the
+    /// measure for when to stop reading and to write first.
+    pub const fn fresh_output(&self) -> usize {
+        self.links.fresh()
+    }
+
+    /// Fills `taken` with the connections that got output since the last call.
+    pub fn take_dirty(&mut self, taken: &mut Vec<ConnectionKey>) {
+        self.links.take_dirty(taken);
+    }
+
+    /// What waits to be written to a connection.
+    pub fn output(&self, key: ConnectionKey) -> Option<&Output> {
+        self.links.output(key)
+    }
+
+    /// Notes that the first `count` bytes of a connection's output are written.
+    pub fn advance(&mut self, key: ConnectionKey, count: usize) {
+        self.statistics.bytes_sent += count as u64;
+        self.links.advance(key, count);
+    }
+
+    /// A connection that has come to its end: write what waits, close it, then
+    /// [`remove`](Self::remove) it.
+    pub fn poll_closed(&mut self) -> Option<Closed> {
+        self.links.take_closed()
+    }
+
+    /// Forgets a connection.
+    pub fn remove(&mut self, key: ConnectionKey) {
+        self.links.remove(key);
+    }
+
+    /// What is meant for the shard number `shard`, in order; `None` when there is nothing.
+    pub fn take_forwards(&mut self, shard: usize) -> Option<Vec<Forward>> {
+        let forwards = self.forwards.get_mut(shard)?;
+        (!forwards.is_empty()).then(|| std::mem::take(forwards))
+    }
+
+    /// Takes back what could not be handed on, to be given again before anything newer.
+    pub fn return_forwards(&mut self, shard: usize, mut forwards: Vec<Forward>) {
+        if let Some(newer) = self.forwards.get_mut(shard) {
+            forwards.append(newer);
+            *newer = forwards;
+        }
+    }
+
+    /// Counters and gauges as of now.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            connections: self.links.len() as u64,
+            sessions: self.sessions.len() as u64,
+            subscriptions: self.topics.subscriptions.len() as u64,
+            retained_messages: self.topics.retained.len() as u64,
+            retained_bytes: self.topics.retained.bytes() as u64,
+            ..self.statistics
+        }
+    }
+
+    const fn queue_limits(&self) -> QueueLimits {
+        QueueLimits {
+            window: self.limits.inflight_max,
+            messages_max: self.limits.queued_messages_max,
+            bytes_max: self.limits.queued_bytes_max,
+        }
+    }
+
+    fn emit_published(&mut self, publication: Publication<'_>, from: Option<ConnectionKey>) {
+        let Some(observer) = &mut self.observer else {
+            return;
+        };
+        let client = from.and_then(|connection| match self.links.phase(connection) {
+            Phase::Connected(session) => {
+                let session = self.sessions.get(session)?;
+                Some(Client { identifier: &session.client_identifier, connection })
+            }
+            Phase::AwaitingConnect | Phase::Closed => None,
+        });
+        observer(&Event::Published { publication, client });
+    }
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard")
+            .field("index", &self.index)
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! What waits to be written to one connection.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// Payloads from this size on are shared instead of copied into every output.
+///
+/// A copy costs its bytes, a shared payload a reference count now and a segment of the vectored
+/// write later; `benches/fan_out.rs` shows where they cross.
+pub const SHARED_PAYLOAD_MIN: usize = 2048;
+
+/// Written bytes that an output may drag along before it moves the rest to the front.
+const WRITTEN_MAX: usize = 64 << 10;
+
+/// Bytes in the order of sending: small packets copied, large payloads shared between outputs.
+#[derive(Debug, Default)]
+pub struct Output {
+    bytes: Vec<u8>,
+    written: usize,
+    shared: VecDeque<Shared>,
+    pending: usize,
+}
+
+/// A payload that goes out before `bytes[position]`.
+#[derive(Debug)]
+struct Shared {
+    position: usize,
+    payload: Arc<[u8]>,
+    written: usize,
+}
+
+impl Output {
+    /// Bytes that wait.
+    pub const fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Fills `slices` from the front with what waits; returns how many it took.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut position = self.written;
+        let mut count = 0;
+        let mut put = |slice: &'a [u8]| {
+            if let (false, Some(free)) = (slice.is_empty(), slices.get_mut(count)) {
+                *free = IoSlice::new(slice);
+                count += 1;
+            }
+        };
+        for shared in &self.shared {
+            put(&self.bytes[position..shared.position]);
+            put(&shared.payload[shared.written..]);
+            position = shared.position;
+        }
+        put(&self.bytes[position..]);
+        count
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.pending += bytes.len();
+    }
+
+    pub(super) fn append_shared(&mut self, payload: &Arc<[u8]>) {
+        self.pending += payload.len();
+        let payload = Arc::clone(payload);
+        self.shared.push_back(Shared { position: self.bytes.len(), payload, written: 0 });
+    }
+
+    /// Forgets `count` bytes from the front: they are written.
+    pub(super) fn advance(&mut self, mut count: usize) {
+        self.pending = self.pending.saturating_sub(count);
+        while count > 0 {
+            let end = self.shared.front().map_or(self.bytes.len(), |shared| shared.position);
+            let step = count.min(end - self.written);
+            self.written += step;
+            count -= step;
+            let Some(shared) = self.shared.front_mut().filter(|_| count > 0) else {
+                break;
+            };
+            let step = count.min(shared.payload.len() - shared.written);
+            shared.written += step;
+            count -= step;
+            if shared.written == shared.payload.len() {
+                self.shared.pop_front();
+            }
+        }
+        if self.pending == 0 {
+            self.bytes.clear();
+            self.written = 0;
+        } else if self.written > WRITTEN_MAX {
+            self.move_to_front();
+        }
+    }
+
+    fn move_to_front(&mut self) {
+        self.bytes.drain(..self.written);
+        for shared in &mut self.shared {
+            shared.position -= self.written;
+        }
+        self.written = 0;
+    }
+
+    /// Lends a buffer for the time that something waits, when there is none yet.
+    pub(super) fn lend(&mut self, pool: &mut BufferPool) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = pool.take();
+        }
+    }
+
+    /// Gives the buffer back when nothing waits.
+    pub(super) fn give_back(&mut self, pool: &mut BufferPool) {
+        if self.pending == 0 {
+            pool.put(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+/// Buffers that no connection needs now: an idle connection owns none.
+#[derive(Debug, Default)]
+pub(super) struct BufferPool {
+    buffers: Vec<Vec<u8>>,
+}
+
+impl BufferPool {
+    /// Buffers that are kept.
+    const BUFFERS_MAX: usize = 4096;
+    /// Capacity of a new buffer.
+    const BYTES_MIN: usize = 512;
+    /// Capacity above which a buffer is not kept.
+    const BYTES_MAX: usize = 16 << 10;
+
+    fn take(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(Self::BYTES_MIN))
+    }
+
+    fn put(&mut self, mut buffer: Vec<u8>) {
+        let fits = (1..=Self::BYTES_MAX).contains(&buffer.capacity());
+        if fits && self.buffers.len() < Self::BUFFERS_MAX {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a shard counts. Nothing is lost without a counter that says so.
+
+use std::ops::AddAssign;
+
+macro_rules! statistics {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counters since the start, and gauges of what is held now. Those of several shards add up.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Statistics {
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl AddAssign for Statistics {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+
+        impl Statistics {
+            /// Every figure with its name, in the order of declaration.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
+}
+
+statistics! {
+    /// Network Connections that are open (gauge).
+    connections,
+    /// Sessions, connected or not (gauge).
+    sessions,
+    /// Subscriptions (gauge).
+    subscriptions,
+    /// Retained messages (gauge). Each shard holds all of them; the broker reports one shard's.
+    retained_messages,
+    /// Bytes of topic and payload of the retained messages (gauge), as above.
+    retained_bytes,
+    /// Network Connections that were opened.
+    connections_opened,
+    /// CONNECT packets that were accepted.
+    connects_accepted,
+    /// CONNECT packets that were refused with a return code.
+    connects_refused,
+    /// Network Connections that a limit closed at once.
+    connections_refused,
+    /// Connections that could not be accepted, mostly for want of file descriptors.
+    accepts_failed,
+    /// Network Connections that ended with a DISCONNECT.
+    disconnects,
+    /// Network Connections that ended without one.
+    connections_lost,
+    /// Network Connections closed because the Client broke the protocol.
+    protocol_violations,
+    /// Network Connections closed because another one took the Client Identifier over.
+    take_overs,
+    /// Network Connections closed because the keep alive time ran out.
+    keep_alive_timeouts,
+    /// Network Connections closed because no CONNECT came in time.
+    connect_timeouts,
+    /// Bytes that were received.
+    bytes_received,
+    /// Bytes that were sent.
+    bytes_sent,
+    /// Control Packets that were received.
+    packets_received,
+    /// PUBLISH packets that were received.
+    publications_received,
+    /// PUBLISH packets that were put into a connection's output.
+    deliveries,
+    /// QoS 0 messages dropped because a connection's output was full.
+    dropped_output_full,
+    /// QoS 1 and 2 messages dropped because a session's queue was full.
+    dropped_queue_full,
+    /// Publications that were not retained because the store was full.
+    dropped_retained_full,
+    /// Subscriptions refused because the session had too many.
+    subscriptions_refused,
+    /// QoS 2 publications that came again and were not passed on.
+    duplicates_received,
+    /// Acknowledgements that no message waited for.
+    acknowledgements_unknown,
+    /// Will Messages that were published.
+    wills_published,
+    /// Publications that were handed to another shard.
+    forwarded,
+}

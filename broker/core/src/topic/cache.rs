@@ -1,0 +1,99 @@
+//! A bounded cache from Topic Names to what was found for them.
+//!
+//! Publishers say the same few names again and again; a hit costs one hash and one comparison.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::filter::TopicFilter;
+use super::name::TopicName;
+use super::subscriptions::Match;
+
+/// Names that can be cached at once. Two that share a slot displace each other.
+const SLOTS: usize = 1 << 14;
+
+/// Matches that all entries together may hold before the cache starts anew.
+const MATCHES_MAX: usize = 4 << 20;
+
+/// What was found for one Topic Name.
+#[derive(Debug)]
+pub struct Resolved<K> {
+    /// The name, shared with every message that is kept under it.
+    pub topic: Arc<str>,
+    /// Who subscribed, as [`SubscriptionTree::matches`](super::SubscriptionTree::matches) says.
+    pub matches: Box<[Match<K>]>,
+}
+
+/// A direct-mapped cache of [`Resolved`] names, by a hash that the caller computes.
+pub struct MatchCache<K> {
+    slots: Vec<Option<(u64, Rc<Resolved<K>>)>>,
+    held: usize,
+}
+
+impl<K> MatchCache<K> {
+    /// An empty cache; it takes memory at its first entry.
+    pub const fn new() -> Self {
+        Self { slots: Vec::new(), held: 0 }
+    }
+
+    /// What is known of `topic`.
+    pub fn get(&self, hash: u64, topic: TopicName<'_>) -> Option<&Rc<Resolved<K>>> {
+        let (known, resolved) = self.slots.get(slot(hash))?.as_ref()?;
+        (*known == hash && *resolved.topic == *topic.as_str()).then_some(resolved)
+    }
+
+    /// Remembers what was found for a Topic Name.
+    pub fn insert(&mut self, hash: u64, resolved: Rc<Resolved<K>>) {
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || None);
+        }
+        if self.held + resolved.matches.len() > MATCHES_MAX {
+            self.clear();
+        }
+        self.held += resolved.matches.len();
+        if let Some((_, old)) = self.slots[slot(hash)].replace((hash, resolved)) {
+            self.held -= old.matches.len();
+        }
+    }
+
+    /// Forgets what a change to the subscriptions of `filter` makes wrong. `hash` gives the hash
+    /// of a Topic Name.
+    pub fn invalidate(&mut self, filter: TopicFilter<'_>, hash: impl FnOnce(&str) -> u64) {
+        let Some(topic) = filter.as_exact() else {
+            return self.clear();
+        };
+        let hash = hash(topic.as_str());
+        if self.get(hash, topic).is_some()
+            && let Some((_, old)) = self.slots[slot(hash)].take()
+        {
+            self.held -= old.matches.len();
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.held > 0 || self.slots.iter().any(Option::is_some) {
+            self.slots.fill_with(|| None);
+        }
+        self.held = 0;
+    }
+}
+
+impl<K> Default for MatchCache<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> fmt::Debug for MatchCache<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MatchCache").field("matches", &self.held).finish_non_exhaustive()
+    }
+}
+
+/// The low bits choose; the whole hash is compared on a hit.
+fn slot(hash: u64) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+    let low = hash as usize;
+    low & (SLOTS - 1)
+}

@@ -1,0 +1,96 @@
+//! Topic Filters.
+
+use std::fmt;
+
+use super::name::{TOPIC_BYTES_MAX, TopicError, TopicName};
+
+/// The level that matches any one level.
+pub(super) const SINGLE_LEVEL: &str = "+";
+/// The level that matches all levels from here on, none included.
+pub(super) const MULTI_LEVEL: &str = "#";
+
+/// A Topic Filter, MQTT 4.7: what a SUBSCRIBE subscribes to. Valid by construction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TopicFilter<'a>(&'a str);
+
+impl<'a> TopicFilter<'a> {
+    /// Checks `filter` against MQTT 4.7.
+    pub fn new(filter: &'a str) -> Result<Self, TopicError> {
+        if filter.is_empty() {
+            return Err(TopicError::Empty);
+        }
+        if filter.len() > TOPIC_BYTES_MAX {
+            return Err(TopicError::TooLong);
+        }
+        if filter.as_bytes().contains(&0) {
+            return Err(TopicError::NullCharacter);
+        }
+        let mut levels = filter.split('/').peekable();
+        while let Some(level) = levels.next() {
+            if level.contains('#') && (level != MULTI_LEVEL || levels.peek().is_some()) {
+                return Err(TopicError::MultiLevelWildcard);
+            }
+            if level.contains('+') && level != SINGLE_LEVEL {
+                return Err(TopicError::SingleLevelWildcard);
+            }
+        }
+        Ok(Self(filter))
+    }
+
+    /// Takes a string that was a Topic Filter before, such as that of a stored subscription.
+    pub(crate) fn new_unchecked(filter: &'a str) -> Self {
+        debug_assert!(Self::new(filter).is_ok(), "not a Topic Filter: {filter:?}");
+        Self(filter)
+    }
+
+    /// The filter.
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The levels between the `/`, empty ones included.
+    pub fn levels(self) -> impl Iterator<Item = &'a str> {
+        self.0.split('/')
+    }
+
+    /// The Topic Name that is the only one this filter matches; `None` when it has a wildcard.
+    pub fn as_exact(self) -> Option<TopicName<'a>> {
+        let wildcard = self.0.bytes().any(|b| b == b'+' || b == b'#');
+        (!wildcard).then(|| TopicName::new_unchecked(self.0))
+    }
+
+    /// The first level, unless it is a wildcard.
+    pub fn first_literal_level(self) -> Option<&'a str> {
+        self.levels().next().filter(|&level| level != SINGLE_LEVEL && level != MULTI_LEVEL)
+    }
+
+    /// Whether it matches `topic`, level by level. The tree answers the same for many filters.
+    pub fn matches(self, topic: TopicName<'_>) -> bool {
+        if topic.is_hidden() && self.first_literal_level().is_none() {
+            return false;
+        }
+        let mut names = topic.levels();
+        for level in self.levels() {
+            if level == MULTI_LEVEL {
+                return true;
+            }
+            match names.next() {
+                Some(name) if level == SINGLE_LEVEL || level == name => {}
+                _ => return false,
+            }
+        }
+        names.next().is_none()
+    }
+}
+
+impl fmt::Debug for TopicFilter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl fmt::Display for TopicFilter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}

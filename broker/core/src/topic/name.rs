@@ -1,0 +1,87 @@
+//! Topic Names and what makes a topic string invalid.
+
+use std::fmt;
+
+/// Longest topic that its two-byte length can announce, [MQTT-4.7.3-3].
+pub(super) const TOPIC_BYTES_MAX: usize = 65_535;
+
+/// A string that cannot be a Topic Name or a Topic Filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopicError {
+    /// No character at all.
+    #[error("a topic has at least one character [MQTT-4.7.3-1]")]
+    Empty,
+    /// Contains U+0000.
+    #[error("a topic holds no null character [MQTT-4.7.3-2]")]
+    NullCharacter,
+    /// More than 65,535 bytes.
+    #[error("a topic has at most 65,535 bytes [MQTT-4.7.3-3]")]
+    TooLong,
+    /// `+` or `#` in a Topic Name.
+    #[error("a Topic Name holds no wildcard [MQTT-3.3.2-2]")]
+    WildcardInName,
+    /// `#` that is not the whole of the last level.
+    #[error("'#' stands alone in the last level of a Topic Filter [MQTT-4.7.1-2]")]
+    MultiLevelWildcard,
+    /// `+` that is not the whole of its level.
+    #[error("'+' stands alone in its level of a Topic Filter [MQTT-4.7.1-3]")]
+    SingleLevelWildcard,
+}
+
+/// A Topic Name, MQTT 4.7: what a PUBLISH is published to. Valid by construction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TopicName<'a>(&'a str);
+
+impl<'a> TopicName<'a> {
+    /// Checks `topic` against MQTT 4.7.
+    pub fn new(topic: &'a str) -> Result<Self, TopicError> {
+        let bytes = topic.as_bytes();
+        if bytes.is_empty() {
+            return Err(TopicError::Empty);
+        }
+        if bytes.len() > TOPIC_BYTES_MAX {
+            return Err(TopicError::TooLong);
+        }
+        // One branch at the end instead of one per byte lets the compiler use vector code.
+        let forbidden =
+            bytes.iter().fold(false, |found, byte| found | matches!(byte, 0 | b'+' | b'#'));
+        if !forbidden {
+            return Ok(Self(topic));
+        }
+        Err(if bytes.contains(&0) { TopicError::NullCharacter } else { TopicError::WildcardInName })
+    }
+
+    /// Takes a string that was a Topic Name before, such as that of a stored message.
+    pub(crate) fn new_unchecked(topic: &'a str) -> Self {
+        debug_assert!(Self::new(topic).is_ok(), "not a Topic Name: {topic:?}");
+        Self(topic)
+    }
+
+    /// The name.
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The levels between the `/`, empty ones included.
+    pub fn levels(self) -> impl Iterator<Item = &'a str> {
+        self.0.split('/')
+    }
+
+    /// Whether wildcards at the first level of a filter pass it by, [MQTT-4.7.2-1].
+    pub fn is_hidden(self) -> bool {
+        self.0.starts_with('$')
+    }
+}
+
+impl fmt::Debug for TopicName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl fmt::Display for TopicName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}

@@ -1,0 +1,170 @@
+//! Retained messages, MQTT 3.3.1.3: the last one of each Topic Name.
+
+use super::filter::{MULTI_LEVEL, SINGLE_LEVEL, TopicFilter};
+use super::name::TopicName;
+use super::trie::{NONE, NodeId, ROOT, Trie};
+use crate::message::Message;
+
+/// How much a [`Retained`] may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetainedLimit {
+    /// Messages.
+    pub messages_max: usize,
+    /// Bytes of topic and payload.
+    pub bytes_max: usize,
+}
+
+/// The retained message was not stored: the limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetainedFull;
+
+/// The retained messages of all Topic Names.
+///
+/// Every shard holds all of them and hears of each change in its own order. `version` settles
+/// which of two changes from different shards is the last, so that all come to hold the same.
+#[derive(Clone, Debug)]
+pub struct Retained {
+    trie: Trie<Option<Entry>>,
+    limit: RetainedLimit,
+    messages: usize,
+    bytes: usize,
+    /// Deleted names whose version is kept for a while, oldest first.
+    deleted: std::collections::VecDeque<(u64, std::sync::Arc<str>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    version: u64,
+    /// `None` after a deletion, until no older change can be on its way.
+    message: Option<Message>,
+}
+
+/// Deletions whose version is remembered.
+const DELETED_MAX: usize = 4096;
+
+impl Retained {
+    /// An empty store. `seed` as for [`SubscriptionTree`](super::SubscriptionTree::new).
+    pub fn new(seed: u64, limit: RetainedLimit) -> Self {
+        let deleted = std::collections::VecDeque::new();
+        Self { trie: Trie::new(seed), limit, messages: 0, bytes: 0, deleted }
+    }
+
+    /// Messages that are stored.
+    pub fn len(&self) -> usize {
+        self.messages
+    }
+
+    /// Whether nothing is retained.
+    pub fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// Bytes of topic and payload that are stored.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Levels that are kept for the messages and for what was deleted.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.trie.len()
+    }
+
+    /// Stores `message` as the last one of its topic, or deletes that with an empty payload,
+    /// [MQTT-3.3.1-10]. A change older than what is there is passed over. A message that finds no
+    /// room deletes too: the one before it is not the last any more, [MQTT-3.3.1-7].
+    pub fn set(&mut self, message: &Message, version: u64) -> Result<(), RetainedFull> {
+        let topic = TopicName::new_unchecked(&message.topic);
+        let node = self.trie.find(topic.levels());
+        let old = if node == NONE { None } else { self.trie.value(node).as_ref() };
+        if old.is_some_and(|entry| entry.version > version) {
+            return Ok(());
+        }
+        if let Some(old) = old.and_then(|entry| entry.message.as_ref()) {
+            self.messages -= 1;
+            self.bytes -= old.size();
+        }
+        let delete = message.payload.is_empty();
+        let fits = self.messages < self.limit.messages_max
+            && self.bytes + message.size() <= self.limit.bytes_max;
+        let stored = (fits && !delete).then(|| message.clone());
+        if let Some(stored) = &stored {
+            self.messages += 1;
+            self.bytes += stored.size();
+        }
+        let deleted = stored.is_none();
+        let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
+        *self.trie.value_mut(node) = Some(Entry { version, message: stored });
+        if deleted {
+            self.remember_deletion(version, message);
+        }
+        if fits || delete { Ok(()) } else { Err(RetainedFull) }
+    }
+
+    fn remember_deletion(&mut self, version: u64, message: &Message) {
+        self.deleted.push_back((version, message.topic.clone()));
+        if self.deleted.len() <= DELETED_MAX {
+            return;
+        }
+        let Some((version, topic)) = self.deleted.pop_front() else {
+            return;
+        };
+        let node = self.trie.find(TopicName::new_unchecked(&topic).levels());
+        if node == NONE {
+            return;
+        }
+        let value = self.trie.value_mut(node);
+        if value.as_ref().is_some_and(|e| e.version == version && e.message.is_none()) {
+            *value = None;
+            self.trie.prune(node, Option::is_none);
+        }
+    }
+
+    /// Calls `visit` with every retained message whose topic `filter` matches.
+    pub fn matches(&self, filter: TopicFilter<'_>, mut visit: impl FnMut(&Message)) {
+        if let Some(topic) = filter.as_exact() {
+            return self.visit(self.trie.find(topic.levels()), &mut visit);
+        }
+        let mut here = vec![ROOT];
+        let mut below = Vec::new();
+        let mut first = true;
+        for level in filter.levels() {
+            for &node in &here {
+                match level {
+                    MULTI_LEVEL => self.visit_all(node, first, &mut visit),
+                    SINGLE_LEVEL => below.extend(self.children(node, first)),
+                    _ => below.extend(Some(self.trie.child(node, level)).filter(|&n| n != NONE)),
+                }
+            }
+            here.clear();
+            std::mem::swap(&mut here, &mut below);
+            first = false;
+        }
+        for node in here {
+            self.visit(node, &mut visit);
+        }
+    }
+
+    fn visit(&self, node: NodeId, visit: &mut impl FnMut(&Message)) {
+        if node != NONE
+            && let Some(Entry { message: Some(message), .. }) = self.trie.value(node)
+        {
+            visit(message);
+        }
+    }
+
+    /// `node` and all below it, `$` levels at the root excepted, [MQTT-4.7.2-1].
+    fn visit_all(&self, node: NodeId, at_root: bool, visit: &mut impl FnMut(&Message)) {
+        self.visit(node, visit);
+        let mut stack: Vec<NodeId> = self.children(node, at_root).collect();
+        while let Some(node) = stack.pop() {
+            self.visit(node, visit);
+            stack.extend(self.children(node, false));
+        }
+    }
+
+    fn children(&self, node: NodeId, at_root: bool) -> impl Iterator<Item = NodeId> {
+        let shown = move |(_, level): &(NodeId, &str)| !(at_root && level.starts_with('$'));
+        self.trie.children(node).filter(shown).map(|(id, _)| id)
+    }
+}

@@ -1,0 +1,170 @@
+//! Who subscribed to what: a tree of Topic Filters.
+
+use std::hash::Hash;
+
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+use smallvec::SmallVec;
+
+use super::filter::TopicFilter;
+use super::name::TopicName;
+use super::trie::{NONE, NodeId, ROOT, Trie};
+use crate::qos::QoS;
+
+/// Above this a set of subscribers is a hash map, so that one of a hundred thousand leaves fast.
+const FEW_MAX: usize = 16;
+
+/// A subscriber to which a Topic Name is to be delivered, at most once per publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Match<K> {
+    /// Who.
+    pub subscriber: K,
+    /// The highest QoS of all its subscriptions that match, [MQTT-3.3.5-1].
+    pub qos: QoS,
+}
+
+/// Topic Filters with their subscribers, each known by a key `K` of the caller's.
+#[derive(Clone, Debug)]
+pub struct SubscriptionTree<K> {
+    trie: Trie<Subscribers<K>>,
+    len: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Subscribers<K> {
+    Few(SmallVec<[(K, QoS); 1]>),
+    Many(Box<IndexMap<K, QoS, FixedState>>),
+}
+
+impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
+    /// An empty tree. `seed` is kept from the clients, so that they cannot choose collisions.
+    pub fn new(seed: u64) -> Self {
+        Self { trie: Trie::new(seed), len: 0 }
+    }
+
+    /// Subscriptions in the tree.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nobody has subscribed to anything.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Levels that are kept for the subscriptions.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.trie.len()
+    }
+
+    /// Adds a subscription or replaces its QoS, [MQTT-3.8.4-3]. True when it was not there.
+    pub fn insert(&mut self, filter: TopicFilter<'_>, subscriber: K, qos: QoS) -> bool {
+        let node = self.trie.insert(filter.levels());
+        let added = self.trie.value_mut(node).insert(subscriber, qos);
+        self.len += usize::from(added);
+        added
+    }
+
+    /// Removes a subscription. False when there was none.
+    pub fn remove(&mut self, filter: TopicFilter<'_>, subscriber: K) -> bool {
+        let node = self.trie.find(filter.levels());
+        if node == NONE {
+            return false;
+        }
+        let removed = self.trie.value_mut(node).remove(subscriber);
+        self.len -= usize::from(removed);
+        self.trie.prune(node, Subscribers::is_empty);
+        removed
+    }
+
+    /// Fills `found` with everybody whose subscriptions match `topic`, each once.
+    pub fn matches(&self, topic: TopicName<'_>, found: &mut Vec<Match<K>>) {
+        found.clear();
+        let mut sources = 0;
+        let mut collect = |node: NodeId| {
+            if node != NONE {
+                sources += usize::from(self.trie.value(node).append_to(found));
+            }
+        };
+        let mut here: SmallVec<[NodeId; 16]> = SmallVec::from_slice(&[ROOT]);
+        let mut below: SmallVec<[NodeId; 16]> = SmallVec::new();
+        let mut hidden = topic.is_hidden();
+        for level in topic.levels() {
+            for &node in &here {
+                if !hidden {
+                    collect(self.trie.multi(node));
+                    below.extend(Some(self.trie.single(node)).filter(|&id| id != NONE));
+                }
+                below.extend(Some(self.trie.child(node, level)).filter(|&id| id != NONE));
+            }
+            here.clear();
+            std::mem::swap(&mut here, &mut below);
+            hidden = false;
+        }
+        for &node in &here {
+            collect(node);
+            collect(self.trie.multi(node));
+        }
+        if sources > 1 {
+            // The highest QoS first, which `dedup` then keeps.
+            found.sort_unstable_by(|a, b| (a.subscriber, b.qos).cmp(&(b.subscriber, a.qos)));
+            found.dedup_by_key(|found| found.subscriber);
+        }
+    }
+}
+
+impl<K> Default for Subscribers<K> {
+    fn default() -> Self {
+        Self::Few(SmallVec::new())
+    }
+}
+
+impl<K: Copy + Eq + Hash> Subscribers<K> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Few(few) => few.is_empty(),
+            Self::Many(many) => many.is_empty(),
+        }
+    }
+
+    fn insert(&mut self, subscriber: K, qos: QoS) -> bool {
+        match self {
+            Self::Many(many) => many.insert(subscriber, qos).is_none(),
+            Self::Few(few) => {
+                if let Some((_, old)) = few.iter_mut().find(|(other, _)| *other == subscriber) {
+                    *old = qos;
+                    return false;
+                }
+                few.push((subscriber, qos));
+                if few.len() > FEW_MAX {
+                    *self = Self::Many(Box::new(few.drain(..).collect()));
+                }
+                true
+            }
+        }
+    }
+
+    fn remove(&mut self, subscriber: K) -> bool {
+        match self {
+            Self::Many(many) => many.swap_remove(&subscriber).is_some(),
+            Self::Few(few) => {
+                let position = few.iter().position(|(other, _)| *other == subscriber);
+                position.is_some_and(|position| {
+                    few.swap_remove(position);
+                    true
+                })
+            }
+        }
+    }
+
+    /// True when there was anything to append.
+    fn append_to(&self, found: &mut Vec<Match<K>>) -> bool {
+        let to_match = |(&subscriber, &qos): (&K, &QoS)| Match { subscriber, qos };
+        match self {
+            Self::Few(few) => found.extend(few.iter().map(|(s, qos)| to_match((s, qos)))),
+            Self::Many(many) => found.extend(many.iter().map(to_match)),
+        }
+        !self.is_empty()
+    }
+}

@@ -1,0 +1,131 @@
+//! The cache against the tree that it spares, under names whose hashes collide.
+
+use std::rc::Rc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::QoS;
+use crate::topic::cache::{MatchCache, Resolved};
+use crate::topic::{Match, SubscriptionTree};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Subscribe(String, u8),
+    Unsubscribe(String, u8),
+    Ask(String),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => (super::any_filter(), 0..4_u8).prop_map(|(f, s)| Step::Subscribe(f, s)),
+        1 => (super::any_filter(), 0..4_u8).prop_map(|(f, s)| Step::Unsubscribe(f, s)),
+        4 => super::any_name().prop_map(Step::Ask),
+    ]
+}
+
+/// From a hash that tells names apart to one that does not.
+fn any_hash() -> impl Strategy<Value = fn(&str) -> u64> {
+    let spread = |text: &str| text.bytes().fold(7, |hash, b| hash * 31 + u64::from(b));
+    let by_length = |text: &str| text.len() as u64;
+    let same_slot = |text: &str| (text.len() as u64) << 40;
+    let hashes: &[fn(&str) -> u64] = &[spread, by_length, same_slot, |_| 0];
+    select(hashes.to_vec())
+}
+
+fn resolve(tree: &SubscriptionTree<u8>, topic: &str) -> Vec<Match<u8>> {
+    let mut found = Vec::new();
+    tree.matches(super::name(topic), &mut found);
+    found.sort_unstable();
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn an_answer_is_never_stale(steps in vec(any_step(), 1..200), hash in any_hash()) {
+        let mut tree = SubscriptionTree::new(9);
+        let mut cache = MatchCache::new();
+        for step in steps {
+            match step {
+                Step::Subscribe(filter, subscriber) => {
+                    tree.insert(super::filter(&filter), subscriber, QoS::AtMostOnce);
+                    cache.invalidate(super::filter(&filter), hash);
+                }
+                Step::Unsubscribe(filter, subscriber) => {
+                    tree.remove(super::filter(&filter), subscriber);
+                    cache.invalidate(super::filter(&filter), hash);
+                }
+                Step::Ask(topic) => {
+                    let expected = resolve(&tree, &topic);
+                    let key = hash(&topic);
+                    if let Some(known) = cache.get(key, super::name(&topic)) {
+                        prop_assert_eq!(&*known.topic, &*topic);
+                        prop_assert_eq!(&*known.matches, &expected[..]);
+                    } else {
+                        cache.insert(key, resolved(&topic, expected));
+                    }
+                    // What was just asked for is known until something changes.
+                    prop_assert!(cache.get(key, super::name(&topic)).is_some());
+                }
+            }
+        }
+    }
+}
+
+fn resolved<K>(topic: &str, matches: Vec<Match<K>>) -> Rc<Resolved<K>> {
+    Rc::new(Resolved { topic: topic.into(), matches: matches.into() })
+}
+
+#[test]
+fn a_change_to_one_name_leaves_the_others() {
+    let mut cache = MatchCache::new();
+    let hash = |text: &str| text.len() as u64;
+    for topic in ["a", "bb"] {
+        cache.insert(hash(topic), resolved::<u8>(topic, vec![]));
+    }
+    cache.invalidate(super::filter("a"), hash);
+    assert!(cache.get(1, super::name("a")).is_none());
+    assert!(cache.get(2, super::name("bb")).is_some());
+    cache.invalidate(super::filter("x/+"), hash);
+    assert!(cache.get(2, super::name("bb")).is_none());
+}
+
+/// How many of `entries` the cache still holds, besides us.
+fn held<K>(entries: &[Rc<Resolved<K>>]) -> impl Iterator<Item = &Rc<Resolved<K>>> {
+    entries.iter().filter(|entry| Rc::strong_count(entry) > 1)
+}
+
+#[test]
+fn the_cache_holds_a_bounded_number_of_names() {
+    let mut cache = MatchCache::new();
+    let mut entries = Vec::new();
+    for number in 0..100_000_u64 {
+        let entry = resolved::<u8>(&format!("t/{number}"), vec![]);
+        cache.insert(number, Rc::clone(&entry));
+        entries.push(entry);
+    }
+    assert_eq!(held(&entries).count(), 1 << 14);
+}
+
+#[test]
+fn the_cache_holds_a_bounded_number_of_matches() {
+    let mut cache = MatchCache::new();
+    let one = Match { subscriber: 1_u8, qos: QoS::AtMostOnce };
+    let mut entries = Vec::new();
+    for number in 0..10 {
+        let entry = resolved(&format!("t/{number}"), vec![one; 1_000_000]);
+        cache.insert(number, Rc::clone(&entry));
+        entries.push(entry);
+        let matches: usize = held(&entries).map(|entry| entry.matches.len()).sum();
+        assert!(matches <= 4 << 20, "{matches} matches are held");
+    }
+    assert!(held(&entries).count() > 0);
+    // Replacing an entry does not count it twice.
+    for _ in 0..100 {
+        cache.insert(9, resolved("t/9", vec![one; 1_000_000]));
+    }
+    assert!(cache.get(8, super::name("t/8")).is_some());
+}

@@ -1,0 +1,208 @@
+//! A tree of topic levels, shared by subscriptions and retained messages.
+//!
+//! Nodes lie in one vector and are found by (parent, level) in one hash table for the whole tree:
+//! a node with a million children costs no more to search than one with two, and a leaf owns no
+//! table of its own.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::quality::FixedState;
+use hashbrown::HashTable;
+
+use super::filter::{MULTI_LEVEL, SINGLE_LEVEL};
+
+/// Index of a node. [`ROOT`] stands for the empty path.
+pub(super) type NodeId = u32;
+
+/// Where every path begins.
+pub(super) const ROOT: NodeId = 0;
+
+/// No node.
+pub(super) const NONE: NodeId = u32::MAX;
+
+#[derive(Clone, Debug)]
+struct Node<T> {
+    level: Box<str>,
+    parent: NodeId,
+    first_child: NodeId,
+    next_sibling: NodeId,
+    previous_sibling: NodeId,
+    /// The child named `+`, which a Topic Name cannot name.
+    single: NodeId,
+    /// The child named `#`.
+    multi: NodeId,
+    value: T,
+}
+
+impl<T: Default> Node<T> {
+    fn new(parent: NodeId, level: &str, next_sibling: NodeId) -> Self {
+        Self {
+            level: level.into(),
+            parent,
+            first_child: NONE,
+            next_sibling,
+            previous_sibling: NONE,
+            single: NONE,
+            multi: NONE,
+            value: T::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Trie<T> {
+    nodes: Vec<Node<T>>,
+    free: Vec<NodeId>,
+    children: HashTable<NodeId>,
+    hasher: FixedState,
+}
+
+impl<T: Default> Trie<T> {
+    /// `seed` keeps clients from choosing levels that collide.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            nodes: vec![Node::new(NONE, "", NONE)],
+            free: Vec::new(),
+            children: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+        }
+    }
+
+    fn hash(hasher: &FixedState, parent: NodeId, level: &str) -> u64 {
+        let mut state = hasher.build_hasher();
+        parent.hash(&mut state);
+        level.hash(&mut state);
+        state.finish()
+    }
+
+    /// The child of `parent` named `level`, or [`NONE`].
+    pub(super) fn child(&self, parent: NodeId, level: &str) -> NodeId {
+        let hash = Self::hash(&self.hasher, parent, level);
+        let same = |&id: &NodeId| {
+            let node = &self.nodes[id as usize];
+            node.parent == parent && *node.level == *level
+        };
+        self.children.find(hash, same).copied().unwrap_or(NONE)
+    }
+
+    /// The child of `parent` named `+`, or [`NONE`].
+    pub(super) fn single(&self, parent: NodeId) -> NodeId {
+        self.nodes[parent as usize].single
+    }
+
+    /// The child of `parent` named `#`, or [`NONE`].
+    pub(super) fn multi(&self, parent: NodeId) -> NodeId {
+        self.nodes[parent as usize].multi
+    }
+
+    pub(super) fn value(&self, id: NodeId) -> &T {
+        &self.nodes[id as usize].value
+    }
+
+    pub(super) fn value_mut(&mut self, id: NodeId) -> &mut T {
+        &mut self.nodes[id as usize].value
+    }
+
+    /// The children of `parent` with their names, newest first.
+    pub(super) fn children(&self, parent: NodeId) -> impl Iterator<Item = (NodeId, &str)> {
+        let mut next = self.nodes[parent as usize].first_child;
+        std::iter::from_fn(move || {
+            let node = self.nodes.get(next as usize)?;
+            let id = std::mem::replace(&mut next, node.next_sibling);
+            Some((id, &*node.level))
+        })
+    }
+
+    /// The node at the end of `path`, or [`NONE`].
+    pub(super) fn find<'a>(&self, path: impl Iterator<Item = &'a str>) -> NodeId {
+        let mut node = ROOT;
+        for level in path {
+            node = self.child(node, level);
+            if node == NONE {
+                break;
+            }
+        }
+        node
+    }
+
+    /// The node at the end of `path`, made where it is missing.
+    pub(super) fn insert<'a>(&mut self, path: impl Iterator<Item = &'a str>) -> NodeId {
+        let mut node = ROOT;
+        for level in path {
+            let child = self.child(node, level);
+            node = if child == NONE { self.add(node, level) } else { child };
+        }
+        node
+    }
+
+    fn add(&mut self, parent: NodeId, level: &str) -> NodeId {
+        let sibling = self.nodes[parent as usize].first_child;
+        let node = Node::new(parent, level, sibling);
+        let id = if let Some(id) = self.free.pop() {
+            self.nodes[id as usize] = node;
+            id
+        } else {
+            self.nodes.push(node);
+            NodeId::try_from(self.nodes.len() - 1).unwrap_or(NONE)
+        };
+        assert_ne!(id, NONE, "a topic tree holds fewer than 2^32 levels");
+        if sibling != NONE {
+            self.nodes[sibling as usize].previous_sibling = id;
+        }
+        self.link(parent, level, sibling, id);
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        let rehash = |&id: &NodeId| {
+            let node = &nodes[id as usize];
+            Self::hash(hasher, node.parent, &node.level)
+        };
+        self.children.insert_unique(Self::hash(hasher, parent, level), id, rehash);
+        id
+    }
+
+    /// Points the parent at a child that comes (`id`) or goes (`NONE`), `first` now leading.
+    fn link(&mut self, parent: NodeId, level: &str, first: NodeId, id: NodeId) {
+        let node = &mut self.nodes[parent as usize];
+        node.first_child = if id == NONE { first } else { id };
+        match level {
+            SINGLE_LEVEL => node.single = id,
+            MULTI_LEVEL => node.multi = id,
+            _ => {}
+        }
+    }
+
+    /// Removes `node` and then its ancestors for as long as they hold nothing.
+    pub(super) fn prune(&mut self, mut node: NodeId, is_empty: impl Fn(&T) -> bool) {
+        while node != ROOT {
+            let Node { parent, first_child, ref value, .. } = self.nodes[node as usize];
+            if first_child != NONE || !is_empty(value) {
+                return;
+            }
+            self.remove(node);
+            node = parent;
+        }
+    }
+
+    fn remove(&mut self, id: NodeId) {
+        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, "", NONE));
+        let Node { level, parent, next_sibling, previous_sibling, .. } = removed;
+        let hash = Self::hash(&self.hasher, parent, &level);
+        if let Ok(entry) = self.children.find_entry(hash, |&other| other == id) {
+            entry.remove();
+        }
+        if next_sibling != NONE {
+            self.nodes[next_sibling as usize].previous_sibling = previous_sibling;
+        }
+        if previous_sibling != NONE {
+            self.nodes[previous_sibling as usize].next_sibling = next_sibling;
+        }
+        let first = self.nodes[parent as usize].first_child;
+        self.link(parent, &level, if first == id { next_sibling } else { first }, NONE);
+        self.free.push(id);
+    }
+
+    /// Nodes in use, the root not counted.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.children.len()
+    }
+}

@@ -1,0 +1,159 @@
+//! Reading, writing and finding on the hot path take no memory from the allocator.
+
+#![expect(unsafe_code, reason = "a global allocator can be written in no other way")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use broker_core::codec::{
+    Connect, PacketIdentifier, PacketType, Publish, PublishHeader, Subscribe,
+    decode_acknowledgement, encode_puback, encode_suback, split,
+};
+use broker_core::topic::cache::{MatchCache, Resolved};
+use broker_core::topic::{SubscriptionTree, TopicFilter, TopicName};
+use broker_core::{QoS, topic::Match};
+
+thread_local! {
+    /// Allocations of this thread, so that tests beside this one do not count.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting what each thread asks of it.
+struct Counting;
+
+fn count() {
+    // Fails only while the thread ends, when nothing is measured any more.
+    let _ended = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+// SAFETY: every method does what `System` does; counting touches a thread-local cell that neither
+// allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `System` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: `pointer` came from `System` with this layout.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations while `work` runs.
+fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let before = ALLOCATIONS.get();
+    let result = work();
+    (ALLOCATIONS.get() - before, result)
+}
+
+#[track_caller]
+fn check_none<T>(work: impl FnOnce() -> T) -> T {
+    let (count, result) = allocations(work);
+    assert_eq!(count, 0, "allocations");
+    result
+}
+
+#[test]
+fn the_allocator_counts() {
+    let (count, _boxed) = allocations(|| std::hint::black_box(Box::new(1)));
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn reading_a_publish_allocates_nothing() {
+    let mut large = vec![0x32, 0x87, 0x80, 0x04, 0, 3, b'a', b'/', b'b', 0, 10];
+    large.resize(11 + 65_536, b'x');
+    for bytes in [&b"\x31\x0f\x00\x0btemperature21"[..], b"\x3c\x06\x00\x01t\x00\x01x", &large] {
+        let publish = check_none(|| {
+            let (frame, rest) = split(bytes, 1 << 20).expect("good").expect("whole");
+            assert!(rest.is_empty());
+            Publish::decode(frame).expect("a PUBLISH")
+        });
+        // Topic and payload lie in the buffer that was read.
+        let within = bytes.as_ptr_range();
+        assert!(within.contains(&publish.publication.payload.as_ptr()));
+        assert!(within.contains(&publish.publication.topic.as_str().as_ptr()));
+    }
+}
+
+#[test]
+fn reading_the_other_packets_allocates_nothing() {
+    let stream = b"\x40\x02\x00\x01\x50\x02\x00\x02\x62\x02\x00\x03\x70\x02\x00\x04\xc0\x00\
+        \x10\x0d\x00\x04MQTT\x04\x02\x00\x0a\x00\x01a\x82\x08\x00\x01\x00\x03a/+\x01\xe0\x00";
+    let packets = check_none(|| {
+        let (mut rest, mut packets) = (&stream[..], 0);
+        while let Some((frame, after)) = split(rest, 100).expect("good packets") {
+            match frame.header.packet {
+                PacketType::Connect => assert!(Connect::decode(frame.body).is_ok()),
+                PacketType::Subscribe => {
+                    let subscribe = Subscribe::decode(frame.body).expect("a SUBSCRIBE");
+                    assert_eq!(subscribe.entries().count(), 1);
+                }
+                PacketType::Pingreq | PacketType::Disconnect => assert!(frame.body.is_empty()),
+                _ => assert!(decode_acknowledgement(frame.body).is_ok()),
+            }
+            (rest, packets) = (after, packets + 1);
+        }
+        packets
+    });
+    assert_eq!(packets, 8);
+}
+
+#[test]
+fn rejecting_allocates_nothing() {
+    check_none(|| {
+        assert!(
+            split(b"\x36\x00", 100)
+                .expect("a frame")
+                .is_some_and(|(frame, _)| { Publish::decode(frame).is_err() })
+        );
+        assert!(split(b"\xf0\x00", 100).is_err());
+    });
+}
+
+#[test]
+fn writing_into_a_buffer_with_room_allocates_nothing() {
+    let mut out = Vec::with_capacity(200);
+    let delivery = Some((QoS::AtLeastOnce, PacketIdentifier::FIRST));
+    check_none(|| {
+        let header = PublishHeader { duplicate: false, retain: false, delivery };
+        header.encode("temperature", 2, &mut out);
+        out.extend_from_slice(b"21");
+        out.extend_from_slice(&encode_puback(PacketIdentifier::FIRST));
+        encode_suback(PacketIdentifier::FIRST, &[Some(QoS::AtLeastOnce), None], &mut out);
+    });
+    let expected = b"\x32\x11\x00\x0btemperature\x00\x0121\x40\x02\x00\x01\x90\x04\x00\x01\x01\x80";
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn finding_the_subscribers_of_a_topic_allocates_nothing() {
+    let mut tree = SubscriptionTree::new(7);
+    for filter in ["a/+/c", "a/#", "#", "a/b/c", "$SYS/#", "+/+/+"] {
+        let filter = TopicFilter::new(filter).expect("a Topic Filter");
+        for subscriber in 0..20_u32 {
+            tree.insert(filter, subscriber, QoS::AtMostOnce);
+        }
+    }
+    let topic = TopicName::new("a/b/c").expect("a Topic Name");
+    let mut found = Vec::<Match<u32>>::with_capacity(200);
+    check_none(|| tree.matches(topic, &mut found));
+    assert_eq!(found.len(), 20);
+    let mut cache = MatchCache::new();
+    let resolved = Resolved { topic: "a/b/c".into(), matches: found.into() };
+    cache.insert(1, Rc::new(resolved));
+    let hit = check_none(|| cache.get(1, topic).map(|resolved| resolved.matches.len()));
+    assert_eq!(hit, Some(20));
+}

@@ -1,0 +1,69 @@
+//! The handle of a running broker.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use broker_core::Statistics;
+
+use crate::builder::Builder;
+use crate::driver::Shared;
+use crate::publisher::Publisher;
+
+/// A running broker. Dropping it stops it.
+#[derive(Debug)]
+pub struct Broker {
+    addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Starts to describe a broker.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) const fn new(
+        addresses: Vec<SocketAddr>,
+        shared: Arc<Shared>,
+        threads: Vec<JoinHandle<()>>,
+    ) -> Self {
+        Self { addresses, shared, threads }
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Publishes from inside the broker.
+    pub fn publisher(&self) -> &Publisher {
+        self.shared.publisher()
+    }
+
+    /// What all shards counted, as of a tenth of a second ago at most.
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+
+    /// Closes every connection and waits until the threads have ended. No Will is published.
+    pub fn stop(mut self) {
+        self.halt();
+    }
+
+    fn halt(&mut self) {
+        self.shared.request_stop();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a shard's thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}

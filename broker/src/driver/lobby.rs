@@ -1,0 +1,85 @@
+//! Where a connection waits until its CONNECT tells which shard it belongs to.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use broker_core::codec::{Connect, PacketType, split};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use super::Driver;
+use super::mailbox::{HandedOver, Mail, Undelivered};
+use super::shared::ConnectionPermit;
+
+/// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
+const READ_BYTES: usize = 1024;
+
+impl Driver {
+    /// Reads the CONNECT and hands the connection to the shard of its Client Identifier. What is
+    /// wrong with it, that shard finds out again and answers.
+    pub(super) async fn find_shard(
+        self: Rc<Self>,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+    ) {
+        let mut received = Vec::new();
+        let timeout = self.shared.limits().connect_timeout;
+        let shard = match tokio::time::timeout(
+            timeout,
+            self.read_connect(&mut stream, &mut received),
+        )
+        .await
+        {
+            Ok(Ok(shard)) => shard,
+            Ok(Err(error)) => {
+                return tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
+            }
+            Err(_) => return self.log.no_connect(peer),
+        };
+        if shard == self.index {
+            return self.adopt(stream, peer, permit, &received);
+        }
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
+        };
+        let handed_over = Box::new(HandedOver { stream, peer, permit, received });
+        self.hand_over(shard, Mail::Connection(handed_over)).await;
+    }
+
+    async fn hand_over(&self, shard: usize, mut mail: Mail) {
+        let mailboxes = self.shared.mailboxes();
+        while let Err(Undelivered::Full(returned)) = mailboxes.try_send(shard, mail) {
+            mail = returned;
+            mailboxes.wait_for_room(shard).await;
+        }
+    }
+
+    /// The shard of the Client Identifier; this one when the bytes are no CONNECT or name none.
+    async fn read_connect(
+        &self,
+        stream: &mut TcpStream,
+        received: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let size_max = self.shared.limits().connect_packet_bytes_max;
+        loop {
+            received.reserve(READ_BYTES);
+            if stream.read_buf(received).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let Ok(found) = split(received, size_max) else { return Ok(self.index) };
+            let Some((frame, _)) = found else { continue };
+            if frame.header.packet != PacketType::Connect {
+                return Ok(self.index);
+            }
+            return Ok(match Connect::decode(frame.body) {
+                Ok(connect) if !connect.client_identifier.is_empty() => {
+                    self.shared.group().shard_of(connect.client_identifier)
+                }
+                _ => self.index,
+            });
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The loop of one shard: sockets on one side, [`broker_core::Shard`] on the other.
+//!
+//! The law is natural batching: nothing waits on purpose, and everything that became ready for a
+//! connection since its last write leaves in one write. A turn is: tasks of readable connections
+//! feed the shard; when all that were ready have run, the flusher writes each connection that has
+//! output, once.
+
+mod accept;
+mod connection;
+mod flusher;
+mod lobby;
+mod log;
+mod mailbox;
+mod shared;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
+use slotmap::SecondaryMap;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
+
+pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
+pub(crate) use shared::Shared;
+
+use connection::Link;
+use log::CloseLog;
+
+/// Bytes of the buffer that all connections of a shard read into, and so the most that one of them
+/// may bring per turn.
+const READ_BYTES: usize = 64 << 10;
+
+/// How often timers are looked at and statistics published.
+const TICK: Duration = Duration::from_millis(100);
+
+/// One shard with its sockets.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    index: usize,
+    core: RefCell<Shard>,
+    links: RefCell<SecondaryMap<ConnectionKey, Link>>,
+    scratch: RefCell<Box<[u8]>>,
+    /// Wakes the flusher.
+    work: Notify,
+    /// Wakes connections that wait for the flusher, see [`Driver::is_congested`].
+    relief: Notify,
+    /// Whether another shard's mailbox was full at the last turn.
+    blocked_forwards: Cell<bool>,
+    log: CloseLog,
+}
+
+/// Runs a shard until it is told to stop. Says on `started` whether it could begin.
+pub(crate) fn run(
+    shared: Arc<Shared>,
+    index: usize,
+    inbox: Inbox,
+    listeners: Vec<TcpListener>,
+    started: &mpsc::SyncSender<io::Result<()>>,
+) {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(LocalOptions::default());
+    let (runtime, result) = match runtime {
+        Ok(runtime) => (Some(runtime), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    if started.send(result).is_err() {
+        return;
+    }
+    if let Some(runtime) = runtime {
+        runtime.block_on(Driver::main(shared, index, inbox, listeners));
+    }
+}
+
+impl Driver {
+    async fn main(
+        shared: Arc<Shared>,
+        index: usize,
+        mut inbox: Inbox,
+        listeners: Vec<TcpListener>,
+    ) {
+        let driver = Rc::new(Self::new(shared, index));
+        tokio::task::spawn_local(flusher::run(Rc::clone(&driver)));
+        tokio::task::spawn_local(Rc::clone(&driver).tick());
+        for listener in listeners {
+            tokio::task::spawn_local(Rc::clone(&driver).accept(listener));
+        }
+        while let Some(mail) = inbox.receive().await {
+            driver.handle_mail(mail);
+            if driver.shared.is_stopping() {
+                break;
+            }
+        }
+        driver.core.borrow_mut().shut_down();
+        driver.close_finished();
+        driver.publish_statistics();
+    }
+
+    fn new(shared: Arc<Shared>, index: usize) -> Self {
+        let observer = shared.observer();
+        let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
+        let group = Arc::clone(shared.group());
+        let core = Shard::new(group, index, shared.limits().clone(), observer);
+        Self {
+            index,
+            core: RefCell::new(core),
+            links: RefCell::default(),
+            scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            work: Notify::new(),
+            relief: Notify::new(),
+            blocked_forwards: Cell::new(false),
+            log: CloseLog::default(),
+            shared,
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.shared.now()
+    }
+
+    fn handle_mail(self: &Rc<Self>, mail: Mail) {
+        match mail {
+            Mail::Forwards(forwards) => {
+                let mut core = self.core.borrow_mut();
+                for forward in forwards {
+                    core.handle_forward(forward);
+                }
+            }
+            Mail::Publish(message) => self.core.borrow_mut().publish(&message),
+            Mail::Connection(handed_over) => self.receive_connection(*handed_over),
+            Mail::Stop => {}
+        }
+        self.wake_flusher();
+    }
+
+    /// To be called after every call of the core that may have left something to write.
+    fn wake_flusher(&self) {
+        if self.core.borrow().has_work() {
+            self.work.notify_one();
+        }
+    }
+
+    async fn tick(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(TICK).await;
+            self.core.borrow_mut().handle_timeout(self.now());
+            self.wake_flusher();
+            self.publish_statistics();
+        }
+    }
+
+    fn publish_statistics(&self) {
+        self.shared.set_statistics(self.index, self.core.borrow().statistics());
+    }
+
+    /// Ends a connection from the driver's side.
+    fn lose(&self, key: ConnectionKey) {
+        self.core.borrow_mut().handle_closed(key, CloseCause::Lost);
+        self.work.notify_one();
+    }
+}

@@ -1,0 +1,154 @@
+//! What the threads of one broker share. None of it is on the way of a message.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use broker_core::{Event, Limits, ShardGroup, Statistics, Time};
+
+use super::mailbox::{Mail, Mailboxes};
+use crate::builder::Handler;
+use crate::publisher::Publisher;
+
+pub(crate) struct Shared {
+    group: Arc<ShardGroup>,
+    limits: Limits,
+    mailboxes: Mailboxes,
+    publisher: Publisher,
+    handler: Option<Handler>,
+    origin: Instant,
+    stopping: AtomicBool,
+    connections: Arc<AtomicUsize>,
+    connections_refused: AtomicU64,
+    accepts_failed: AtomicU64,
+    /// As each shard last published it.
+    statistics: Box<[Mutex<Statistics>]>,
+}
+
+/// The right to one of the connections that the limits allow, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ConnectionPermit(Arc<AtomicUsize>);
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        group: Arc<ShardGroup>,
+        limits: Limits,
+        mailboxes: Mailboxes,
+        publisher: Publisher,
+        handler: Option<Handler>,
+    ) -> Self {
+        Self {
+            statistics: (0..group.shards()).map(|_| Mutex::default()).collect(),
+            group,
+            limits,
+            mailboxes,
+            publisher,
+            handler,
+            origin: Instant::now(),
+            stopping: AtomicBool::new(false),
+            connections: Arc::new(AtomicUsize::new(0)),
+            connections_refused: AtomicU64::new(0),
+            accepts_failed: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) const fn group(&self) -> &Arc<ShardGroup> {
+        &self.group
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) const fn mailboxes(&self) -> &Mailboxes {
+        &self.mailboxes
+    }
+
+    pub(crate) const fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// Tells the embedder.
+    pub(crate) fn emit(&self, event: &Event<'_>) {
+        if let Some(handler) = &self.handler {
+            handler(&self.publisher, event);
+        }
+    }
+
+    /// What a shard calls on its events; `None` when nobody listens.
+    pub(crate) fn observer(self: &Arc<Self>) -> Option<impl FnMut(&Event<'_>) + use<>> {
+        let shared = Arc::clone(self);
+        self.handler.is_some().then_some(move |event: &Event<'_>| shared.emit(event))
+    }
+
+    /// Monotonic, the same on all shards.
+    pub(crate) fn now(&self) -> Time {
+        let millis = self.origin.elapsed().as_millis();
+        Time::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Lets every shard end. A shard whose mailbox is full is at work and looks by itself.
+    pub(crate) fn request_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        for shard in 0..self.group.shards() {
+            if let Err(error) = self.mailboxes.try_send(shard, Mail::Stop) {
+                tracing::debug!("shard {shard} was not told to stop: {error:?}");
+            }
+        }
+    }
+
+    /// `None` when the broker has all the connections that it may have.
+    pub(crate) fn connection_permit(&self) -> Option<ConnectionPermit> {
+        let permit = ConnectionPermit(Arc::clone(&self.connections));
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        if before < self.limits.connections_max {
+            return Some(permit);
+        }
+        self.connections_refused.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    pub(crate) fn count_failed_accept(&self) {
+        self.accepts_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_statistics(&self, shard: usize, statistics: Statistics) {
+        if let Some(cell) = self.statistics.get(shard) {
+            *cell.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
+        }
+    }
+
+    /// The shards' figures added up. Each shard holds all retained messages: they count once.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let mut sum = Statistics::default();
+        let (mut messages, mut bytes) = (0, 0);
+        for cell in &self.statistics {
+            let one = *cell.lock().unwrap_or_else(PoisonError::into_inner);
+            sum += one;
+            messages = one.retained_messages.max(messages);
+            bytes = one.retained_bytes.max(bytes);
+        }
+        sum.retained_messages = messages;
+        sum.retained_bytes = bytes;
+        sum.connections_refused += self.connections_refused.load(Ordering::Relaxed);
+        sum.accepts_failed += self.accepts_failed.load(Ordering::Relaxed);
+        sum
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+//! Publishing from inside the broker.
+
+use std::sync::Arc;
+
+use broker_core::topic::{TopicError, TopicName};
+use broker_core::{Message, QoS, ShardGroup};
+
+use crate::driver::{Mail, Mailboxes};
+
+/// Publishes as no Client's, from any thread and without waiting.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    group: Arc<ShardGroup>,
+    mailboxes: Mailboxes,
+}
+
+/// Why a message was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The topic is no Topic Name.
+    #[error("cannot publish: {0}")]
+    Topic(#[from] TopicError),
+    /// The shard that is to take it has more to do than it can.
+    #[error("cannot publish: the broker is overloaded; try again later")]
+    Overloaded,
+    /// The broker has stopped.
+    #[error("cannot publish: the broker has stopped")]
+    Stopped,
+}
+
+impl Publisher {
+    pub(crate) const fn new(group: Arc<ShardGroup>, mailboxes: Mailboxes) -> Self {
+        Self { group, mailboxes }
+    }
+
+    /// Publishes at QoS 0, not retained.
+    pub fn publish(&self, topic: &str, payload: impl AsRef<[u8]>) -> Result<(), PublishError> {
+        self.publish_with(topic, payload, QoS::AtMostOnce, false)
+    }
+
+    /// Publishes. Messages of one topic stay in order.
+    pub fn publish_with(
+        &self,
+        topic: &str,
+        payload: impl AsRef<[u8]>,
+        qos: QoS,
+        retain: bool,
+    ) -> Result<(), PublishError> {
+        let topic = TopicName::new(topic)?;
+        let message = Message::new(topic, payload.as_ref(), qos, retain);
+        let shard = self.group.shard_of(topic.as_str());
+        self.mailboxes.try_send(shard, Mail::Publish(message)).map_err(Into::into)
+    }
+}

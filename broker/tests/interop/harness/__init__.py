@@ -1,0 +1,1 @@
+"""What the tests share: the broker under test, clients that talk to it, waiting with a deadline."""
