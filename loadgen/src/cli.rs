@@ -213,10 +213,7 @@ mod tests {
 
     #[test]
     fn the_documented_invocations_parse() {
-        let examples = EXAMPLES
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.starts_with("loadgen"));
+        let examples = EXAMPLES.lines().map(str::trim).filter(|line| line.starts_with("loadgen"));
         assert_eq!(examples.map(parse).count(), 4);
     }
 

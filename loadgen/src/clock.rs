@@ -13,9 +13,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// Starts the epoch now.
     pub(crate) fn start() -> Self {
-        Self {
-            epoch: Instant::now(),
-        }
+        Self { epoch: Instant::now() }
     }
 
     /// Nanoseconds since the epoch.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use clap::Parser;
 use loadgen::cli::Cli;
 use loadgen::run::{Outcome, RunError, run};
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&error.to_string());
             match error.downcast_ref() {
                 Some(RunError::Interrupted) => ExitCode::from(INTERRUPTED),
                 _ => ExitCode::from(FAILED),
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(scenario: Scenario) -> Result<Outcome> {
-    let interrupt = interrupt().context("signals cannot be watched")?;
+    let interrupt = interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))?;
     Ok(run(scenario, ALLOCATOR_NAME, interrupt)?)
 }
 
@@ -51,16 +51,10 @@ fn command_line() -> String {
     let mut words = words.iter().map(|word| word.to_string_lossy());
     // The path of the binary says nothing about the run.
     words.next();
-    std::iter::once("loadgen".into())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once("loadgen".into()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one line that says why there is no result"
-)]
+#[expect(clippy::print_stderr, reason = "the one line that says why there is no result")]
 fn complain(message: &str) {
     eprintln!("error: {message}");
 }

@@ -163,12 +163,7 @@ mod tests {
         out
     }
 
-    const STAMP: Stamp = Stamp {
-        publisher: 2499,
-        sequence: 7,
-        due_ns: 1_234_567_890,
-        lag_us: 15,
-    };
+    const STAMP: Stamp = Stamp { publisher: 2499, sequence: 7, due_ns: 1_234_567_890, lag_us: 15 };
 
     #[test]
     fn a_plain_subscriber_reads_the_temperature_first() {
@@ -181,10 +176,7 @@ mod tests {
     #[test]
     fn every_payload_of_a_run_has_one_size() {
         for temperature in 1..=40 {
-            assert_eq!(
-                payload(temperature, *b"abc", &STAMP, 0).len(),
-                PAYLOAD_BYTES_MIN
-            );
+            assert_eq!(payload(temperature, *b"abc", &STAMP, 0).len(), PAYLOAD_BYTES_MIN);
             assert_eq!(payload(temperature, *b"abc", &STAMP, 100).len(), 100);
         }
     }
@@ -203,10 +195,7 @@ mod tests {
 
     #[test]
     fn a_lag_beyond_the_field_saturates() {
-        let stamp = Stamp {
-            lag_us: u64::MAX,
-            ..STAMP
-        };
+        let stamp = Stamp { lag_us: u64::MAX, ..STAMP };
         let text = payload(1, *b"abc", &stamp, 0);
         assert_eq!(read(&text, *b"abc").unwrap().lag_us, LAG_MAX_US);
     }
@@ -218,10 +207,7 @@ mod tests {
             seen[usize::from(temperature(1, 3, sequence))] += 1;
         }
         assert_eq!(seen[0], 0);
-        assert!(
-            seen[1..].iter().all(|&count| (800..1200).contains(&count)),
-            "{seen:?}"
-        );
+        assert!(seen[1..].iter().all(|&count| (800..1200).contains(&count)), "{seen:?}");
         assert_eq!(temperature(9, 1, 2), temperature(9, 1, 2));
     }
 

@@ -60,9 +60,7 @@ impl Schedule {
     pub(crate) fn publications(&self, offset_ns: u64, window: &Range<u64>) -> u64 {
         let before = |time_ns: u64| {
             let time_ns = time_ns.min(self.end_ns);
-            time_ns
-                .saturating_sub(self.start_ns + offset_ns)
-                .div_ceil(self.period_ns.max(1))
+            time_ns.saturating_sub(self.start_ns + offset_ns).div_ceil(self.period_ns.max(1))
         };
         before(window.end).saturating_sub(before(window.start))
     }
@@ -86,10 +84,7 @@ impl Plan {
             publishers: scenario.publishers,
             subscribers: scenario.subscribers,
             places: shuffled(scenario.publishers, scenario.seed),
-            schedule: Schedule {
-                period_ns: scenario.period_ns,
-                ..Schedule::default()
-            },
+            schedule: Schedule { period_ns: scenario.period_ns, ..Schedule::default() },
         }
     }
 
@@ -210,14 +205,8 @@ mod tests {
     #[test]
     fn the_order_is_of_the_seed() {
         let order = |arguments| plan(arguments).places;
-        assert_eq!(
-            order("--clients 200 --seed 4"),
-            order("--clients 200 --seed 4")
-        );
-        assert_ne!(
-            order("--clients 200 --seed 4"),
-            order("--clients 200 --seed 5")
-        );
+        assert_eq!(order("--clients 200 --seed 4"), order("--clients 200 --seed 4"));
+        assert_ne!(order("--clients 200 --seed 4"), order("--clients 200 --seed 5"));
     }
 
     #[test]
@@ -231,10 +220,7 @@ mod tests {
         let pairs = plan("--topology pairs --clients 10 --topic t%i/x");
         assert_eq!(pairs.topic_name(3), "t3/x");
         assert_eq!(pairs.topic_filter(3), "t3/x");
-        assert_eq!(
-            (pairs.owed(), pairs.deliveries_per_publication()),
-            (Owed::Own, 1)
-        );
+        assert_eq!((pairs.owed(), pairs.deliveries_per_publication()), (Owed::Own, 1));
 
         let fan_in = plan("--topology fan-in --clients 10");
         assert_eq!(fan_in.topic_name(8), "temperature/8");
@@ -251,18 +237,13 @@ mod tests {
     fn the_main_job_offers_25000_publications_in_30_seconds() {
         let plan = plan("--clients 5000 --rate 3s");
         let schedule = plan.schedule_at(77, 5_000_000_000, 30_000_000_000);
-        assert_eq!(
-            plan.offered(&schedule, &(schedule.measure_ns..schedule.end_ns)),
-            25_000
-        );
+        assert_eq!(plan.offered(&schedule, &(schedule.measure_ns..schedule.end_ns)), 25_000);
     }
 
     #[test]
     fn workers_share_everybody() {
         let plan = plan("--publishers 7 --subscribers 5");
-        let mut all: Vec<_> = (0..3)
-            .flat_map(|worker| plan.publishers_of(worker, 3))
-            .collect();
+        let mut all: Vec<_> = (0..3).flat_map(|worker| plan.publishers_of(worker, 3)).collect();
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(plan.subscribers_of(1, 3), [1, 4]);

@@ -101,10 +101,7 @@ fn period(text: &str) -> Result<Rate, RateError> {
 }
 
 fn frequency(text: &str, count: &str, unit: &str) -> Result<Rate, RateError> {
-    let count: f64 = count
-        .trim()
-        .parse()
-        .map_err(|_| RateError::NotARate(text.to_owned()))?;
+    let count: f64 = count.trim().parse().map_err(|_| RateError::NotARate(text.to_owned()))?;
     if !count.is_finite() || count <= 0.0 {
         return Err(RateError::NotPositive(text.to_owned()));
     }
@@ -141,10 +138,7 @@ mod tests {
         let rate: Rate = "3s".parse().unwrap();
         assert_eq!(rate, Rate::Period(Duration::from_secs(3)));
         assert_eq!(rate.period_ns(2500), Ok(3_000_000_000));
-        assert_eq!(
-            "250ms".parse(),
-            Ok(Rate::Period(Duration::from_millis(250)))
-        );
+        assert_eq!("250ms".parse(), Ok(Rate::Period(Duration::from_millis(250))));
     }
 
     #[test]

@@ -234,11 +234,7 @@ impl Scenario {
             threads: cli.clients.threads,
             seed: cli.messages.seed,
             out: cli.output.out.clone(),
-            name: cli
-                .output
-                .name
-                .clone()
-                .unwrap_or_else(|| topology.name().to_owned()),
+            name: cli.output.name.clone().unwrap_or_else(|| topology.name().to_owned()),
             format: cli.output.format,
             quiet: cli.output.quiet,
         })
@@ -266,18 +262,10 @@ fn target(cli: &Cli) -> Result<Target, ScenarioError> {
         return external(url);
     }
     if arguments.host.is_none() && arguments.port.is_none() {
-        return Ok(Target::Embedded {
-            shards: arguments.broker_shards,
-        });
+        return Ok(Target::Embedded { shards: arguments.broker_shards });
     }
-    let host = arguments
-        .host
-        .clone()
-        .unwrap_or_else(|| "127.0.0.1".to_owned());
-    Ok(Target::External {
-        host,
-        port: arguments.port.unwrap_or(1883),
-    })
+    let host = arguments.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
+    Ok(Target::External { host, port: arguments.port.unwrap_or(1883) })
 }
 
 fn external(url: &str) -> Result<Target, ScenarioError> {
@@ -293,17 +281,11 @@ fn external(url: &str) -> Result<Target, ScenarioError> {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| fault())?),
         _ => (address, 1883),
     };
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if host.is_empty() || host.contains(['/', '@', '[', ']']) {
         return Err(fault());
     }
-    Ok(Target::External {
-        host: host.to_owned(),
-        port,
-    })
+    Ok(Target::External { host: host.to_owned(), port })
 }
 
 fn counts(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
@@ -328,10 +310,7 @@ fn counts(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
             Some(clients) if arguments.publishers.or(arguments.subscribers).is_none() => {
                 Err(ScenarioError::Odd(clients + 1))
             }
-            _ => Err(ScenarioError::Unequal {
-                publishers,
-                subscribers,
-            }),
+            _ => Err(ScenarioError::Unequal { publishers, subscribers }),
         },
         Topology::Shared if u64::from(publishers) * u64::from(subscribers) > PAIRS_MAX => {
             Err(ScenarioError::Pairs {
@@ -349,9 +328,7 @@ fn halves(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
     let arguments = &cli.clients;
     let clients = arguments.clients.unwrap_or(CLIENTS_DEFAULT);
     let others = |part: &'static str, count: u32| {
-        clients
-            .checked_sub(count)
-            .ok_or(ScenarioError::Part { part, clients })
+        clients.checked_sub(count).ok_or(ScenarioError::Part { part, clients })
     };
     match (arguments.publishers, arguments.subscribers) {
         (Some(publishers), Some(subscribers)) => both(arguments.clients, publishers, subscribers),
@@ -373,11 +350,7 @@ fn ends(cli: &Cli, ones: Option<u32>, role: &'static str) -> Result<(u32, u32), 
     if let Some(count) = ones
         && count != 1
     {
-        return Err(ScenarioError::One {
-            topology: arguments.topology.name(),
-            role,
-            count,
-        });
+        return Err(ScenarioError::One { topology: arguments.topology.name(), role, count });
     }
     let many = match arguments.topology {
         Topology::FanIn => arguments.publishers,
@@ -385,13 +358,7 @@ fn ends(cli: &Cli, ones: Option<u32>, role: &'static str) -> Result<(u32, u32), 
     };
     match many {
         Some(many) => both(arguments.clients, many, 1),
-        None => Ok((
-            arguments
-                .clients
-                .unwrap_or(CLIENTS_DEFAULT)
-                .saturating_sub(1),
-            1,
-        )),
+        None => Ok((arguments.clients.unwrap_or(CLIENTS_DEFAULT).saturating_sub(1), 1)),
     }
 }
 
@@ -402,12 +369,9 @@ fn both(
 ) -> Result<(u32, u32), ScenarioError> {
     let sum = u64::from(publishers) + u64::from(subscribers);
     match clients {
-        Some(clients) if u64::from(clients) != sum => Err(ScenarioError::Sum {
-            publishers,
-            subscribers,
-            sum,
-            clients,
-        }),
+        Some(clients) if u64::from(clients) != sum => {
+            Err(ScenarioError::Sum { publishers, subscribers, sum, clients })
+        }
         _ => Ok((publishers, subscribers)),
     }
 }
@@ -420,12 +384,7 @@ fn topic(cli: &Cli) -> Result<String, ScenarioError> {
             Topology::Pairs | Topology::FanIn => format!("temperature/{CLIENT_NUMBER}"),
         });
     };
-    let fault = |reason| {
-        Err(ScenarioError::Topic {
-            topic: topic.clone(),
-            reason,
-        })
-    };
+    let fault = |reason| Err(ScenarioError::Topic { topic: topic.clone(), reason });
     // The number of a client takes at most seven digits in place of the two characters of %i.
     let bytes = topic.len() + 5 * topic.matches(CLIENT_NUMBER).count();
     if topic.is_empty() {
@@ -453,9 +412,7 @@ fn topic(cli: &Cli) -> Result<String, ScenarioError> {
 
 /// Whether `%i` only occurs as a level of its own.
 fn whole_levels(topic: &str) -> bool {
-    topic
-        .split('/')
-        .all(|level| level == CLIENT_NUMBER || !level.contains(CLIENT_NUMBER))
+    topic.split('/').all(|level| level == CLIENT_NUMBER || !level.contains(CLIENT_NUMBER))
 }
 
 fn payload_bytes(size: Option<u32>) -> Result<usize, ScenarioError> {
@@ -519,10 +476,7 @@ mod tests {
     fn sides_can_be_given() {
         assert_eq!(sides("--clients 10 --publishers 3"), Ok((3, 7)));
         assert_eq!(sides("--clients 10 --subscribers 3"), Ok((7, 3)));
-        assert_eq!(
-            sides("--publishers 100 --subscribers 2500"),
-            Ok((100, 2500))
-        );
+        assert_eq!(sides("--publishers 100 --subscribers 2500"), Ok((100, 2500)));
         assert_eq!(sides("--publishers 5"), Ok((5, 5)));
         assert_eq!(sides("--topology fan-in --clients 1001"), Ok((1000, 1)));
         assert_eq!(sides("--topology fan-in --publishers 9"), Ok((9, 1)));
@@ -534,70 +488,37 @@ mod tests {
     #[test]
     fn contradictions_name_the_cure() {
         let error = sides("--clients 20 --publishers 10 --subscribers 5").unwrap_err();
-        assert!(
-            error.to_string().contains("leave one of the three out"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("leave one of the three out"), "{error}");
         let error = sides("--clients 5 --publishers 10").unwrap_err();
         assert!(error.to_string().contains("raise --clients"), "{error}");
-        assert_eq!(
-            sides("--clients 5 --publishers 5"),
-            Err(ScenarioError::TooFew)
-        );
+        assert_eq!(sides("--clients 5 --publishers 5"), Err(ScenarioError::TooFew));
         assert_eq!(sides("--clients 1"), Err(ScenarioError::TooFew));
         assert_eq!(sides("--clients 0"), Err(ScenarioError::TooFew));
-        assert_eq!(
-            sides("--topology pairs --clients 21"),
-            Err(ScenarioError::Odd(22))
-        );
+        assert_eq!(sides("--topology pairs --clients 21"), Err(ScenarioError::Odd(22)));
         let error = sides("--topology pairs --publishers 3 --subscribers 4").unwrap_err();
         assert!(error.to_string().contains("--topology shared"), "{error}");
         let error = sides("--topology fan-in --subscribers 3").unwrap_err();
-        assert!(
-            error.to_string().contains("has one subscriber, not 3"),
-            "{error}"
-        );
-        assert!(matches!(
-            sides("--clients 100000"),
-            Err(ScenarioError::Pairs { .. })
-        ));
-        assert!(matches!(
-            sides("--clients 4000000"),
-            Err(ScenarioError::TooMany(_))
-        ));
+        assert!(error.to_string().contains("has one subscriber, not 3"), "{error}");
+        assert!(matches!(sides("--clients 100000"), Err(ScenarioError::Pairs { .. })));
+        assert!(matches!(sides("--clients 4000000"), Err(ScenarioError::TooMany(_))));
     }
 
     #[test]
     fn topics_fit_their_topology() {
         assert_eq!(resolve("--topology pairs").unwrap().topic, "temperature/%i");
-        assert_eq!(
-            resolve("--topology fan-in").unwrap().topic,
-            "temperature/%i"
-        );
+        assert_eq!(resolve("--topology fan-in").unwrap().topic, "temperature/%i");
         let error = resolve("--topology pairs --topic a").unwrap_err();
         assert_eq!(error, ScenarioError::PairsTopic("a".into()));
         assert!(resolve("--topology pairs --topic a%i").is_ok());
         assert!(resolve("--topology fan-in --topic a").is_ok());
-        assert!(matches!(
-            resolve("--topic a%i"),
-            Err(ScenarioError::Topic { .. })
-        ));
-        assert!(matches!(
-            resolve("--topic a/+"),
-            Err(ScenarioError::Topic { .. })
-        ));
-        assert!(matches!(
-            resolve("--topic="),
-            Err(ScenarioError::Topic { .. })
-        ));
+        assert!(matches!(resolve("--topic a%i"), Err(ScenarioError::Topic { .. })));
+        assert!(matches!(resolve("--topic a/+"), Err(ScenarioError::Topic { .. })));
+        assert!(matches!(resolve("--topic="), Err(ScenarioError::Topic { .. })));
     }
 
     #[test]
     fn brokers_are_named_by_url_or_host_and_port() {
-        let external = |host: &str, port| Target::External {
-            host: host.to_owned(),
-            port,
-        };
+        let external = |host: &str, port| Target::External { host: host.to_owned(), port };
         let target = |arguments| resolve(arguments).map(|scenario| scenario.target);
         assert_eq!(target("--broker mqtt://a:1884"), Ok(external("a", 1884)));
         assert_eq!(target("--broker mqtt://a/"), Ok(external("a", 1883)));
@@ -608,28 +529,16 @@ mod tests {
         assert_eq!(target("-p 9"), Ok(external("127.0.0.1", 9)));
         let error = target("--broker mqtts://a:1").unwrap_err();
         assert_eq!(error, ScenarioError::Transport("mqtts://".into()));
-        assert!(matches!(
-            target("--broker mqtt://"),
-            Err(ScenarioError::Broker(_))
-        ));
-        assert!(matches!(
-            target("--broker mqtt://a:b"),
-            Err(ScenarioError::Broker(_))
-        ));
+        assert!(matches!(target("--broker mqtt://"), Err(ScenarioError::Broker(_))));
+        assert!(matches!(target("--broker mqtt://a:b"), Err(ScenarioError::Broker(_))));
     }
 
     #[test]
     fn limits_are_checked() {
-        assert_eq!(
-            resolve("--size 10").unwrap_err(),
-            ScenarioError::SizeTooSmall(10)
-        );
+        assert_eq!(resolve("--size 10").unwrap_err(), ScenarioError::SizeTooSmall(10));
         assert_eq!(resolve("--size 100").unwrap().payload_bytes, 100);
         assert_eq!(resolve("-d 0s").unwrap_err(), ScenarioError::NoDuration);
-        assert_eq!(
-            resolve("-d 31days").unwrap_err(),
-            ScenarioError::TooLong("duration")
-        );
+        assert_eq!(resolve("-d 31days").unwrap_err(), ScenarioError::TooLong("duration"));
         let error = resolve("-c 2 --rate 900000/ms -d 1h").unwrap_err();
         assert_eq!(error, ScenarioError::Sequences);
     }

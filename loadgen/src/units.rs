@@ -4,10 +4,7 @@
 pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 
 /// Seconds as a fraction; exact to the microsecond for a century.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "for display: 53 bits of nanoseconds are 104 days"
-)]
+#[expect(clippy::cast_precision_loss, reason = "for display: 53 bits of nanoseconds are 104 days")]
 pub(crate) fn seconds(duration_ns: u64) -> f64 {
     duration_ns as f64 / 1e9
 }

@@ -25,10 +25,7 @@ pub(crate) struct Inflight {
 
 impl Default for Inflight {
     fn default() -> Self {
-        Self {
-            steps: VecDeque::new(),
-            oldest: 1,
-        }
+        Self { steps: VecDeque::new(), oldest: 1 }
     }
 }
 
@@ -44,11 +41,7 @@ impl Inflight {
             return None;
         }
         let identifier = after(self.oldest, self.steps.len());
-        self.steps.push_back(if exactly_once {
-            Step::AwaitsPubRec
-        } else {
-            Step::AwaitsPubAck
-        });
+        self.steps.push_back(if exactly_once { Step::AwaitsPubRec } else { Step::AwaitsPubAck });
         Some(identifier)
     }
 
@@ -79,11 +72,7 @@ impl Inflight {
         let step = self.steps.get_mut(distance(self.oldest, identifier));
         let step = step.filter(|step| **step == from).ok_or(Unexpected)?;
         *step = to;
-        let done = self
-            .steps
-            .iter()
-            .take_while(|step| **step == Step::Done)
-            .count();
+        let done = self.steps.iter().take_while(|step| **step == Step::Done).count();
         self.oldest = after(self.oldest, done);
         self.steps.drain(..done);
         Ok(())

@@ -78,11 +78,7 @@ pub enum ClientError {
 impl Client {
     /// A client that publishes, or subscribes when there is no `publisher`.
     pub(crate) fn new(publisher: Option<Box<Publisher>>) -> Self {
-        Self {
-            state: State::AwaitsConnAck,
-            received: None,
-            publisher,
-        }
+        Self { state: State::AwaitsConnAck, received: None, publisher }
     }
 
     /// The CONNECT with which it begins.
@@ -148,10 +144,7 @@ impl Client {
         }
         match *packet {
             Incoming::ConnAck(code) => self.handle_connack(code),
-            Incoming::SubAck {
-                identifier,
-                granted,
-            } => self.handle_suback(identifier, granted),
+            Incoming::SubAck { identifier, granted } => self.handle_suback(identifier, granted),
             Incoming::PubRel(identifier) => {
                 if let Some(received) = &mut self.received {
                     received.remove(&identifier);
@@ -208,11 +201,7 @@ impl Client {
         &mut self,
         step: impl FnOnce(&mut Inflight) -> Result<(), Unexpected>,
     ) -> Event<'a> {
-        match self
-            .publisher
-            .as_mut()
-            .map(|publisher| step(&mut publisher.inflight))
-        {
+        match self.publisher.as_mut().map(|publisher| step(&mut publisher.inflight)) {
             Some(Ok(())) => Event::Acknowledged,
             Some(Err(Unexpected)) | None => Event::Unexpected,
         }
@@ -229,10 +218,7 @@ mod tests {
 
     fn connected(publisher: Option<Box<Publisher>>) -> Client {
         let mut client = Client::new(publisher);
-        let event = client.handle(
-            Incoming::ConnAck(ReturnCode::Accepted),
-            &mut BytesMut::new(),
-        );
+        let event = client.handle(Incoming::ConnAck(ReturnCode::Accepted), &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Connected));
         client
     }
@@ -242,21 +228,13 @@ mod tests {
         let mut out = BytesMut::new();
         client.subscribe("t", QoS::AtLeastOnce, &mut out).unwrap();
         assert_eq!(out[..], *b"\x82\x06\x00\x01\x00\x01t\x01");
-        let answer = Incoming::SubAck {
-            identifier: 1,
-            granted: true,
-        };
+        let answer = Incoming::SubAck { identifier: 1, granted: true };
         assert_eq!(client.handle(answer, &mut out), Ok(Event::Subscribed));
         client
     }
 
     fn publish(qos: QoS, identifier: u16) -> Publish<'static> {
-        Publish {
-            qos,
-            retain: false,
-            identifier,
-            payload: b"x",
-        }
+        Publish { qos, retain: false, identifier, payload: b"x" }
     }
 
     #[test]
@@ -267,10 +245,7 @@ mod tests {
         let early = Incoming::Publish(publish(QoS::AtMostOnce, 0));
         assert!(client.handle(early, &mut out).is_err());
         let refusal = Incoming::ConnAck(ReturnCode::NotAuthorized);
-        assert_eq!(
-            client.handle(refusal, &mut out),
-            Ok(Event::Refused(ReturnCode::NotAuthorized))
-        );
+        assert_eq!(client.handle(refusal, &mut out), Ok(Event::Refused(ReturnCode::NotAuthorized)));
     }
 
     #[test]
@@ -278,10 +253,7 @@ mod tests {
         let mut client = connected(None);
         let mut out = BytesMut::new();
         client.subscribe("t", QoS::AtMostOnce, &mut out).unwrap();
-        let answer = Incoming::SubAck {
-            identifier: 1,
-            granted: false,
-        };
+        let answer = Incoming::SubAck { identifier: 1, granted: false };
         assert_eq!(client.handle(answer, &mut out), Ok(Event::NotSubscribed));
     }
 
@@ -315,10 +287,7 @@ mod tests {
         let received = b"\x50\x02\x00\x09".to_vec();
         let delivery = (Event::Delivery(message), received.clone());
         assert_eq!(handle(Incoming::Publish(message)), delivery);
-        assert_eq!(
-            handle(Incoming::Publish(message)),
-            (Event::Nothing, received)
-        );
+        assert_eq!(handle(Incoming::Publish(message)), (Event::Nothing, received));
         let complete = (Event::Nothing, b"\x70\x02\x00\x09".to_vec());
         assert_eq!(handle(Incoming::PubRel(9)), complete);
         assert_eq!(handle(Incoming::Publish(message)), delivery);
@@ -330,31 +299,14 @@ mod tests {
         let publisher = Publisher::new(0, 0, Rc::new(template), *b"abc", 1);
         let mut client = connected(Some(Box::new(publisher)));
         let mut out = BytesMut::new();
-        let schedule = Schedule {
-            start_ns: 0,
-            measure_ns: 0,
-            end_ns: 100,
-            period_ns: 50,
-        };
+        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 100, period_ns: 50 };
         let publisher = client.publisher.as_mut().unwrap();
         assert_eq!(publisher.encode_due(&schedule, 60, 10, &mut out).count, 2);
         out.clear();
-        assert_eq!(
-            client.handle(Incoming::PubRec(1), &mut out),
-            Ok(Event::Nothing)
-        );
+        assert_eq!(client.handle(Incoming::PubRec(1), &mut out), Ok(Event::Nothing));
         assert_eq!(out[..], *b"\x62\x02\x00\x01");
-        assert_eq!(
-            client.handle(Incoming::PubComp(1), &mut out),
-            Ok(Event::Acknowledged)
-        );
-        assert_eq!(
-            client.handle(Incoming::PubComp(1), &mut out),
-            Ok(Event::Unexpected)
-        );
-        assert_eq!(
-            client.handle(Incoming::PubAck(2), &mut out),
-            Ok(Event::Unexpected)
-        );
+        assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Acknowledged));
+        assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Unexpected));
+        assert_eq!(client.handle(Incoming::PubAck(2), &mut out), Ok(Event::Unexpected));
     }
 }

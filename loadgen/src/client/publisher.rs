@@ -43,15 +43,7 @@ impl Publisher {
         tag: RunTag,
         seed: u64,
     ) -> Self {
-        Self {
-            number,
-            offset_ns,
-            template,
-            tag,
-            seed,
-            next: 0,
-            inflight: Inflight::default(),
-        }
+        Self { number, offset_ns, template, tag, seed, next: 0, inflight: Inflight::default() }
     }
 
     /// Size of each of its packets.
@@ -79,11 +71,7 @@ impl Publisher {
         out: &mut BytesMut,
     ) -> Batch {
         let first = self.next;
-        let count_max = if schedule.may_send(now_ns) {
-            count_max
-        } else {
-            0
-        };
+        let count_max = if schedule.may_send(now_ns) { count_max } else { 0 };
         while self.next - first < count_max {
             let due_ns = self.next_due_ns(schedule);
             if due_ns > now_ns || due_ns >= schedule.end_ns {
@@ -95,11 +83,7 @@ impl Publisher {
             self.encode(due_ns, now_ns, identifier, out);
             self.next += 1;
         }
-        Batch {
-            first,
-            count: self.next - first,
-            encoded_ns: now_ns,
-        }
+        Batch { first, count: self.next - first, encoded_ns: now_ns }
     }
 
     /// Takes back what of `batch` the socket did not take: `written` bytes of it went out.
@@ -132,13 +116,7 @@ impl Publisher {
             lag_us: (now_ns - due_ns) / 1000,
         };
         let temperature = payload::temperature(self.seed, self.number, self.next);
-        payload::write(
-            out,
-            temperature,
-            self.tag,
-            &stamp,
-            self.template.payload_bytes(),
-        );
+        payload::write(out, temperature, self.tag, &stamp, self.template.payload_bytes());
     }
 }
 
@@ -147,12 +125,8 @@ mod tests {
     use super::*;
     use crate::mqtt::{Decoder, Incoming};
 
-    const SCHEDULE: Schedule = Schedule {
-        start_ns: 1000,
-        measure_ns: 2000,
-        end_ns: 10_000,
-        period_ns: 1000,
-    };
+    const SCHEDULE: Schedule =
+        Schedule { start_ns: 1000, measure_ns: 2000, end_ns: 10_000, period_ns: 1000 };
 
     fn publisher(qos: QoS) -> Publisher {
         let template = PublishTemplate::new("temperature", qos, true, 30).unwrap();
@@ -175,26 +149,12 @@ mod tests {
     fn what_is_due_leaves_together_with_its_own_due_times() {
         let mut publisher = publisher(QoS::AtMostOnce);
         let mut out = BytesMut::new();
-        assert_eq!(
-            publisher.encode_due(&SCHEDULE, 1499, 100, &mut out).count,
-            0
-        );
+        assert_eq!(publisher.encode_due(&SCHEDULE, 1499, 100, &mut out).count, 0);
         let batch = publisher.encode_due(&SCHEDULE, 4_000, 100, &mut out);
         assert_eq!((batch.first, batch.count), (0, 3));
         let stamps = stamps(&out);
-        assert_eq!(
-            stamps.iter().map(|stamp| stamp.due_ns).collect::<Vec<_>>(),
-            [1500, 2500, 3500]
-        );
-        assert_eq!(
-            stamps[0],
-            Stamp {
-                publisher: 7,
-                sequence: 0,
-                due_ns: 1500,
-                lag_us: 2
-            }
-        );
+        assert_eq!(stamps.iter().map(|stamp| stamp.due_ns).collect::<Vec<_>>(), [1500, 2500, 3500]);
+        assert_eq!(stamps[0], Stamp { publisher: 7, sequence: 0, due_ns: 1500, lag_us: 2 });
         assert_eq!(publisher.settle(batch, out.len()), 3);
     }
 
@@ -215,20 +175,12 @@ mod tests {
         let batch = publisher.encode_due(&SCHEDULE, 4_000, 100, &mut out);
         assert_eq!(batch.count, 3);
         let packet = publisher.packet_bytes();
-        assert_eq!(
-            publisher.settle(batch, packet + 1),
-            2,
-            "half a packet has to be finished"
-        );
+        assert_eq!(publisher.settle(batch, packet + 1), 2, "half a packet has to be finished");
         out.clear();
         let batch = publisher.encode_due(&SCHEDULE, 2_003_500, 1, &mut out);
         assert_eq!((batch.first, batch.count), (2, 1));
         assert_eq!(stamps(&out)[0].lag_us, 2000);
-        assert_eq!(
-            out[packet - 32..packet - 30],
-            [0, 3],
-            "its Packet Identifier is used again"
-        );
+        assert_eq!(out[packet - 32..packet - 30], [0, 3], "its Packet Identifier is used again");
         assert_eq!(publisher.settle(batch, 0), 0);
         assert_eq!(publisher.next_due_ns(&SCHEDULE), 3500);
     }

@@ -98,10 +98,7 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// Takes packets of at most `packet_bytes_max` bytes after the fixed header.
     pub(crate) fn new(packet_bytes_max: usize) -> Self {
-        Self {
-            buffer: BytesMut::new(),
-            packet_bytes_max,
-        }
+        Self { buffer: BytesMut::new(), packet_bytes_max }
     }
 
     /// The first packet of `bytes` and its length, or `None` when it is not whole yet.
@@ -133,10 +130,7 @@ impl Decoder {
             v4::Packet::ConnAck(packet) => Ok(Incoming::ConnAck(return_code(packet.code))),
             v4::Packet::SubAck(packet) => Ok(Incoming::SubAck {
                 identifier: packet.pkid,
-                granted: matches!(
-                    packet.return_codes[..],
-                    [v4::SubscribeReasonCode::Success(_)]
-                ),
+                granted: matches!(packet.return_codes[..], [v4::SubscribeReasonCode::Success(_)]),
             }),
             v4::Packet::PubAck(packet) => Ok(Incoming::PubAck(packet.pkid)),
             v4::Packet::PubRec(packet) => Ok(Incoming::PubRec(packet.pkid)),
@@ -186,12 +180,7 @@ fn publish(frame: &[u8]) -> Option<Publish<'_>> {
             }
         }
     };
-    Some(Publish {
-        qos,
-        retain: first & 1 == 1,
-        identifier,
-        payload,
-    })
+    Some(Publish { qos, retain: first & 1 == 1, identifier, payload })
 }
 
 #[cfg(test)]
@@ -215,58 +204,28 @@ mod tests {
     #[test]
     fn a_whole_packet_is_read_and_what_follows_is_left() {
         let read = decode(b"\x20\x02\x00\x05rest");
-        assert_eq!(
-            read,
-            Ok(Some((Incoming::ConnAck(ReturnCode::NotAuthorized), 4)))
-        );
+        assert_eq!(read, Ok(Some((Incoming::ConnAck(ReturnCode::NotAuthorized), 4))));
         let read = decode(b"\x90\x03\x00\x01\x80");
-        let refused = Incoming::SubAck {
-            identifier: 1,
-            granted: false,
-        };
+        let refused = Incoming::SubAck { identifier: 1, granted: false };
         assert_eq!(read, Ok(Some((refused, 5))));
-        assert_eq!(
-            decode(b"\x40\x02\x12\x34"),
-            Ok(Some((Incoming::PubAck(0x1234), 4)))
-        );
+        assert_eq!(decode(b"\x40\x02\x12\x34"), Ok(Some((Incoming::PubAck(0x1234), 4))));
         assert_eq!(decode(b"\xd0\x00"), Ok(Some((Incoming::PingResp, 2))));
     }
 
     #[test]
     fn a_publish_is_a_view() {
-        let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore")
-            .unwrap()
-            .unwrap();
-        let expected = Publish {
-            qos: QoS::AtLeastOnce,
-            retain: true,
-            identifier: 7,
-            payload: b"abc",
-        };
+        let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore").unwrap().unwrap();
+        let expected =
+            Publish { qos: QoS::AtLeastOnce, retain: true, identifier: 7, payload: b"abc" };
         assert_eq!((packet, length), (Incoming::Publish(expected), 10));
     }
 
     #[test]
     fn faults_are_final() {
-        assert_eq!(
-            decode(b"\x36\x05\x00\x01t\x00\x07"),
-            Err(DecodeError::Publish),
-            "QoS 3"
-        );
-        assert_eq!(
-            decode(b"\x32\x05\x00\x01t\x00\x00"),
-            Err(DecodeError::Publish),
-            "id 0"
-        );
-        assert_eq!(
-            decode(b"\x30\x03\x00\x05t"),
-            Err(DecodeError::Publish),
-            "topic past the end"
-        );
-        assert_eq!(
-            decode(b"\x30\xff\xff\xff\xff\x01"),
-            Err(DecodeError::RemainingLength)
-        );
+        assert_eq!(decode(b"\x36\x05\x00\x01t\x00\x07"), Err(DecodeError::Publish), "QoS 3");
+        assert_eq!(decode(b"\x32\x05\x00\x01t\x00\x00"), Err(DecodeError::Publish), "id 0");
+        assert_eq!(decode(b"\x30\x03\x00\x05t"), Err(DecodeError::Publish), "topic past the end");
+        assert_eq!(decode(b"\x30\xff\xff\xff\xff\x01"), Err(DecodeError::RemainingLength));
         assert_eq!(decode(b"\x30\x81\x08"), Err(DecodeError::TooLong(1025)));
         assert_eq!(decode(b"\xc0\x00"), Err(DecodeError::Direction), "PINGREQ");
         let unknown = DecodeError::Malformed(mqttbytes::Error::InvalidPacketType(15));
@@ -277,14 +236,8 @@ mod tests {
 
     #[test]
     fn a_damaged_acknowledgement_does_not_wait_for_ever() {
-        assert!(matches!(
-            decode(b"\x40\x01\x00"),
-            Err(DecodeError::Malformed(_))
-        ));
-        assert!(matches!(
-            decode(b"\x20\x00"),
-            Err(DecodeError::Malformed(_))
-        ));
+        assert!(matches!(decode(b"\x40\x01\x00"), Err(DecodeError::Malformed(_))));
+        assert!(matches!(decode(b"\x20\x00"), Err(DecodeError::Malformed(_))));
     }
 
     proptest! {

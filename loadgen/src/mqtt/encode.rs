@@ -136,11 +136,7 @@ impl PublishTemplate {
         let mut buffer = BytesMut::new();
         Encoder::new(&mut buffer).append(|out| packet.write(out))?;
         buffer.truncate(buffer.len() - payload_bytes);
-        Ok(Self {
-            head: buffer.to_vec().into_boxed_slice(),
-            qos,
-            payload_bytes,
-        })
+        Ok(Self { head: buffer.to_vec().into_boxed_slice(), qos, payload_bytes })
     }
 
     /// QoS of the publications.
@@ -185,11 +181,7 @@ mod tests {
 
         let mut used = BytesMut::from(&b"\xc0\x00"[..]);
         v4::Connect::new("a").write(&mut used).unwrap();
-        assert_ne!(
-            used[4..10],
-            *b"\x00\x04MQTT",
-            "mqttbytes no longer damages a later CONNECT"
-        );
+        assert_ne!(used[4..10], *b"\x00\x04MQTT", "mqttbytes no longer damages a later CONNECT");
     }
 
     #[test]
@@ -197,10 +189,7 @@ mod tests {
         let packet = v4::Publish::new("t", mqttbytes::QoS::AtLeastOnce, "x");
         let mut out = BytesMut::from(&b"before"[..]);
         let outcome = Encoder::new(&mut out).append(|out| packet.write(out));
-        assert_eq!(
-            outcome,
-            Err(EncodeError::Refused(mqttbytes::Error::PacketIdZero))
-        );
+        assert_eq!(outcome, Err(EncodeError::Refused(mqttbytes::Error::PacketIdZero)));
         assert_eq!(out, "before");
 
         packet.write(&mut out).unwrap_err();
@@ -214,19 +203,14 @@ mod tests {
         assert_eq!(outcome.unwrap_err(), EncodeError::TopicTooLong(65_536));
 
         let packet = v4::Publish::new(topic, mqttbytes::QoS::AtMostOnce, "x");
-        assert!(
-            packet.write(&mut BytesMut::new()).is_ok(),
-            "mqttbytes refuses long topics now"
-        );
+        assert!(packet.write(&mut BytesMut::new()).is_ok(), "mqttbytes refuses long topics now");
     }
 
     #[test]
     fn a_template_is_what_mqttbytes_would_have_written() {
-        for (qos, retain) in [
-            (QoS::AtMostOnce, true),
-            (QoS::AtLeastOnce, false),
-            (QoS::ExactlyOnce, true),
-        ] {
+        for (qos, retain) in
+            [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, false), (QoS::ExactlyOnce, true)]
+        {
             let payload = vec![b'x'; 200];
             let mut whole = v4::Publish::new("temperature/7", qos.to_mqttbytes(), payload.clone());
             whole.retain = retain;

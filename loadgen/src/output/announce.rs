@@ -83,25 +83,13 @@ mod tests {
     #[test]
     fn both_readings_of_the_rate_and_the_deliveries_are_told() {
         let text = announced("--clients 5000 --rate 3s");
-        assert!(
-            text.contains("2,500 publishers and 2,500 subscribers, shared"),
-            "{text}"
-        );
-        assert!(
-            text.contains("every 3s (0.333/s), all together 833/s"),
-            "{text}"
-        );
+        assert!(text.contains("2,500 publishers and 2,500 subscribers, shared"), "{text}");
+        assert!(text.contains("every 3s (0.333/s), all together 833/s"), "{text}");
         assert!(text.contains("2,083,333 deliveries/s"), "{text}");
 
         let text = announced("--topology pairs --clients 20 --rate 200000/s -h 127.0.0.1");
         assert!(text.contains("the total over all publishers"), "{text}");
-        assert!(
-            text.contains("every 50us (20,000/s), all together 200,000/s"),
-            "{text}"
-        );
-        assert!(
-            text.contains("200,000 deliveries/s, 6,000,000 B/s"),
-            "{text}"
-        );
+        assert!(text.contains("every 50us (20,000/s), all together 200,000/s"), "{text}");
+        assert!(text.contains("200,000 deliveries/s, 6,000,000 B/s"), "{text}");
     }
 }

@@ -41,11 +41,7 @@ pub(crate) struct Live<'a> {
 impl Progress {
     /// Writes to stderr, unless `quiet`.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self {
-            quiet,
-            terminal: io::stderr().is_terminal(),
-            drawn: 0,
-        }
+        Self { quiet, terminal: io::stderr().is_terminal(), drawn: 0 }
     }
 
     /// Shows the state; on a terminal it replaces the one before.
@@ -79,11 +75,7 @@ impl Progress {
 
 fn write(text: &str) {
     let mut stderr = io::stderr().lock();
-    drop(
-        stderr
-            .write_all(text.as_bytes())
-            .and_then(|()| stderr.flush()),
-    );
+    drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
 }
 
 /// One line, at most 120 columns for figures of eight digits.
@@ -165,15 +157,8 @@ mod tests {
             "measure    7 s  4,998/5,000 connected  833 sent/s  2,000,000 of 2,083,333 delivered/s  \
              p50 50.2 µs p99 99.3 µs  backlog 83,333  2 disconnected"
         );
-        let connecting = Live {
-            phase: Phase::Connect,
-            disconnected: 0,
-            ..live
-        };
-        assert_eq!(
-            live_line(&connecting),
-            "connect    7 s  4,998/5,000 connected"
-        );
+        let connecting = Live { phase: Phase::Connect, disconnected: 0, ..live };
+        assert_eq!(live_line(&connecting), "connect    7 s  4,998/5,000 connected");
     }
 
     #[test]

@@ -114,9 +114,7 @@ fn counts(measured: &Measured) -> Counts {
         sent: counters.measured_sent,
         expected: counters.measured_owed,
         delivered: counters.measured_delivered,
-        lost: counters
-            .measured_owed
-            .saturating_sub(counters.measured_delivered),
+        lost: counters.measured_owed.saturating_sub(counters.measured_delivered),
         duplicate: counters.measured_duplicate,
         reordered: counters.measured_reordered,
         retained: counters.retained,
@@ -136,10 +134,7 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
             warnings.push(format!("{} {text}", grouped(count)));
         }
     };
-    let reason = measured
-        .disconnect_reason
-        .as_deref()
-        .unwrap_or("no reason is known");
+    let reason = measured.disconnect_reason.as_deref().unwrap_or("no reason is known");
     warn(
         counters.disconnected,
         &format!("connection(s) ended during the run; the first: {reason}"),
@@ -153,22 +148,10 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         counters.ambiguous,
         "message(s) came so late that nobody knows whether they came twice: they are in no count",
     );
-    warn(
-        counters.misrouted,
-        "message(s) reached a subscriber that is not owed them",
-    );
-    warn(
-        counters.foreign,
-        "message(s) on a measured topic came from another program or run",
-    );
-    warn(
-        counters.impossible,
-        "message(s) arrived before they were due: a clock is wrong",
-    );
-    warn(
-        counters.unexpected,
-        "acknowledgement(s) came for which no publication waited",
-    );
+    warn(counters.misrouted, "message(s) reached a subscriber that is not owed them");
+    warn(counters.foreign, "message(s) on a measured topic came from another program or run");
+    warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
+    warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
     if measured.usage.broker_seconds.is_none() {
         warnings.push(
@@ -216,10 +199,7 @@ mod tests {
             from_send: histogram(),
             send_lag: histogram(),
             connect: histogram(),
-            usage: Usage {
-                broker_seconds: Some(1.0),
-                generator_seconds: 1.0,
-            },
+            usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             memory: Memory::default(),
             disconnect_reason: None,
             warnings: Vec::new(),
@@ -240,10 +220,7 @@ mod tests {
     fn whatever_makes_a_figure_doubtful_is_a_warning() {
         let summary = summary(|measured| {
             measured.offered = 25;
-            measured.usage = Usage {
-                broker_seconds: None,
-                generator_seconds: 29.0,
-            };
+            measured.usage = Usage { broker_seconds: None, generator_seconds: 29.0 };
             measured.disconnect_reason = Some("it fell".to_owned());
             measured.counters.measured_delivered = 30;
             for counter in [

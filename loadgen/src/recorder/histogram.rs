@@ -38,10 +38,7 @@ pub(crate) struct Second {
 
 impl Default for Samples {
     fn default() -> Self {
-        Self {
-            delivery: histogram(),
-            send_lag: histogram(),
-        }
+        Self { delivery: histogram(), send_lag: histogram() }
     }
 }
 

@@ -195,11 +195,7 @@ mod tests {
         }
         assert_eq!(ledger.record(0, 1), Some(Arrival::Late));
         assert_eq!(ledger.record(0, 3), Some(Arrival::Ambiguous));
-        assert_eq!(
-            ledger.record(0, 99),
-            Some(Arrival::Late),
-            "the window is always exact"
-        );
+        assert_eq!(ledger.record(0, 99), Some(Arrival::Late), "the window is always exact");
     }
 
     /// Remembers every arrival.

@@ -64,11 +64,7 @@ pub(crate) struct Counters {
 impl Counters {
     /// Adds another worker's.
     pub(crate) fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self
-            .fields_mut()
-            .into_iter()
-            .zip(other.clone().fields_mut())
-        {
+        for (mine, theirs) in self.fields_mut().into_iter().zip(other.clone().fields_mut()) {
             *mine += *theirs;
         }
     }
@@ -186,9 +182,8 @@ impl Recorder {
             self.counters.foreign += 1;
             return;
         };
-        let arrival = self
-            .slot(place, &stamp)
-            .and_then(|slot| self.ledger.record(slot, stamp.sequence));
+        let arrival =
+            self.slot(place, &stamp).and_then(|slot| self.ledger.record(slot, stamp.sequence));
         match arrival {
             Some(Arrival::InOrder) => self.first(&stamp, now_ns),
             Some(other) => self.out_of_step(other, &stamp, now_ns),
@@ -250,10 +245,7 @@ impl Recorder {
 
     /// What is left at the end.
     pub(crate) fn totals(&self) -> Totals {
-        Totals {
-            from_send: self.from_send.clone(),
-            connect: self.connect.clone(),
-        }
+        Totals { from_send: self.from_send.clone(), connect: self.connect.clone() }
     }
 }
 
@@ -286,22 +278,12 @@ mod tests {
     fn arrive(recorder: &mut Recorder, place: usize, stamp: Stamp, retain: bool, now_ns: u64) {
         let mut payload = BytesMut::new();
         payload::write(&mut payload, 20, TAG, &stamp, 0);
-        let publish = Publish {
-            qos: QoS::AtMostOnce,
-            retain,
-            identifier: 0,
-            payload: &payload,
-        };
+        let publish = Publish { qos: QoS::AtMostOnce, retain, identifier: 0, payload: &payload };
         recorder.delivery(place, &publish, now_ns);
     }
 
     fn stamp(publisher: u32, sequence: u32) -> Stamp {
-        Stamp {
-            publisher,
-            sequence,
-            due_ns: 2000 + u64::from(sequence) * 1000,
-            lag_us: 3,
-        }
+        Stamp { publisher, sequence, due_ns: 2000 + u64::from(sequence) * 1000, lag_us: 3 }
     }
 
     #[test]
@@ -319,21 +301,11 @@ mod tests {
     fn retained_foreign_and_impossible_messages_are_counted_apart() {
         let mut recorder = recorder("--clients 4");
         arrive(&mut recorder, 0, stamp(0, 0), true, 50_000);
-        assert_eq!(
-            (recorder.counters.retained, recorder.counters.delivered),
-            (1, 0)
-        );
+        assert_eq!((recorder.counters.retained, recorder.counters.delivered), (1, 0));
         arrive(&mut recorder, 0, stamp(0, 1), false, 10);
-        assert_eq!(
-            (recorder.counters.impossible, recorder.counters.delivered),
-            (1, 1)
-        );
-        let strange = Publish {
-            qos: QoS::AtMostOnce,
-            retain: false,
-            identifier: 0,
-            payload: b"21",
-        };
+        assert_eq!((recorder.counters.impossible, recorder.counters.delivered), (1, 1));
+        let strange =
+            Publish { qos: QoS::AtMostOnce, retain: false, identifier: 0, payload: b"21" };
         recorder.delivery(0, &strange, 10);
         assert_eq!(recorder.counters.foreign, 1);
         assert!(recorder.take_second().measured.delivery.is_empty());
@@ -342,10 +314,7 @@ mod tests {
     #[test]
     fn the_warm_up_is_in_the_ledger_but_in_no_measured_count() {
         let mut recorder = recorder("--clients 4");
-        let early = Stamp {
-            due_ns: 1500,
-            ..stamp(1, 0)
-        };
+        let early = Stamp { due_ns: 1500, ..stamp(1, 0) };
         arrive(&mut recorder, 0, early, false, 9000);
         arrive(&mut recorder, 0, early, false, 9000);
         arrive(&mut recorder, 0, stamp(1, 1), false, 9000);
@@ -353,10 +322,7 @@ mod tests {
         assert_eq!((counters.delivered, counters.measured_delivered), (2, 1));
         assert_eq!(counters.measured_duplicate, 0);
         let second = recorder.take_second();
-        assert_eq!(
-            (second.warmup.delivery.len(), second.measured.delivery.len()),
-            (1, 1)
-        );
+        assert_eq!((second.warmup.delivery.len(), second.measured.delivery.len()), (1, 1));
     }
 
     #[test]
@@ -364,20 +330,11 @@ mod tests {
         let mut recorder = recorder("--clients 4");
         for (publisher, place, sequence) in [(0, 0, 1), (0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 1, 1)]
         {
-            arrive(
-                &mut recorder,
-                place,
-                stamp(publisher, sequence),
-                false,
-                90_000,
-            );
+            arrive(&mut recorder, place, stamp(publisher, sequence), false, 90_000);
         }
         let counters = recorder.counters;
         assert_eq!(counters.measured_delivered, 4);
-        assert_eq!(
-            (counters.measured_reordered, counters.measured_duplicate),
-            (1, 1)
-        );
+        assert_eq!((counters.measured_reordered, counters.measured_duplicate), (1, 1));
     }
 
     #[test]
@@ -394,22 +351,9 @@ mod tests {
 
     #[test]
     fn totals_of_workers_add_up() {
-        let mut one = Counters {
-            sent: 1,
-            unexpected: 2,
-            ..Counters::default()
-        };
-        one.add(&Counters {
-            sent: 10,
-            connected: 5,
-            ..Counters::default()
-        });
-        let sum = Counters {
-            sent: 11,
-            connected: 5,
-            unexpected: 2,
-            ..Counters::default()
-        };
+        let mut one = Counters { sent: 1, unexpected: 2, ..Counters::default() };
+        one.add(&Counters { sent: 10, connected: 5, ..Counters::default() });
+        let sum = Counters { sent: 11, connected: 5, unexpected: 2, ..Counters::default() };
         assert_eq!(one, sum);
     }
 }

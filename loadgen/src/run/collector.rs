@@ -105,10 +105,7 @@ impl Collector {
             latest: vec![Counters::default(); workers],
             open: BTreeMap::new(),
             reported: vec![None; workers],
-            previous: Row {
-                usage: Usage::now(broker),
-                ..Row::default()
-            },
+            previous: Row { usage: Usage::now(broker), ..Row::default() },
             rows: Vec::new(),
             intervals: Vec::new(),
             results: Results::default(),
@@ -213,10 +210,10 @@ impl Collector {
 
     fn take_second(&mut self, worker: usize, index: u64, samples: &Second, counters: Counters) {
         let workers = self.latest.len();
-        let open = self.open.entry(index).or_insert_with(|| Open {
-            samples: Second::default(),
-            counters: vec![None; workers],
-        });
+        let open = self
+            .open
+            .entry(index)
+            .or_insert_with(|| Open { samples: Second::default(), counters: vec![None; workers] });
         open.samples.add(samples);
         if let Some(place) = open.counters.get_mut(worker) {
             *place = Some(counters);
@@ -257,9 +254,7 @@ impl Collector {
         merge(&mut self.results.send_lag, &open.samples.measured.send_lag);
         let nominal_ns = schedule.start_ns + (index + 1) * SECOND_NS;
         // The last second may be a short one.
-        let end_ns = nominal_ns
-            .min(self.setup.clock.now_ns())
-            .max(self.previous.time_ns);
+        let end_ns = nominal_ns.min(self.setup.clock.now_ns()).max(self.previous.time_ns);
         let mut counters = Counters::default();
         for (reported, latest) in open.counters.iter().zip(&self.latest) {
             counters.add(reported.as_ref().unwrap_or(latest));
@@ -268,10 +263,7 @@ impl Collector {
             counters,
             usage: Usage::now(self.broker),
             time_ns: end_ns,
-            offered: self
-                .setup
-                .plan
-                .offered(&schedule, &(schedule.start_ns..end_ns)),
+            offered: self.setup.plan.offered(&schedule, &(schedule.start_ns..end_ns)),
         };
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);
@@ -289,12 +281,8 @@ impl Collector {
         row.expected = counters.owed.saturating_sub(before.owed);
         row.delivered = counters.delivered.saturating_sub(before.delivered);
         row.backlog = counters.owed.saturating_sub(counters.delivered);
-        row.duplicate = counters
-            .measured_duplicate
-            .saturating_sub(before.measured_duplicate);
-        row.reordered = counters
-            .measured_reordered
-            .saturating_sub(before.measured_reordered);
+        row.duplicate = counters.measured_duplicate.saturating_sub(before.measured_duplicate);
+        row.reordered = counters.measured_reordered.saturating_sub(before.measured_reordered);
         row.retained = counters.retained.saturating_sub(before.retained);
         row.disconnected = counters.disconnected.saturating_sub(before.disconnected);
         let samples = open.samples.shown();
@@ -357,9 +345,7 @@ impl Collector {
         let now_ns = self.setup.clock.now_ns();
         let mut row = TimelineRow::new(seconds(now_ns), Phase::Connect);
         row.connected = counters.connected;
-        row.retained = counters
-            .retained
-            .saturating_sub(self.previous.counters.retained);
+        row.retained = counters.retained.saturating_sub(self.previous.counters.retained);
         self.previous.counters = counters;
         let line = live_line(&Live {
             phase: Phase::Connect,

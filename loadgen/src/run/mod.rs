@@ -35,7 +35,7 @@ const CONNECT_BASE: Duration = Duration::from_secs(30);
 const CONNECT_EACH: Duration = Duration::from_millis(20);
 
 /// Time until every subscription is acknowledged, and for each.
-const SUBSCRIBE_BASE: Duration = Duration::from_secs(30);
+const SUBSCRIBE_BASE: Duration = Duration::from_secs(10);
 const SUBSCRIBE_EACH: Duration = Duration::from_millis(10);
 
 /// From the command to publish until the first publication is due: the command must have arrived.
@@ -133,11 +133,7 @@ pub enum RunError {
 fn connected(opened: u64, clients: u64) -> String {
     match opened {
         0 => String::new(),
-        _ => format!(
-            " ({} of {} clients were connected)",
-            grouped(opened),
-            grouped(clients)
-        ),
+        _ => format!(" ({} of {} clients were connected)", grouped(opened), grouped(clients)),
     }
 }
 
@@ -190,9 +186,7 @@ impl Run {
         interrupt: watch::Receiver<bool>,
     ) -> Result<Self, RunError> {
         let (started, clock) = (SystemTime::now(), Clock::start());
-        let since_epoch = started
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let setup = Setup {
             plan: Arc::new(Plan::new(&scenario)),
             address: broker.address(),
@@ -201,11 +195,7 @@ impl Run {
             scenario: Arc::new(scenario),
         };
         let mut progress = Progress::new(setup.scenario.quiet);
-        progress.note(&output::announcement(
-            &setup.scenario,
-            &setup.plan,
-            setup.address,
-        ));
+        progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.address));
         let threads = setup.scenario.threads;
         let (sender, reports) = mpsc::channel(REPORTS_MAX * usize::from(threads));
         let workers = (0..u32::from(threads))
@@ -237,33 +227,18 @@ impl Run {
         let path = self.write(&measured)?;
         match ended {
             Waited::Interrupted => Ok(Outcome::Interrupted),
-            Waited::AllGone => Err(RunError::AllGone {
-                reason: measured.disconnect_reason,
-                path,
-            }),
+            Waited::AllGone => Err(RunError::AllGone { reason: measured.disconnect_reason, path }),
             Waited::Done | Waited::Deadline => Ok(Outcome::Complete),
         }
     }
 
     async fn connect(&mut self) -> Result<(), RunError> {
         let clients = self.setup.scenario.clients();
-        let paced = self
-            .setup
-            .scenario
-            .connect_rate
-            .map_or(0.0, |rate| f64::from(clients) / rate);
+        let paced = self.setup.scenario.connect_rate.map_or(0.0, |rate| f64::from(clients) / rate);
         let time = CONNECT_BASE + CONNECT_EACH * clients + Duration::from_secs_f64(paced);
         let all = u64::from(clients);
-        let waited = self
-            .wait(time, |collector| collector.counters().opened == all)
-            .await?;
-        self.before_load(
-            waited,
-            "connected",
-            self.collector.counters().opened,
-            all,
-            time,
-        )
+        let waited = self.wait(time, |collector| collector.counters().opened == all).await?;
+        self.before_load(waited, "connected", self.collector.counters().opened, all, time)
     }
 
     async fn subscribe(&mut self) -> Result<(), RunError> {
@@ -271,16 +246,8 @@ impl Run {
         let subscribers = self.setup.scenario.subscribers;
         let time = SUBSCRIBE_BASE + SUBSCRIBE_EACH * subscribers;
         let all = u64::from(subscribers);
-        let waited = self
-            .wait(time, |collector| collector.counters().subscribed == all)
-            .await?;
-        self.before_load(
-            waited,
-            "subscribed",
-            self.collector.counters().subscribed,
-            all,
-            time,
-        )
+        let waited = self.wait(time, |collector| collector.counters().subscribed == all).await?;
+        self.before_load(waited, "subscribed", self.collector.counters().subscribed, all, time)
     }
 
     fn before_load(
@@ -294,12 +261,9 @@ impl Run {
         match waited {
             Waited::Done => Ok(()),
             Waited::Interrupted => Err(RunError::Interrupted),
-            Waited::Deadline => Err(RunError::Deadline {
-                what,
-                done,
-                all,
-                seconds: time.as_secs(),
-            }),
+            Waited::Deadline => {
+                Err(RunError::Deadline { what, done, all, seconds: time.as_secs() })
+            }
             Waited::AllGone => Err(self.lost()),
         }
     }
@@ -308,11 +272,7 @@ impl Run {
         RunError::Lost {
             count: self.collector.counters().disconnected,
             clients: u64::from(self.setup.scenario.clients()),
-            reason: self
-                .collector
-                .disconnect_reason()
-                .unwrap_or("no reason is known")
-                .to_owned(),
+            reason: self.collector.disconnect_reason().unwrap_or("no reason is known").to_owned(),
         }
     }
 
@@ -320,9 +280,7 @@ impl Run {
         let scenario = &self.setup.scenario;
         let start_ns = self.setup.clock.now_ns() + START_DELAY_NS;
         let schedule =
-            self.setup
-                .plan
-                .schedule_at(start_ns, scenario.warmup_ns, scenario.duration_ns);
+            self.setup.plan.schedule_at(start_ns, scenario.warmup_ns, scenario.duration_ns);
         self.collector.start(schedule);
         self.command(Command::Start(schedule));
         schedule
@@ -350,10 +308,7 @@ impl Run {
         let stop_ns = now_ns.min(schedule.end_ns);
         self.collector.drain();
         self.command(Command::Drain { stop_ns });
-        let planned = self
-            .setup
-            .plan
-            .offered(schedule, &(schedule.start_ns..stop_ns));
+        let planned = self.setup.plan.offered(schedule, &(schedule.start_ns..stop_ns));
         let deadline_ns = now_ns + nanoseconds(time);
         let waited = self.wait_until(deadline_ns, |collector| {
             let counters = collector.counters();
@@ -368,9 +323,7 @@ impl Run {
         self.command(Command::Finish);
         self.collector.finish();
         let workers = self.workers.len();
-        let waited = self
-            .wait(FINISH, |collector| collector.finished() == workers)
-            .await?;
+        let waited = self.wait(FINISH, |collector| collector.finished() == workers).await?;
         if waited != Waited::Done {
             self.collector.warn(format!(
                 "{} of {workers} thread(s) of the generator did not end in time: their latencies \
@@ -394,8 +347,7 @@ impl Run {
         done: impl FnMut(&Collector) -> bool,
     ) -> Result<Waited, RunError> {
         let now_ns = self.setup.clock.now_ns();
-        self.wait(Duration::from_nanos(time_ns.saturating_sub(now_ns)), done)
-            .await
+        self.wait(Duration::from_nanos(time_ns.saturating_sub(now_ns)), done).await
     }
 
     /// Takes reports until `done`, at most for `time`.

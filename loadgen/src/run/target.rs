@@ -80,27 +80,13 @@ impl Broker {
 
 fn embedded(shards: usize) -> Result<Broker, TargetError> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let broker = broker::Broker::builder()
-        .listen(any_port)
-        .shards(shards)
-        .start()?;
-    let address = broker
-        .local_addresses()
-        .first()
-        .copied()
-        .ok_or(TargetError::NoAddress)?;
-    Ok(Broker {
-        address,
-        process: BrokerProcess::Embedded,
-        embedded: Some(broker),
-    })
+    let broker = broker::Broker::builder().listen(any_port).shards(shards).start()?;
+    let address = broker.local_addresses().first().copied().ok_or(TargetError::NoAddress)?;
+    Ok(Broker { address, process: BrokerProcess::Embedded, embedded: Some(broker) })
 }
 
 fn external(host: &str, port: u16) -> Result<Broker, TargetError> {
-    let fault = |source| TargetError::Resolve {
-        host: host.to_owned(),
-        source,
-    };
+    let fault = |source| TargetError::Resolve { host: host.to_owned(), source };
     let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(fault)?.collect();
     // Brokers often listen on IPv4 alone, and `localhost` often means IPv6 first.
     let address = addresses

@@ -31,10 +31,7 @@ pub(crate) fn raise_open_files(clients: u32, embedded: bool) -> Result<(), Limit
     let limit = getrlimit(Resource::Nofile);
     // No limit reads as `None`.
     let hard = limit.maximum.unwrap_or(u64::MAX);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let allowed = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => hard,
         Err(_) => limit.current.unwrap_or(u64::MAX),
@@ -74,9 +71,6 @@ mod tests {
              separate broker and name it with --broker"
         );
         let error = check(30_000, false, 20_000).unwrap_err();
-        assert!(
-            error.to_string().ends_with("use at most --clients 19900"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("use at most --clients 19900"), "{error}");
     }
 }

@@ -17,10 +17,7 @@ pub(crate) fn listening_process(address: SocketAddr) -> Option<u32> {
         .filter_map(|path| fs::read_to_string(path).ok())
         .flat_map(|table| listeners(&table, address))
         .collect();
-    let links: Vec<String> = inodes
-        .iter()
-        .map(|inode| format!("socket:[{inode}]"))
-        .collect();
+    let links: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let processes = fs::read_dir("/proc").ok()?;
     processes
         .flatten()
@@ -78,11 +75,7 @@ fn parse_ip(text: &str) -> Option<IpAddr> {
                 bytes[index * 4..index * 4 + 4].copy_from_slice(&word(index)?);
             }
             let address = Ipv6Addr::from(bytes);
-            Some(
-                address
-                    .to_ipv4_mapped()
-                    .map_or(IpAddr::V6(address), IpAddr::V4),
-            )
+            Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4))
         }
         _ => None,
     }
@@ -95,11 +88,7 @@ fn holds(process: u32, links: &[String]) -> bool {
     descriptors
         .flatten()
         .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .any(|link| {
-            links
-                .iter()
-                .any(|wanted| link.as_os_str() == wanted.as_str())
-        })
+        .any(|link| links.iter().any(|wanted| link.as_os_str() == wanted.as_str()))
 }
 
 #[cfg(test)]

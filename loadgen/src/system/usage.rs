@@ -35,19 +35,13 @@ impl Usage {
         match broker {
             BrokerProcess::Embedded => {
                 let shards = embedded_broker_seconds();
-                Self {
-                    broker_seconds: Some(shards),
-                    generator_seconds: own - shards,
-                }
+                Self { broker_seconds: Some(shards), generator_seconds: own - shards }
             }
             BrokerProcess::Local(process) => Self {
                 broker_seconds: cpu_seconds(Path::new(&format!("/proc/{process}/stat"))),
                 generator_seconds: own,
             },
-            BrokerProcess::Unknown => Self {
-                broker_seconds: None,
-                generator_seconds: own,
-            },
+            BrokerProcess::Unknown => Self { broker_seconds: None, generator_seconds: own },
         }
     }
 

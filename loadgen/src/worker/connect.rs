@@ -16,9 +16,9 @@ use super::{Worker, template};
 use crate::client::{Client, ClientError, Event, Publisher};
 use crate::mqtt::{Decoder, EncodeError, ReturnCode};
 
-/// Handshakes at a time for each worker: enough to keep both sides busy, and far below the length
-/// of a listener's queue, whose overflow costs a second for each connection.
-const HANDSHAKES_MAX: usize = 256;
+/// Handshakes at a time for each worker: enough to keep both sides busy, and below the 100 that some
+/// listeners queue; beyond it, a connection waits a second for its next attempt.
+const HANDSHAKES_MAX: usize = 64;
 
 /// From the start of the TCP connection to the CONNACK at most.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -85,11 +85,8 @@ impl Worker {
     pub(super) async fn connect_all(self: Rc<Self>) {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
         let workers = f64::from(self.setup.scenario.threads);
-        let interval = self
-            .setup
-            .scenario
-            .connect_rate
-            .map(|rate| Duration::from_secs_f64(workers / rate));
+        let interval =
+            self.setup.scenario.connect_rate.map(|rate| Duration::from_secs_f64(workers / rate));
         let start = Instant::now();
         for (place, turn) in (0..self.places()).zip(0..) {
             if let Some(interval) = interval {
@@ -145,16 +142,12 @@ impl Worker {
         let mut received = Vec::new();
         loop {
             read_some(&stream, &mut received).await.map_err(io)?;
-            let Some((packet, length)) = decoder
-                .next(&received)
-                .map_err(|error| protocol(error.into()))?
+            let Some((packet, length)) =
+                decoder.next(&received).map_err(|error| protocol(error.into()))?
             else {
                 continue;
             };
-            match client
-                .handle(packet, &mut BytesMut::new())
-                .map_err(protocol)?
-            {
+            match client.handle(packet, &mut BytesMut::new()).map_err(protocol)? {
                 Event::Refused(code) => return Err(ConnectError::Refused { address, code }),
                 Event::Connected => {
                     let now_ns = self.setup.clock.now_ns();
@@ -185,11 +178,7 @@ impl Worker {
             let identifier = format!("kelvin-{tag}-p-{number}");
             return Ok((Client::new(Some(Box::new(publisher))), identifier));
         }
-        let number = self
-            .subscribers
-            .get(place - self.publishers.len())
-            .copied()
-            .unwrap_or(0);
+        let number = self.subscribers.get(place - self.publishers.len()).copied().unwrap_or(0);
         Ok((Client::new(None), format!("kelvin-{tag}-s-{number}")))
     }
 
@@ -202,9 +191,7 @@ impl Worker {
             return None;
         }
         let workers = u32::from(self.setup.scenario.threads);
-        let number = u32::try_from(place)
-            .unwrap_or(u32::MAX)
-            .saturating_mul(workers);
+        let number = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(workers);
         source_address(number.saturating_add(self.number))
     }
 }
@@ -294,10 +281,7 @@ mod tests {
             "cannot connect to 127.0.0.1:1883: connection refused; is a broker running there? \
              Leave --broker out to use the embedded one"
         );
-        let refusal = ConnectError::Refused {
-            address,
-            code: ReturnCode::NotAuthorized,
-        };
+        let refusal = ConnectError::Refused { address, code: ReturnCode::NotAuthorized };
         let text = "the broker at 127.0.0.1:1883 refused CONNECT: not authorized (return code 5)";
         assert_eq!(refusal.to_string(), text);
     }

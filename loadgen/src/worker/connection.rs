@@ -70,10 +70,6 @@ mod tests {
 
     #[test]
     fn an_idle_client_is_small() {
-        assert!(
-            size_of::<Connection>() <= 320,
-            "{} bytes",
-            size_of::<Connection>()
-        );
+        assert!(size_of::<Connection>() <= 320, "{} bytes", size_of::<Connection>());
     }
 }

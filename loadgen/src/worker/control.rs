@@ -66,10 +66,7 @@ impl Worker {
             if let Some(connection) = self.connection(self.publishers.len() + subscriber) {
                 let filter = self.setup.plan.topic_filter(*number);
                 let mut packet = BytesMut::new();
-                connection
-                    .client
-                    .borrow_mut()
-                    .subscribe(&filter, qos, &mut packet)?;
+                connection.client.borrow_mut().subscribe(&filter, qos, &mut packet)?;
                 self.send(&connection, &packet);
             }
             if subscriber % PACKETS_PER_TURN == PACKETS_PER_TURN - 1 {
@@ -179,11 +176,7 @@ impl Reporter {
         let counters = self.worker.recorder.borrow().counters;
         let totals = self.worker.recorder.borrow().totals();
         for news in [last, News::Finished(Box::new(totals))] {
-            let report = Report {
-                worker: self.worker.number,
-                counters,
-                news,
-            };
+            let report = Report { worker: self.worker.number, counters, news };
             if self.reports.send(report).await.is_err() {
                 // The main thread is gone, and with it everybody who would read this.
                 return;

@@ -69,15 +69,8 @@ mod tests {
     #[test]
     fn pings_are_spread_and_in_time() {
         let times: Vec<u64> = (0..1000).map(idle_ns).collect();
-        assert!(
-            times
-                .iter()
-                .all(|time| (IDLE_NS - SPREAD_NS..=IDLE_NS).contains(time))
-        );
-        let early = times
-            .iter()
-            .filter(|time| **time < IDLE_NS - SPREAD_NS / 2)
-            .count();
+        assert!(times.iter().all(|time| (IDLE_NS - SPREAD_NS..=IDLE_NS).contains(time)));
+        let early = times.iter().filter(|time| **time < IDLE_NS - SPREAD_NS / 2).count();
         assert!((400..600).contains(&early), "{early}");
     }
 }

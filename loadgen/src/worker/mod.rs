@@ -217,11 +217,7 @@ impl Worker {
         let publishers = setup.plan.publishers_of(number, workers);
         let subscribers = setup.plan.subscribers_of(number, workers);
         let clients = publishers.len() + subscribers.len();
-        let template = setup
-            .plan
-            .has_one_topic()
-            .then(|| template(setup, 0))
-            .transpose()?;
+        let template = setup.plan.has_one_topic().then(|| template(setup, 0)).transpose()?;
         let packet_bytes_max = PACKET_BYTES_MIN.max(2 * setup.scenario.payload_bytes);
         Ok(Self {
             number,
@@ -272,11 +268,5 @@ impl Worker {
 fn template(setup: &Setup, publisher: u32) -> Result<Rc<PublishTemplate>, EncodeError> {
     let scenario = &setup.scenario;
     let topic = setup.plan.topic_name(publisher);
-    PublishTemplate::new(
-        &topic,
-        scenario.qos,
-        scenario.retain,
-        scenario.payload_bytes,
-    )
-    .map(Rc::new)
+    PublishTemplate::new(&topic, scenario.qos, scenario.retain, scenario.payload_bytes).map(Rc::new)
 }

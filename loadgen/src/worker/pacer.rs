@@ -16,7 +16,7 @@ const WRITES_PER_TURN: u32 = 16;
 const PUBLICATIONS_PER_WRITE: u32 = 512;
 
 /// Waiting for less than this costs more than it spares: the pacer looks again instead.
-const SPIN_BELOW_NS: u64 = 50_000;
+const SPIN_BELOW_NS: u64 = 20_000;
 
 /// Which publication of this worker is due next.
 ///
@@ -40,12 +40,7 @@ impl Pacer {
             .map(|(place, &publisher)| (plan.offset_ns(publisher), place))
             .collect();
         order.sort_unstable();
-        Self {
-            schedule: Schedule::default(),
-            order,
-            position: 0,
-            round: 0,
-        }
+        Self { schedule: Schedule::default(), order, position: 0, round: 0 }
     }
 
     /// Due time and place of the next publication; `None` when no more are due.
@@ -72,8 +67,7 @@ impl Worker {
         self.recorder.borrow_mut().start(schedule);
         let mut pacer = self.pacer.borrow_mut();
         pacer.schedule = schedule;
-        self.next_due_ns
-            .set(pacer.next().map_or(u64::MAX, |(due_ns, _)| due_ns));
+        self.next_due_ns.set(pacer.next().map_or(u64::MAX, |(due_ns, _)| due_ns));
         self.scheduled.notify_one();
     }
 
@@ -105,9 +99,9 @@ impl Worker {
                 return;
             }
             // One that is gone or blocked is passed over: what it owes stays due.
-            let sent = self.connection(place).map_or(0, |connection| {
-                self.publish_due(&connection, PUBLICATIONS_PER_WRITE)
-            });
+            let sent = self
+                .connection(place)
+                .map_or(0, |connection| self.publish_due(&connection, PUBLICATIONS_PER_WRITE));
             if sent > 0 {
                 writes += 1;
                 now_ns = self.setup.clock.now_ns();
@@ -129,10 +123,7 @@ impl Worker {
                 self.publish_turn(now_ns);
                 tokio::task::yield_now().await;
             } else if due_ns - now_ns < SPIN_BELOW_NS
-                || timer
-                    .sleep(Duration::from_nanos(due_ns - now_ns))
-                    .await
-                    .is_err()
+                || timer.sleep(Duration::from_nanos(due_ns - now_ns)).await.is_err()
             {
                 tokio::task::yield_now().await;
             }
@@ -145,19 +136,11 @@ mod tests {
     use super::*;
 
     fn pacer(offsets_ns: &[u64]) -> Pacer {
-        let mut order: Box<[_]> = offsets_ns
-            .iter()
-            .enumerate()
-            .map(|(place, &offset_ns)| (offset_ns, place))
-            .collect();
+        let mut order: Box<[_]> =
+            offsets_ns.iter().enumerate().map(|(place, &offset_ns)| (offset_ns, place)).collect();
         order.sort_unstable();
         Pacer {
-            schedule: Schedule {
-                start_ns: 100,
-                measure_ns: 100,
-                end_ns: 135,
-                period_ns: 20,
-            },
+            schedule: Schedule { start_ns: 100, measure_ns: 100, end_ns: 135, period_ns: 20 },
             order,
             position: 0,
             round: 0,

@@ -68,10 +68,7 @@ mod tests {
 
     #[test]
     fn it_does_not_return_early() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let timer = Timer::new().unwrap();
             for microseconds in [0, 1, 300, 1500] {

@@ -53,9 +53,7 @@ impl Worker {
             return 0;
         };
         let packet_bytes = publisher.packet_bytes();
-        let fit = u32::try_from(WRITE_BYTES_MAX / packet_bytes)
-            .unwrap_or(1)
-            .max(1);
+        let fit = u32::try_from(WRITE_BYTES_MAX / packet_bytes).unwrap_or(1).max(1);
         let mut buffer = self.write_buffer.take();
         let now_ns = self.setup.clock.now_ns();
         let batch = publisher.encode_due(&schedule, now_ns, count_max.min(fit), &mut buffer);
@@ -63,9 +61,7 @@ impl Worker {
         if batch.count > 0 {
             let written = self.write(connection, &buffer);
             sent = publisher.settle(batch, *written.as_ref().unwrap_or(&0));
-            self.record_sent(batch, sent, |sequence| {
-                publisher.due_ns(&schedule, sequence)
-            });
+            self.record_sent(batch, sent, |sequence| publisher.due_ns(&schedule, sequence));
             match written {
                 Ok(written) if written < buffer.len() => {
                     let end = sent as usize * packet_bytes;
