@@ -135,6 +135,9 @@ pub struct TimeArgs {
     /// Load before the measured part
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub warmup: Duration,
+    /// Wait after the measured part for deliveries that are owed, at most
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub drain: Duration,
 }
 
 /// What the run leaves.

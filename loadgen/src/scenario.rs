@@ -57,6 +57,8 @@ pub struct Scenario {
     pub warmup_ns: u64,
     /// The measured part.
     pub duration_ns: u64,
+    /// How long deliveries that are owed are waited for.
+    pub drain_ns: u64,
     /// Connections opened per second at most.
     pub connect_rate: Option<f64>,
     /// Threads of the generator.
@@ -230,6 +232,7 @@ impl Scenario {
             period_ns,
             warmup_ns,
             duration_ns,
+            drain_ns: drain_ns(cli)?,
             connect_rate: cli.clients.connect_rate,
             threads: cli.clients.threads,
             seed: cli.messages.seed,
@@ -423,6 +426,13 @@ fn payload_bytes(size: Option<u32>) -> Result<usize, ScenarioError> {
             Ok(bytes) if bytes >= PAYLOAD_BYTES_MIN => Ok(bytes),
             _ => Err(ScenarioError::SizeTooSmall(size)),
         },
+    }
+}
+
+fn drain_ns(cli: &Cli) -> Result<u64, ScenarioError> {
+    match nanoseconds(cli.time.drain) {
+        TIME_MAX_NS.. => Err(ScenarioError::TooLong("drain")),
+        drain_ns => Ok(drain_ns),
     }
 }
 

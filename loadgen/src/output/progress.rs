@@ -8,6 +8,9 @@ use reports::Phase;
 use super::announce::decimal;
 use crate::units::{fraction, grouped};
 
+/// Width of a terminal that does not tell.
+const COLUMNS_DEFAULT: usize = 80;
+
 /// Writes progress. That nobody can read it is no reason to stop measuring, so errors are dropped.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -50,9 +53,11 @@ impl Progress {
             return self.note(line);
         }
         if !self.quiet {
+            // A line that wraps could not be replaced.
+            let shown: String = line.chars().take(columns().saturating_sub(1)).collect();
             let width = self.drawn;
-            self.drawn = line.chars().count();
-            write(&format!("\r{line:<width$}"));
+            self.drawn = shown.chars().count();
+            write(&format!("\r{shown:<width$}"));
         }
     }
 
@@ -71,6 +76,15 @@ impl Progress {
             self.drawn = 0;
         }
     }
+}
+
+/// Width of the terminal on stderr.
+fn columns() -> usize {
+    rustix::termios::tcgetwinsize(io::stderr())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
+        .unwrap_or(COLUMNS_DEFAULT)
 }
 
 fn write(text: &str) {

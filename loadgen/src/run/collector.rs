@@ -120,7 +120,11 @@ impl Collector {
         self.previous = Row {
             usage: Usage::now(self.broker),
             time_ns: schedule.start_ns,
-            counters: self.counters(),
+            counters: Counters {
+                // Those that came since the last row belong to the next one.
+                retained: self.previous.counters.retained,
+                ..self.counters()
+            },
             offered: 0,
         };
     }

@@ -41,11 +41,8 @@ const SUBSCRIBE_EACH: Duration = Duration::from_millis(10);
 /// From the command to publish until the first publication is due: the command must have arrived.
 const START_DELAY_NS: u64 = SECOND_NS / 10;
 
-/// How long deliveries that are owed are waited for.
-const DRAIN: Duration = Duration::from_secs(5);
-
-/// The same when the run was interrupted, for the user waits.
-const DRAIN_INTERRUPTED: Duration = Duration::from_secs(1);
+/// How long deliveries that are owed are waited for when the run was interrupted, at most.
+const DRAIN_INTERRUPTED_NS: u64 = SECOND_NS;
 
 /// How long the workers may take to end.
 const FINISH: Duration = Duration::from_secs(5);
@@ -298,10 +295,10 @@ impl Run {
 
     /// Waits for what is owed.
     async fn drain(&mut self, schedule: &Schedule, ended: Waited) -> Result<(), RunError> {
-        let time = match ended {
-            Waited::Interrupted => DRAIN_INTERRUPTED,
-            Waited::AllGone => Duration::ZERO,
-            Waited::Done | Waited::Deadline => DRAIN,
+        let drain_ns = match ended {
+            Waited::Interrupted => self.setup.scenario.drain_ns.min(DRAIN_INTERRUPTED_NS),
+            Waited::AllGone => 0,
+            Waited::Done | Waited::Deadline => self.setup.scenario.drain_ns,
         };
         let clock = self.setup.clock;
         let now_ns = clock.now_ns();
@@ -309,7 +306,7 @@ impl Run {
         self.collector.drain();
         self.command(Command::Drain { stop_ns });
         let planned = self.setup.plan.offered(schedule, &(schedule.start_ns..stop_ns));
-        let deadline_ns = now_ns + nanoseconds(time);
+        let deadline_ns = now_ns + drain_ns;
         let waited = self.wait_until(deadline_ns, |collector| {
             let counters = collector.counters();
             let all_sent = counters.sent >= planned || clock.now_ns() > stop_ns + SEND_GRACE_NS;

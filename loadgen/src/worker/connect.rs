@@ -118,7 +118,8 @@ impl Worker {
         drop(permit);
         let end = self.read(&connection).await;
         connection.failed.set(true);
-        self.closed(place, end.to_string());
+        let failure = connection.failure.take().map(|failure| failure.to_string());
+        self.closed(place, failure.unwrap_or_else(|| end.to_string()));
     }
 
     fn failed(&self, error: ConnectError) {

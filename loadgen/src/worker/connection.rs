@@ -1,6 +1,7 @@
 //! One Network Connection and what belongs to it.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 
 use bytes::BytesMut;
 use socket2::SockRef;
@@ -11,6 +12,17 @@ use crate::client::Client;
 /// Bytes that may wait for a socket, besides one publication: acknowledgements that the broker
 /// does not read. 64 Ki of them are every Packet Identifier four times.
 pub(super) const PENDING_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a connection was given up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("a write failed: {0}")]
+    Write(#[from] io::Error),
+    #[error("the broker did not read a mebibyte of acknowledgements")]
+    Unread,
+    #[error("the broker did not answer PINGREQ within the Keep Alive")]
+    Silent,
+}
 
 /// A connection. Idle, it owns no buffer.
 #[derive(Debug)]
@@ -27,6 +39,8 @@ pub(super) struct Connection {
     pub blocked: Cell<bool>,
     /// It failed: nothing more is written, and its reader is about to notice.
     pub failed: Cell<bool>,
+    /// Why it failed, when it was not its reader who noticed first.
+    pub failure: RefCell<Option<Failure>>,
     /// When something was last written.
     pub written_ns: Cell<u64>,
     /// When a PINGREQ was written that is not answered; 0 when none is.
@@ -49,14 +63,16 @@ impl Connection {
             pending: RefCell::new(BytesMut::new()),
             blocked: Cell::new(false),
             failed: Cell::new(false),
+            failure: RefCell::new(None),
             written_ns: Cell::new(now_ns),
             ping_ns: Cell::new(0),
         }
     }
 
     /// Gives it up: its reader sees the end of the stream and does the rest.
-    pub(super) fn abandon(&self) {
+    pub(super) fn abandon(&self, failure: Failure) {
         if !self.failed.replace(true) {
+            self.failure.replace(Some(failure));
             let stream = self.stream.borrow();
             // A socket that is closed already cannot be shut down, and need not.
             drop(SockRef::from(&*stream).shutdown(std::net::Shutdown::Both));
@@ -70,6 +86,6 @@ mod tests {
 
     #[test]
     fn an_idle_client_is_small() {
-        assert!(size_of::<Connection>() <= 320, "{} bytes", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 336, "{} bytes", size_of::<Connection>());
     }
 }

@@ -21,6 +21,9 @@ const REPORT_EVERY_IN_DRAIN: Duration = Duration::from_millis(10);
 /// tokio's timers do not tell shorter times apart.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// How long the broker may take to close the connections after DISCONNECT.
+const CLOSE: Duration = Duration::from_millis(500);
+
 /// SUBSCRIBE and DISCONNECT packets that leave before reads get their turn.
 const PACKETS_PER_TURN: usize = 64;
 
@@ -55,6 +58,7 @@ pub(super) async fn run(
         }
     }
     worker.disconnect_all().await?;
+    worker.await_closed().await;
     reporter.finish().await;
     Ok(())
 }
@@ -89,6 +93,17 @@ impl Worker {
             }
         }
         Ok(())
+    }
+}
+
+impl Worker {
+    /// Waits a little for the broker to close the connections: a socket that is closed with bytes
+    /// unread resets the connection, and the broker may then miss the DISCONNECT.
+    async fn await_closed(&self) {
+        let deadline = Instant::now() + CLOSE;
+        while self.recorder.borrow().counters.connected > 0 && Instant::now() < deadline {
+            tokio::time::sleep(SHORTEST).await;
+        }
     }
 }
 

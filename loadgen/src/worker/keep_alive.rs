@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Worker;
+use super::connection::Failure;
 use crate::client::KEEP_ALIVE_SECONDS;
 use crate::mqtt::Encoder;
 use crate::payload::scramble;
@@ -41,7 +42,7 @@ impl Worker {
         };
         let pinged_ns = connection.ping_ns.get();
         if pinged_ns != 0 && now_ns.saturating_sub(pinged_ns) > ANSWER_NS {
-            connection.abandon();
+            connection.abandon(Failure::Silent);
         } else if pinged_ns == 0
             && now_ns.saturating_sub(connection.written_ns.get()) > idle_ns(place)
         {

@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::Worker;
-use super::connection::{Connection, PENDING_BYTES_MAX};
+use super::connection::{Connection, Failure, PENDING_BYTES_MAX};
 use crate::client::Batch;
 
 /// Bytes of publications that one write carries at most: a socket's send buffer takes about this.
@@ -24,7 +24,7 @@ impl Worker {
         } else {
             match self.write(connection, bytes) {
                 Ok(written) => written,
-                Err(_) => return connection.abandon(),
+                Err(error) => return connection.abandon(error.into()),
             }
         };
         if written < bytes.len() {
@@ -68,7 +68,7 @@ impl Worker {
                     self.keep(connection, &buffer[written..end]);
                 }
                 Ok(_) => {}
-                Err(_) => connection.abandon(),
+                Err(error) => connection.abandon(error.into()),
             }
         }
         buffer.clear();
@@ -100,7 +100,7 @@ impl Worker {
     fn keep(self: &Rc<Self>, connection: &Rc<Connection>, bytes: &[u8]) {
         let mut pending = connection.pending.borrow_mut();
         if !bytes.is_empty() && pending.len() + bytes.len() > PENDING_BYTES_MAX.max(bytes.len()) {
-            return connection.abandon();
+            return connection.abandon(Failure::Unread);
         }
         pending.extend_from_slice(bytes);
         if !connection.blocked.replace(true) {
@@ -116,13 +116,10 @@ impl Worker {
             let ready = std::future::poll_fn(|context| {
                 connection.stream.borrow().poll_write_ready(context)
             });
-            if ready.await.is_err() || connection.failed.get() {
-                return connection.abandon();
-            }
-            match self.write_pending(connection) {
-                Ok(false) => {}
+            match ready.await.and_then(|()| self.write_pending(connection)) {
                 Ok(true) => break,
-                Err(_) => return connection.abandon(),
+                Ok(false) => {}
+                Err(error) => return connection.abandon(error.into()),
             }
         }
         connection.blocked.set(false);

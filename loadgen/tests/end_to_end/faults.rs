@@ -9,7 +9,8 @@ use crate::loadgen::loadgen;
 use crate::scripted::{Broker, Script};
 
 /// One publisher, 30 publications, all measured.
-const ONE_PUBLISHER: &str = "--topology fan-out --rate 20ms -d 600ms --warmup 0s --quiet";
+const ONE_PUBLISHER: &str =
+    "--topology fan-out --rate 20ms -d 600ms --warmup 0s --drain 500ms --quiet";
 
 fn run(subscribers: u32, script: Script) -> Summary {
     let broker = Broker::start(script);

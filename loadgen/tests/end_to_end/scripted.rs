@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 /// What becomes of one publication on its way to one subscriber: the packets to write now.
@@ -95,10 +95,10 @@ fn accept(listener: &TcpListener, script: Script, stop: &AtomicBool) {
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>, connects: &AtomicUsize) -> io::Result<()> {
-    state.lock().unwrap().all.push(stream.try_clone()?);
+    lock(state).all.push(stream.try_clone()?);
     loop {
         let packet = read_packet(&mut stream)?;
-        let mut state = state.lock().unwrap();
+        let mut state = lock(state);
         match packet[0] >> 4 {
             1 => {
                 let number = connects.fetch_add(1, Ordering::Relaxed);
@@ -121,6 +121,10 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, connects: &AtomicUsize) ->
             _ => {}
         }
     }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap()
 }
 
 impl State {
