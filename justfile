@@ -25,7 +25,7 @@ deny:
 # the tutorial's programs, MQTT.js, paho-mqtt and mosquitto's clients against the broker
 [group('check')]
 interop *args:
-    cargo build --release --bin broker
+    cargo build --release --bin broker --package broker --example temperature_server
     broker/tests/interop/run {{ args }}
 
 # all micro-benchmarks and a short load run, in one table

@@ -76,12 +76,15 @@ impl Driver {
     fn write_pending(&self, key: ConnectionKey, writer: &OwnedWriteHalf) -> io::Result<()> {
         let mut core = self.core.borrow_mut();
         loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let Some(output) = core.output(key) else { return Ok(()) };
-            let written = match output.slices(&mut slices) {
-                0 => return Ok(()),
-                1 => writer.try_write(&slices[0])?,
-                count => writer.try_write_vectored(&slices[..count])?,
+            let written = match output.as_slice() {
+                Some([]) => return Ok(()),
+                Some(bytes) => writer.try_write(bytes)?,
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                    let count = output.slices(&mut slices);
+                    writer.try_write_vectored(&slices[..count])?
+                }
             };
             core.advance(key, written);
         }

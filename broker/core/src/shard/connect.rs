@@ -36,7 +36,8 @@ impl Shard {
             connect.client_identifier
         };
         let kept = self.displace(identifier, connect.clean_session);
-        let session_present = kept.is_some();
+        // The byte is reserved in MQTT 3.1.
+        let session_present = kept.is_some() && connect.protocol != ProtocolVersion::V3;
         let Some(session) = kept.or_else(|| self.begin_session(identifier, connect.clean_session))
         else {
             return Err(self.refuse(key, ConnectReturnCode::ServerUnavailable));

@@ -36,6 +36,11 @@ impl Output {
         self.pending
     }
 
+    /// All that waits, if it lies in one piece: no large payload is part of it.
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then(|| &self.bytes[self.written..])
+    }
+
     /// Fills `slices` from the front with what waits; returns how many it took.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut position = self.written;

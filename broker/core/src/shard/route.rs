@@ -245,10 +245,9 @@ impl Shard {
     }
 
     fn forward(&mut self, hash: u64, retained_version: u64, outgoing: &mut Outgoing<'_>) {
-        let topic = outgoing.publication.topic;
-        for shard in 0..self.forwards.len() {
-            let wanted = retained_version > 0 || self.group.may_want(shard, topic, hash);
-            if shard == self.index || !wanted {
+        let (topic, here) = (outgoing.publication.topic, self.index);
+        for shard in (0..self.forwards.len()).filter(|&shard| shard != here) {
+            if retained_version == 0 && !self.group.may_want(shard, topic, hash) {
                 continue;
             }
             let message = outgoing.message().clone();
