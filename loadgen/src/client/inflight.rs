@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// Publications in flight at most: every Packet Identifier but 0 [MQTT-2.3.1].
+/// Publications in flight at most: every Packet Identifier but 0 `[MQTT-2.3.1]`.
 const INFLIGHT_MAX: usize = u16::MAX as usize;
 
 /// Where the delivery of one publication stands.

@@ -5,7 +5,7 @@ use mqttbytes::v4;
 
 use super::QoS;
 
-/// Bytes of a Topic Name or Topic Filter at most [MQTT-1.5.3].
+/// Bytes of a Topic Name or Topic Filter at most `[MQTT-1.5.3]`.
 pub(crate) const TOPIC_BYTES_MAX: usize = 65_535;
 
 /// A Packet Identifier that stands in a template until the real one is known.

@@ -92,7 +92,7 @@ fn write(text: &str) {
     drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
 }
 
-/// One line, at most 120 columns for figures of eight digits.
+/// One line: what matters most first, for a narrow terminal cuts the rest off.
 pub(crate) fn live_line(live: &Live<'_>) -> String {
     let name = match live.phase {
         Phase::Connect => "connect",
@@ -101,34 +101,25 @@ pub(crate) fn live_line(live: &Live<'_>) -> String {
         Phase::Drain => "drain",
     };
     let (connected, clients) = live.connected;
-    let mut text = format!(
-        "{name:<7} {:>4.0} s  {}/{} connected",
-        live.elapsed_seconds,
-        grouped(connected),
-        grouped(clients)
-    );
+    let mut parts = vec![format!("{name} {:.0} s", live.elapsed_seconds)];
     if live.phase != Phase::Connect {
-        text.push_str(&flow(live));
+        parts.extend(flow(live));
     }
+    parts.push(format!("{}/{} connected", grouped(connected), grouped(clients)));
     if live.disconnected > 0 {
-        text.push_str("  ");
-        text.push_str(&grouped(live.disconnected));
-        text.push_str(" disconnected");
+        parts.push(format!("{} disconnected", grouped(live.disconnected)));
     }
-    text
+    parts.join("  ")
 }
 
-fn flow(live: &Live<'_>) -> String {
+fn flow(live: &Live<'_>) -> [String; 4] {
     let (delivered, due) = live.delivered;
-    format!(
-        "  {} sent/s  {} of {} delivered/s  p50 {} p99 {}  backlog {}",
-        grouped(live.sent),
-        grouped(delivered),
-        grouped(due),
-        latency(live.delivery, 0.5),
-        latency(live.delivery, 0.99),
-        grouped(live.backlog),
-    )
+    [
+        format!("{} sent/s", grouped(live.sent)),
+        format!("{} of {} delivered/s", grouped(delivered), grouped(due)),
+        format!("p50 {} p99 {}", latency(live.delivery, 0.5), latency(live.delivery, 0.99)),
+        format!("backlog {}", grouped(live.backlog)),
+    ]
 }
 
 fn latency(histogram: &Histogram<u64>, quantile: f64) -> String {
@@ -168,11 +159,11 @@ mod tests {
         };
         assert_eq!(
             live_line(&live),
-            "measure    7 s  4,998/5,000 connected  833 sent/s  2,000,000 of 2,083,333 delivered/s  \
-             p50 50.2 µs p99 99.3 µs  backlog 83,333  2 disconnected"
+            "measure 7 s  833 sent/s  2,000,000 of 2,083,333 delivered/s  p50 50.2 µs p99 99.3 µs  \
+             backlog 83,333  4,998/5,000 connected  2 disconnected"
         );
         let connecting = Live { phase: Phase::Connect, disconnected: 0, ..live };
-        assert_eq!(live_line(&connecting), "connect    7 s  4,998/5,000 connected");
+        assert_eq!(live_line(&connecting), "connect 7 s  4,998/5,000 connected");
     }
 
     #[test]

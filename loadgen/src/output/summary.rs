@@ -153,12 +153,6 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
-    if measured.usage.broker_seconds.is_none() {
-        warnings.push(
-            "CPU time and memory of the broker are left out: its process is not visible here"
-                .to_owned(),
-        );
-    }
     let busy = measured.usage.generator_seconds
         / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
     if busy > BUSY_SHARE {
@@ -220,7 +214,7 @@ mod tests {
     fn whatever_makes_a_figure_doubtful_is_a_warning() {
         let summary = summary(|measured| {
             measured.offered = 25;
-            measured.usage = Usage { broker_seconds: None, generator_seconds: 29.0 };
+            measured.usage.generator_seconds = 29.0;
             measured.disconnect_reason = Some("it fell".to_owned());
             measured.counters.measured_delivered = 30;
             for counter in [
@@ -235,7 +229,7 @@ mod tests {
             }
         });
         assert_eq!(summary.counts.lost, 10);
-        assert_eq!(summary.warnings.len(), 9, "{:#?}", summary.warnings);
+        assert_eq!(summary.warnings.len(), 8, "{:#?}", summary.warnings);
         assert!(summary.warnings[0].ends_with("the first: it fell"));
         assert!(summary.warnings[1].starts_with("5 publication(s) were due and never sent"));
     }

@@ -11,7 +11,7 @@ use super::RunError;
 use crate::output::{Live, Progress, live_line};
 use crate::plan::Schedule;
 use crate::recorder::{Counters, Second, Totals, histogram, merge};
-use crate::system::{BrokerProcess, Usage, resident_bytes};
+use crate::system::{BrokerProcess, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
 
@@ -49,6 +49,8 @@ pub(super) struct Results {
     pub send_lag: Histogram<u64>,
     pub connect: Histogram<u64>,
     pub disconnect_reason: Option<String>,
+    /// The last that was seen: a process that has ended has none.
+    pub broker_peak_bytes: Option<u64>,
     pub warnings: Vec<String>,
 }
 
@@ -87,17 +89,18 @@ impl Default for Results {
             send_lag: histogram(),
             connect: histogram(),
             disconnect_reason: None,
+            broker_peak_bytes: None,
             warnings: Vec::new(),
         }
     }
 }
 
 impl Collector {
-    pub(super) fn new(setup: &Setup, broker: BrokerProcess, progress: Progress) -> Self {
+    pub(super) fn new(setup: &Setup, progress: Progress) -> Self {
         let workers = usize::from(setup.scenario.threads);
         Self {
             setup: setup.clone(),
-            broker,
+            broker: BrokerProcess::Unknown,
             progress,
             schedule: None,
             stage: Stage::Connect,
@@ -105,12 +108,17 @@ impl Collector {
             latest: vec![Counters::default(); workers],
             open: BTreeMap::new(),
             reported: vec![None; workers],
-            previous: Row { usage: Usage::now(broker), ..Row::default() },
+            previous: Row::default(),
             rows: Vec::new(),
             intervals: Vec::new(),
             results: Results::default(),
             finished: 0,
         }
+    }
+
+    /// Says whose CPU time and memory are the broker's.
+    pub(super) fn set_broker(&mut self, broker: BrokerProcess) {
+        self.broker = broker;
     }
 
     /// The load begins.
@@ -271,6 +279,7 @@ impl Collector {
         };
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);
+        self.sample_peak();
         self.rows.push(row);
         self.keep_interval(&now, open);
         self.previous = now;
@@ -331,6 +340,14 @@ impl Collector {
         match IntervalHistogram::new(start, length, samples) {
             Ok(interval) => self.intervals.push(interval),
             Err(error) => self.warn(format!("a second is missing in latency.hlog: {error}")),
+        }
+    }
+
+    fn sample_peak(&mut self) {
+        if let BrokerProcess::Local(process) = self.broker
+            && let Some(bytes) = peak_bytes(Some(process))
+        {
+            self.results.broker_peak_bytes = Some(bytes);
         }
     }
 

@@ -199,7 +199,7 @@ impl Run {
             .map(|number| worker::start(number, setup.clone(), sender.clone()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            collector: Collector::new(&setup, broker.process(), progress),
+            collector: Collector::new(&setup, progress),
             setup,
             machine,
             broker,
@@ -212,6 +212,8 @@ impl Run {
 
     async fn carry_out(mut self) -> Result<Outcome, RunError> {
         self.connect().await?;
+        self.broker.locate();
+        self.collector.set_broker(self.broker.process());
         self.subscribe().await?;
         let schedule = self.start_load();
         let (usage, ended) = self.load(&schedule).await?;
@@ -400,7 +402,7 @@ impl Run {
             connect: results.connect,
             usage,
             memory: Memory {
-                broker_bytes: self.broker.peak_bytes(),
+                broker_bytes: results.broker_peak_bytes,
                 generator_bytes: peak_bytes(None).unwrap_or(0),
             },
             disconnect_reason: results.disconnect_reason,

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::scenario::Target;
-use crate::system::{BrokerProcess, listening_process, peak_bytes};
+use crate::system::{BrokerProcess, listening_process};
 
 /// How long an embedded broker may take to stop. The process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
@@ -52,16 +52,16 @@ impl Broker {
         self.address
     }
 
-    pub(super) fn process(&self) -> BrokerProcess {
-        self.process
+    /// Looks for its process, now that it has answered.
+    pub(super) fn locate(&mut self) {
+        if self.process == BrokerProcess::Unknown {
+            let process = listening_process(self.address);
+            self.process = process.map_or(BrokerProcess::Unknown, BrokerProcess::Local);
+        }
     }
 
-    /// Peak memory of its process, where that is another one and visible.
-    pub(super) fn peak_bytes(&self) -> Option<u64> {
-        match self.process {
-            BrokerProcess::Local(process) => peak_bytes(Some(process)),
-            BrokerProcess::Embedded | BrokerProcess::Unknown => None,
-        }
+    pub(super) fn process(&self) -> BrokerProcess {
+        self.process
     }
 
     /// Stops an embedded broker, or goes on without it when it takes too long.
@@ -95,10 +95,5 @@ fn external(host: &str, port: u16) -> Result<Broker, TargetError> {
         .or_else(|| addresses.first())
         .copied()
         .ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
-    let process = listening_process(address);
-    Ok(Broker {
-        address,
-        process: process.map_or(BrokerProcess::Unknown, BrokerProcess::Local),
-        embedded: None,
-    })
+    Ok(Broker { address, process: BrokerProcess::Unknown, embedded: None })
 }

@@ -164,7 +164,7 @@ impl Worker {
     }
 
     /// The client for this place and its Client Identifier, which has at most 23 characters, all
-    /// that a server must take [MQTT-3.1.3-5].
+    /// that a server must take `[MQTT-3.1.3-5]`.
     fn client(&self, place: usize) -> Result<(Client, String), EncodeError> {
         let setup = &self.setup;
         let tag = String::from_utf8_lossy(&setup.tag);
@@ -271,6 +271,15 @@ mod tests {
         assert_eq!(source_address(19_999), address("127.0.0.1"));
         assert_eq!(source_address(20_000), address("127.0.0.2"));
         assert_eq!(source_address(1_000_000), address("127.0.0.51"));
+    }
+
+    #[test]
+    fn a_connection_comes_from_the_source_address_that_was_chosen() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let stream = runtime.block_on(open(address, source_address(20_000))).unwrap();
+        assert_eq!(stream.local_addr().unwrap().ip(), source_address(20_000).unwrap());
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn wait_for(progress: &mut BufReader<ChildStderr>, text: &str) -> String {
 fn what_was_measured_is_written() {
     for signal in [Signal::INT, Signal::TERM] {
         let arguments = "--clients 20 --rate 100ms -d 10m --warmup 500ms";
-        let run = interrupted(arguments, "measure    2 s", signal);
+        let run = interrupted(arguments, "measure 2 s", signal);
         let summary = run.summary(130);
         assert!(!summary.complete);
         assert!(summary.counts.delivered > 0);

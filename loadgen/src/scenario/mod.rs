@@ -1,11 +1,17 @@
 //! What to do: the command line resolved, completed with defaults, and checked.
 
+mod error;
+mod sides;
+
 use std::path::PathBuf;
+
+pub use error::ScenarioError;
+use sides::sides;
 
 use crate::cli::{Cli, Format, Topology};
 use crate::mqtt::{QoS, TOPIC_BYTES_MAX};
-use crate::payload::{PAYLOAD_BYTES_MIN, PUBLISHERS_MAX};
-use crate::rate::{Rate, RateError};
+use crate::payload::PAYLOAD_BYTES_MIN;
+use crate::rate::Rate;
 use crate::units::{SECOND_NS, fraction, nanoseconds};
 
 /// Clients when nothing else is said.
@@ -92,124 +98,11 @@ pub enum Target {
     },
 }
 
-/// Why a command line makes no run. Each message says what to type instead.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ScenarioError {
-    /// `--broker` is no URL of a broker over TCP.
-    #[error("'{0}' is not a broker; write mqtt://host:port, for example mqtt://127.0.0.1:1883")]
-    Broker(String),
-    /// A transport that is not there.
-    #[error("'{0}' is not supported; only MQTT over TCP is, as mqtt://host:port")]
-    Transport(String),
-    /// `--clients`, `--publishers` and `--subscribers` contradict each other.
-    #[error(
-        "--publishers {publishers} and --subscribers {subscribers} make {sum} clients, but \
-         --clients says {clients}; leave one of the three out"
-    )]
-    Sum {
-        /// `--publishers`.
-        publishers: u32,
-        /// `--subscribers`.
-        subscribers: u32,
-        /// Both.
-        sum: u64,
-        /// `--clients`.
-        clients: u32,
-    },
-    /// More publishers or subscribers than clients.
-    #[error("{part} needs fewer than --clients {clients}; raise --clients or lower {part}")]
-    Part {
-        /// The option.
-        part: &'static str,
-        /// `--clients`.
-        clients: u32,
-    },
-    /// Nobody publishes or nobody subscribes.
-    #[error("a run needs at least one publisher and one subscriber; try --clients 2")]
-    TooFew,
-    /// Too many clients.
-    #[error("{0} clients are more than the {CLIENTS_MAX} that one generator takes")]
-    TooMany(u64),
-    /// An odd number of clients in pairs.
-    #[error("--topology pairs needs an even number of clients; try --clients {0}")]
-    Odd(u32),
-    /// Unequal sides in pairs.
-    #[error(
-        "--topology pairs needs as many publishers as subscribers, not {publishers} and \
-         {subscribers}; give --clients alone, or --topology shared"
-    )]
-    Unequal {
-        /// Publishers.
-        publishers: u32,
-        /// Subscribers.
-        subscribers: u32,
-    },
-    /// Fan-in with several subscribers, fan-out with several publishers.
-    #[error("--topology {topology} has one {role}, not {count}; use --topology shared for more")]
-    One {
-        /// The topology.
-        topology: &'static str,
-        /// Publisher or subscriber.
-        role: &'static str,
-        /// How many were asked for.
-        count: u32,
-    },
-    /// Pairs on one topic.
-    #[error("--topology pairs needs a topic for each pair; write %i into --topic, as in '{0}/%i'")]
-    PairsTopic(String),
-    /// Not a Topic Name.
-    #[error("'{topic}' is not a Topic Name: {reason}")]
-    Topic {
-        /// `--topic`.
-        topic: String,
-        /// Why.
-        reason: &'static str,
-    },
-    /// The stamp does not fit.
-    #[error(
-        "--size {0} is too small for a temperature and the stamp; the smallest is \
-         {PAYLOAD_BYTES_MIN}"
-    )]
-    SizeTooSmall(u32),
-    /// Too large.
-    #[error("--size {0} is more than the {PAYLOAD_BYTES_MAX} bytes that loadgen sends")]
-    SizeTooLarge(u32),
-    /// The rate makes no period.
-    #[error(transparent)]
-    Rate(#[from] RateError),
-    /// `--duration` of nothing.
-    #[error("--duration must be longer than nothing")]
-    NoDuration,
-    /// Too long a time.
-    #[error("--{0} must be at most 30 days")]
-    TooLong(&'static str),
-    /// More publications than sequence numbers.
-    #[error(
-        "each publisher would publish more than 4,294,967,295 times; shorten --duration, lower \
-         --rate or spread it over more --publishers"
-    )]
-    Sequences,
-    /// Too many pairs for the ledger.
-    #[error(
-        "{publishers} publishers and {subscribers} subscribers on one topic are {pairs} pairs, and \
-         the record of who received what takes 8 bytes for each; the limit is {PAIRS_MAX} pairs, \
-         so lower --clients or use --topology pairs, fan-in or fan-out"
-    )]
-    Pairs {
-        /// Publishers.
-        publishers: u32,
-        /// Subscribers.
-        subscribers: u32,
-        /// Their product.
-        pairs: u64,
-    },
-}
-
 impl Scenario {
     /// Resolves what was typed. `command` is kept for the record.
     pub fn resolve(cli: &Cli, command: String) -> Result<Self, ScenarioError> {
         let topology = cli.clients.topology;
-        let (publishers, subscribers) = counts(cli)?;
+        let (publishers, subscribers) = sides(cli)?;
         let topic = topic(cli)?;
         let period_ns = cli.messages.rate.period_ns(publishers)?;
         let (warmup_ns, duration_ns) = times(cli)?;
@@ -289,94 +182,6 @@ fn external(url: &str) -> Result<Target, ScenarioError> {
         return Err(fault());
     }
     Ok(Target::External { host: host.to_owned(), port })
-}
-
-fn counts(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
-    let arguments = &cli.clients;
-    let (publishers, subscribers) = match arguments.topology {
-        Topology::Shared | Topology::Pairs => halves(cli)?,
-        Topology::FanIn => ends(cli, arguments.subscribers, "subscriber")?,
-        Topology::FanOut => {
-            let (subscribers, publishers) = ends(cli, arguments.publishers, "publisher")?;
-            (publishers, subscribers)
-        }
-    };
-    if publishers == 0 || subscribers == 0 {
-        return Err(ScenarioError::TooFew);
-    }
-    let clients = u64::from(publishers) + u64::from(subscribers);
-    if clients > u64::from(CLIENTS_MAX) || publishers >= PUBLISHERS_MAX {
-        return Err(ScenarioError::TooMany(clients));
-    }
-    match arguments.topology {
-        Topology::Pairs if publishers != subscribers => match arguments.clients {
-            Some(clients) if arguments.publishers.or(arguments.subscribers).is_none() => {
-                Err(ScenarioError::Odd(clients + 1))
-            }
-            _ => Err(ScenarioError::Unequal { publishers, subscribers }),
-        },
-        Topology::Shared if u64::from(publishers) * u64::from(subscribers) > PAIRS_MAX => {
-            Err(ScenarioError::Pairs {
-                publishers,
-                subscribers,
-                pairs: u64::from(publishers) * u64::from(subscribers),
-            })
-        }
-        _ => Ok((publishers, subscribers)),
-    }
-}
-
-/// Two sides of about the same size, unless one of them is given.
-fn halves(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
-    let arguments = &cli.clients;
-    let clients = arguments.clients.unwrap_or(CLIENTS_DEFAULT);
-    let others = |part: &'static str, count: u32| {
-        clients.checked_sub(count).ok_or(ScenarioError::Part { part, clients })
-    };
-    match (arguments.publishers, arguments.subscribers) {
-        (Some(publishers), Some(subscribers)) => both(arguments.clients, publishers, subscribers),
-        (Some(publishers), None) if arguments.clients.is_some() => {
-            Ok((publishers, others("--publishers", publishers)?))
-        }
-        (None, Some(subscribers)) if arguments.clients.is_some() => {
-            Ok((others("--subscribers", subscribers)?, subscribers))
-        }
-        // One side alone and no total: the other side is as large.
-        (Some(one), None) | (None, Some(one)) => Ok((one, one)),
-        (None, None) => Ok((clients.div_ceil(2), clients / 2)),
-    }
-}
-
-/// Many on one side, one on the other: returned in this order.
-fn ends(cli: &Cli, ones: Option<u32>, role: &'static str) -> Result<(u32, u32), ScenarioError> {
-    let arguments = &cli.clients;
-    if let Some(count) = ones
-        && count != 1
-    {
-        return Err(ScenarioError::One { topology: arguments.topology.name(), role, count });
-    }
-    let many = match arguments.topology {
-        Topology::FanIn => arguments.publishers,
-        _ => arguments.subscribers,
-    };
-    match many {
-        Some(many) => both(arguments.clients, many, 1),
-        None => Ok((arguments.clients.unwrap_or(CLIENTS_DEFAULT).saturating_sub(1), 1)),
-    }
-}
-
-fn both(
-    clients: Option<u32>,
-    publishers: u32,
-    subscribers: u32,
-) -> Result<(u32, u32), ScenarioError> {
-    let sum = u64::from(publishers) + u64::from(subscribers);
-    match clients {
-        Some(clients) if u64::from(clients) != sum => {
-            Err(ScenarioError::Sum { publishers, subscribers, sum, clients })
-        }
-        _ => Ok((publishers, subscribers)),
-    }
 }
 
 fn topic(cli: &Cli) -> Result<String, ScenarioError> {
@@ -462,7 +267,7 @@ mod tests {
         Scenario::resolve(&Cli::parse_from(words), arguments.to_owned())
     }
 
-    fn sides(arguments: &str) -> Result<(u32, u32), ScenarioError> {
+    fn sides_of(arguments: &str) -> Result<(u32, u32), ScenarioError> {
         resolve(arguments).map(|scenario| (scenario.publishers, scenario.subscribers))
     }
 
@@ -479,38 +284,38 @@ mod tests {
 
     #[test]
     fn the_odd_client_publishes() {
-        assert_eq!(sides("--clients 7"), Ok((4, 3)));
+        assert_eq!(sides_of("--clients 7"), Ok((4, 3)));
     }
 
     #[test]
     fn sides_can_be_given() {
-        assert_eq!(sides("--clients 10 --publishers 3"), Ok((3, 7)));
-        assert_eq!(sides("--clients 10 --subscribers 3"), Ok((7, 3)));
-        assert_eq!(sides("--publishers 100 --subscribers 2500"), Ok((100, 2500)));
-        assert_eq!(sides("--publishers 5"), Ok((5, 5)));
-        assert_eq!(sides("--topology fan-in --clients 1001"), Ok((1000, 1)));
-        assert_eq!(sides("--topology fan-in --publishers 9"), Ok((9, 1)));
-        assert_eq!(sides("--topology fan-out --clients 1001"), Ok((1, 1000)));
-        assert_eq!(sides("--topology fan-out --subscribers 9"), Ok((1, 9)));
-        assert_eq!(sides("--topology pairs --clients 20"), Ok((10, 10)));
+        assert_eq!(sides_of("--clients 10 --publishers 3"), Ok((3, 7)));
+        assert_eq!(sides_of("--clients 10 --subscribers 3"), Ok((7, 3)));
+        assert_eq!(sides_of("--publishers 100 --subscribers 2500"), Ok((100, 2500)));
+        assert_eq!(sides_of("--publishers 5"), Ok((5, 5)));
+        assert_eq!(sides_of("--topology fan-in --clients 1001"), Ok((1000, 1)));
+        assert_eq!(sides_of("--topology fan-in --publishers 9"), Ok((9, 1)));
+        assert_eq!(sides_of("--topology fan-out --clients 1001"), Ok((1, 1000)));
+        assert_eq!(sides_of("--topology fan-out --subscribers 9"), Ok((1, 9)));
+        assert_eq!(sides_of("--topology pairs --clients 20"), Ok((10, 10)));
     }
 
     #[test]
     fn contradictions_name_the_cure() {
-        let error = sides("--clients 20 --publishers 10 --subscribers 5").unwrap_err();
+        let error = sides_of("--clients 20 --publishers 10 --subscribers 5").unwrap_err();
         assert!(error.to_string().contains("leave one of the three out"), "{error}");
-        let error = sides("--clients 5 --publishers 10").unwrap_err();
+        let error = sides_of("--clients 5 --publishers 10").unwrap_err();
         assert!(error.to_string().contains("raise --clients"), "{error}");
-        assert_eq!(sides("--clients 5 --publishers 5"), Err(ScenarioError::TooFew));
-        assert_eq!(sides("--clients 1"), Err(ScenarioError::TooFew));
-        assert_eq!(sides("--clients 0"), Err(ScenarioError::TooFew));
-        assert_eq!(sides("--topology pairs --clients 21"), Err(ScenarioError::Odd(22)));
-        let error = sides("--topology pairs --publishers 3 --subscribers 4").unwrap_err();
+        assert_eq!(sides_of("--clients 5 --publishers 5"), Err(ScenarioError::TooFew));
+        assert_eq!(sides_of("--clients 1"), Err(ScenarioError::TooFew));
+        assert_eq!(sides_of("--clients 0"), Err(ScenarioError::TooFew));
+        assert_eq!(sides_of("--topology pairs --clients 21"), Err(ScenarioError::Odd(22)));
+        let error = sides_of("--topology pairs --publishers 3 --subscribers 4").unwrap_err();
         assert!(error.to_string().contains("--topology shared"), "{error}");
-        let error = sides("--topology fan-in --subscribers 3").unwrap_err();
+        let error = sides_of("--topology fan-in --subscribers 3").unwrap_err();
         assert!(error.to_string().contains("has one subscriber, not 3"), "{error}");
-        assert!(matches!(sides("--clients 100000"), Err(ScenarioError::Pairs { .. })));
-        assert!(matches!(sides("--clients 4000000"), Err(ScenarioError::TooMany(_))));
+        assert!(matches!(sides_of("--clients 100000"), Err(ScenarioError::Pairs { .. })));
+        assert!(matches!(sides_of("--clients 4000000"), Err(ScenarioError::TooMany(_))));
     }
 
     #[test]
