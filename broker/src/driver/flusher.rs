@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use broker_core::{Closed, ConnectionKey};
+use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::task::yield_now;
 
@@ -90,6 +91,23 @@ impl Driver {
         }
     }
 
+    /// Writes what waits, past the runtime: it does not know yet of a socket which has just come
+    /// from another shard that it takes bytes, and a refused Client is to read why.
+    fn write_last(&self, key: ConnectionKey, writer: &OwnedWriteHalf) -> io::Result<()> {
+        let socket = SockRef::from(writer.as_ref());
+        let mut core = self.core.borrow_mut();
+        loop {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let Some(output) = core.output(key) else { return Ok(()) };
+            let count = output.slices(&mut slices);
+            if count == 0 {
+                return Ok(());
+            }
+            let written = socket.send_vectored(&slices[..count])?;
+            core.advance(key, written);
+        }
+    }
+
     /// Drops the connections that have come to their end, with a last attempt to write.
     pub(super) fn close_finished(&self) {
         loop {
@@ -100,9 +118,7 @@ impl Driver {
             };
             let link = self.links.borrow_mut().remove(key);
             if let Some(link) = link {
-                if link.waiter.is_none()
-                    && let Err(error) = self.write_pending(key, &link.writer)
-                {
+                if let Err(error) = self.write_last(key, &link.writer) {
                     tracing::debug!("last bytes to {} were not written: {error}", link.peer);
                 }
                 self.log.closed(link.peer, cause, client_identifier.as_deref());

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use broker_core::CloseCause;
 use broker_core::codec::{Connect, PacketType, split};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -34,9 +35,13 @@ impl Driver {
         {
             Ok(Ok(shard)) => shard,
             Ok(Err(error)) => {
-                return tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
+                tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
+                return self.count_end(CloseCause::Lost);
             }
-            Err(_) => return self.log.no_connect(peer),
+            Err(_) => {
+                self.log.no_connect(peer);
+                return self.count_end(CloseCause::ConnectTimeout);
+            }
         };
         if shard == self.index {
             return self.adopt(stream, peer, permit, &received);
@@ -47,6 +52,14 @@ impl Driver {
         };
         let handed_over = Box::new(HandedOver { stream, peer, permit, received });
         self.hand_over(shard, Mail::Connection(handed_over)).await;
+    }
+
+    /// Counts a connection that came to its end here, as a shard counts those that it opened.
+    fn count_end(&self, cause: CloseCause) {
+        let mut core = self.core.borrow_mut();
+        let key = core.open(self.now());
+        core.handle_closed(key, cause);
+        self.work.notify_one();
     }
 
     async fn hand_over(&self, shard: usize, mut mail: Mail) {

@@ -139,6 +139,8 @@ impl Shared {
             messages = one.retained_messages.max(messages);
             bytes = one.retained_bytes.max(bytes);
         }
+        // Some wait for their CONNECT and belong to no shard yet.
+        sum.connections = self.connections.load(Ordering::Relaxed) as u64;
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;
         sum.connections_refused += self.connections_refused.load(Ordering::Relaxed);
