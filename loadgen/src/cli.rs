@@ -111,7 +111,7 @@ pub struct MessageArgs {
     /// QoS of the subscriptions
     #[arg(long, value_name = "0|1|2", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub sub_qos: u8,
-    /// Publish with RETAIN = 1 [default]
+    /// Publish with RETAIN = 1, the default
     #[arg(short = 'r', long, overrides_with = "no_retain")]
     pub retain: bool,
     /// Publish with RETAIN = 0
@@ -145,7 +145,7 @@ pub struct TimeArgs {
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Folder in which the run gets its own
-    #[arg(long, value_name = "DIR", default_value = "reports/runs")]
+    #[arg(long, value_name = "DIR", default_value = "reports/runs", overrides_with = "out")]
     pub out: PathBuf,
     /// Name of the run, at the end of its folder's name [default: the topology]
     #[arg(long, value_name = "NAME")]

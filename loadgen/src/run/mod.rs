@@ -215,6 +215,8 @@ impl Run {
         self.broker.locate();
         self.collector.set_broker(self.broker.process());
         self.subscribe().await?;
+        // Before the load, so that a folder that cannot be written costs no measurement.
+        let directory = self.directory()?;
         let schedule = self.start_load();
         let (usage, ended) = self.load(&schedule).await?;
         let stopped_ns = self.setup.clock.now_ns().min(schedule.end_ns);
@@ -223,7 +225,7 @@ impl Run {
         self.broker.stop();
         let complete = ended == Waited::Deadline;
         let measured = self.measured(&schedule, stopped_ns, usage, complete);
-        let path = self.write(&measured)?;
+        let path = self.write(&directory, &measured)?;
         match ended {
             Waited::Interrupted => Ok(Outcome::Interrupted),
             Waited::AllGone => Err(RunError::AllGone { reason: measured.disconnect_reason, path }),
@@ -410,16 +412,27 @@ impl Run {
         }
     }
 
-    /// Writes the files and prints the summary.
-    fn write(&mut self, measured: &Measured) -> Result<PathBuf, RunError> {
+    fn directory(&self) -> Result<RunDirectory, RunError> {
+        let scenario = &self.setup.scenario;
+        Ok(RunDirectory::create(&scenario.out, &scenario.name, self.started)?)
+    }
+
+    /// Writes the files and prints the summary, the latter even when the disk is full.
+    fn write(
+        &mut self,
+        directory: &RunDirectory,
+        measured: &Measured,
+    ) -> Result<PathBuf, RunError> {
         let scenario = &self.setup.scenario;
         let summary = output::summarize(scenario, &self.setup.plan, measured);
-        let directory = RunDirectory::create(&scenario.out, &scenario.name, self.started)?;
         let (rows, intervals) = self.collector.timeline();
-        directory.write(&summary, rows, &measured.from_due, intervals)?;
+        let written = directory.write(&summary, rows, &measured.from_due, intervals);
         let path = directory.path().to_owned();
-        self.collector.note(&format!("files in {}", path.display()));
+        if written.is_ok() {
+            self.collector.note(&format!("files in {}", path.display()));
+        }
         output::print(&summary, scenario.format).map_err(RunError::Print)?;
+        written?;
         Ok(path)
     }
 }

@@ -2,6 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::ChildStderr;
+use std::thread;
+use std::time::Duration;
+
+use reports::Summary;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -42,6 +46,25 @@ fn what_was_measured_is_written() {
         assert_eq!(summary.counts.offered, summary.counts.sent);
         assert!(summary.config.measured_seconds > 0.5 && summary.config.measured_seconds < 60.0);
     }
+}
+
+#[test]
+fn the_second_signal_kills() {
+    // What is owed never comes, so the first signal waits a second for it.
+    let broker = Broker::start(Script { route: Box::new(|_, _, _| vec![]), ..Script::default() });
+    let arguments = format!("--clients 2 --rate 20ms -d 10m --warmup 0s {}", broker.options());
+    let folder = Folder::new();
+    let mut child = folder.start(&arguments);
+    let mut progress = BufReader::new(child.stderr.take().unwrap());
+    wait_for(&mut progress, "measure 2 s");
+    let process = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    while child.try_wait().unwrap().is_none() {
+        kill_process(process, Signal::INT).unwrap();
+        thread::sleep(Duration::from_millis(20));
+    }
+    let run = folder.wait(child);
+    assert_eq!(run.code, Some(130));
+    assert!(Summary::read(&run.folder().unwrap()).is_err(), "nothing was written");
 }
 
 #[test]

@@ -38,9 +38,9 @@ impl Folder {
     /// Starts the binary with these arguments, its files in this folder.
     pub(crate) fn start(&self, arguments: &str) -> Child {
         Command::new(env!("CARGO_BIN_EXE_loadgen"))
-            .args(arguments.split_whitespace())
             .arg("--out")
             .arg(&self.path)
+            .args(arguments.split_whitespace())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use crate::loadgen::loadgen;
+use crate::loadgen::{Folder, loadgen};
 use crate::scripted::{Broker, Script};
 
 fn error_of(script: Script) -> String {
@@ -67,6 +67,14 @@ fn a_broker_that_never_answers_subscribe() {
 fn a_broker_that_refuses_the_subscription() {
     let error = error_of(Script { suback: Some(0x80), ..Script::default() });
     assert!(error.ends_with("the broker refused the subscription"), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_found_before_the_load() {
+    let folder = Folder::new();
+    let child = folder.start("--clients 2 -d 10m --quiet --out /dev/null");
+    let run = folder.wait(child);
+    assert!(run.error().contains("/dev/null"), "{}", run.error());
 }
 
 #[test]
