@@ -10,7 +10,7 @@ use reports::Summary;
 
 pub(crate) use announce::announcement;
 pub(crate) use progress::{Live, Progress, live_line};
-pub(crate) use summary::{Measured, summarize};
+pub(crate) use summary::{Measured, Throughput, summarize};
 
 use crate::cli::Format;
 

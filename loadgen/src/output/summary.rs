@@ -11,10 +11,13 @@ use crate::plan::Plan;
 use crate::recorder::Counters;
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
-use crate::units::{grouped, seconds};
+use crate::units::{fraction, grouped, nearest, seconds};
 
 /// Share of its threads' time above which the generator may have been the limit.
 const BUSY_SHARE: f64 = 0.95;
+
+/// Share of what becomes owed that must arrive, lest the backlog grows.
+const KEPT_UP_SHARE: f64 = 0.95;
 
 /// Everything that a run measured.
 #[derive(Debug)]
@@ -41,12 +44,28 @@ pub(crate) struct Measured {
     pub connect: Histogram<u64>,
     /// CPU time of the measured part.
     pub usage: Usage,
+    /// Deliveries in the measured part, whenever they were due.
+    pub throughput: Throughput,
     /// Peak memory.
     pub memory: Memory,
     /// Why the first connection ended during the run.
     pub disconnect_reason: Option<String>,
     /// What else went wrong.
     pub warnings: Vec<String>,
+}
+
+/// What went on in the measured part, whenever it was due: under a broker that does not keep up,
+/// what arrives then was due long before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Throughput {
+    /// Deliveries that arrived.
+    pub arrived: u64,
+    /// Deliveries that became owed.
+    pub owed: u64,
+    /// Deliveries that were owed at the end.
+    pub backlog: u64,
+    /// Median delivery latency of the last second in which something arrived.
+    pub last_wait_ns: u64,
 }
 
 /// Sums up a run.
@@ -153,6 +172,7 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
+    warnings.extend(overload(measured));
     let busy = measured.usage.generator_seconds
         / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
     if busy > BUSY_SHARE {
@@ -164,6 +184,26 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Says when the broker did not keep up, and by how much.
+fn overload(measured: &Measured) -> Option<String> {
+    let Throughput { arrived, owed, backlog, last_wait_ns } = measured.throughput;
+    let length = seconds(measured.length_ns);
+    let per_second = |count: u64| fraction(count) / length;
+    let behind = length > 0.0
+        && fraction(backlog) > per_second(owed)
+        && fraction(arrived) < KEPT_UP_SHARE * fraction(owed);
+    behind.then(|| {
+        format!(
+            "the broker did not keep up: {} deliveries/s of {}/s arrived in the measured part; at \
+             its end {} were owed, and those that came last had waited {:.1} s",
+            grouped(nearest(per_second(arrived))),
+            grouped(nearest(per_second(owed))),
+            grouped(backlog),
+            seconds(last_wait_ns),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -194,6 +234,7 @@ mod tests {
             send_lag: histogram(),
             connect: histogram(),
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
+            throughput: Throughput::default(),
             memory: Memory::default(),
             disconnect_reason: None,
             warnings: Vec::new(),
@@ -215,6 +256,12 @@ mod tests {
         let summary = summary(|measured| {
             measured.offered = 25;
             measured.usage.generator_seconds = 29.0;
+            measured.throughput = Throughput {
+                arrived: 900,
+                owed: 30_000,
+                backlog: 33_000,
+                last_wait_ns: 31_400_000_000,
+            };
             measured.disconnect_reason = Some("it fell".to_owned());
             measured.counters.measured_delivered = 30;
             for counter in [
@@ -229,8 +276,13 @@ mod tests {
             }
         });
         assert_eq!(summary.counts.lost, 10);
-        assert_eq!(summary.warnings.len(), 8, "{:#?}", summary.warnings);
+        assert_eq!(summary.warnings.len(), 9, "{:#?}", summary.warnings);
         assert!(summary.warnings[0].ends_with("the first: it fell"));
+        assert_eq!(
+            summary.warnings[7],
+            "the broker did not keep up: 30 deliveries/s of 1,000/s arrived in the measured part; \
+             at its end 33,000 were owed, and those that came last had waited 31.4 s"
+        );
         assert!(summary.warnings[1].starts_with("5 publication(s) were due and never sent"));
     }
 }

@@ -62,13 +62,15 @@ impl Second {
         self.warmup.add(&other.warmup);
     }
 
-    /// The measured samples, or those of the warm-up where there are no others.
-    pub(crate) fn shown(&self) -> &Samples {
-        if self.measured.delivery.is_empty() && self.measured.send_lag.is_empty() {
-            &self.warmup
-        } else {
-            &self.measured
-        }
+    /// Delivery latencies of the measured publications, or of the warm-up's while only those
+    /// arrive.
+    pub(crate) fn delivery(&self) -> &Histogram<u64> {
+        shown(&self.measured.delivery, &self.warmup.delivery)
+    }
+
+    /// Send lags, likewise.
+    pub(crate) fn send_lag(&self) -> &Histogram<u64> {
+        shown(&self.measured.send_lag, &self.warmup.send_lag)
     }
 
     pub(super) fn take(&mut self) -> Self {
@@ -77,6 +79,10 @@ impl Second {
         self.warmup.reset();
         taken
     }
+}
+
+fn shown<'a>(measured: &'a Histogram<u64>, warmup: &'a Histogram<u64>) -> &'a Histogram<u64> {
+    if measured.is_empty() { warmup } else { measured }
 }
 
 /// Adds `other`, which has the same bounds.
@@ -103,7 +109,7 @@ mod tests {
     fn taking_empties() {
         let mut second = Second::default();
         second.warmup.delivery.saturating_record(5000);
-        assert_eq!(second.take().shown().delivery.len(), 1);
-        assert!(second.take().shown().delivery.is_empty());
+        assert_eq!(second.take().delivery().len(), 1);
+        assert!(second.take().delivery().is_empty());
     }
 }

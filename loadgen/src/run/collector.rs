@@ -34,6 +34,8 @@ pub(super) struct Collector {
     /// The last second that each worker has reported; `u64::MAX` when it is done.
     reported: Vec<Option<u64>>,
     previous: Row,
+    /// Median delivery latency of the last second in which something arrived.
+    last_wait_ns: u64,
     rows: Vec<TimelineRow>,
     intervals: Vec<IntervalHistogram>,
     results: Results,
@@ -109,6 +111,7 @@ impl Collector {
             open: BTreeMap::new(),
             reported: vec![None; workers],
             previous: Row::default(),
+            last_wait_ns: 0,
             rows: Vec::new(),
             intervals: Vec::new(),
             results: Results::default(),
@@ -180,6 +183,11 @@ impl Collector {
             Stage::Load | Stage::Drain => counters.connected == 0,
             Stage::Finish => false,
         }
+    }
+
+    /// Median delivery latency of the last second in which something arrived.
+    pub(super) fn last_wait_ns(&self) -> u64 {
+        self.last_wait_ns
     }
 
     pub(super) fn warn(&mut self, warning: String) {
@@ -280,6 +288,9 @@ impl Collector {
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);
         self.sample_peak();
+        if !open.samples.delivery().is_empty() {
+            self.last_wait_ns = open.samples.delivery().value_at_quantile(0.5);
+        }
         self.rows.push(row);
         self.keep_interval(&now, open);
         self.previous = now;
@@ -298,8 +309,7 @@ impl Collector {
         row.reordered = counters.measured_reordered.saturating_sub(before.measured_reordered);
         row.retained = counters.retained.saturating_sub(before.retained);
         row.disconnected = counters.disconnected.saturating_sub(before.disconnected);
-        let samples = open.samples.shown();
-        row.set_latency(&samples.delivery, &samples.send_lag);
+        row.set_latency(open.samples.delivery(), open.samples.send_lag());
         let length = fraction(now.time_ns - self.previous.time_ns) / 1e9;
         if length > 0.0 {
             let spent = now.usage.since(self.previous.usage);
@@ -325,7 +335,7 @@ impl Collector {
             delivered: (row.delivered, row.expected),
             backlog: row.backlog,
             disconnected: now.counters.disconnected,
-            delivery: &open.samples.shown().delivery,
+            delivery: open.samples.delivery(),
         });
         self.progress.live(&line);
     }

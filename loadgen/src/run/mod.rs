@@ -18,7 +18,7 @@ use target::Broker;
 pub use target::TargetError;
 
 use crate::clock::Clock;
-use crate::output::{self, Measured, Progress};
+use crate::output::{self, Measured, Progress, Throughput};
 use crate::payload::run_tag;
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
 use crate::scenario::{Scenario, Target};
@@ -162,6 +162,16 @@ enum Waited {
     AllGone,
 }
 
+/// What is known when the load ends, before the drain.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    ended: Waited,
+    stopped_ns: u64,
+    /// CPU time of the measured part.
+    usage: Usage,
+    throughput: Throughput,
+}
+
 /// A run in progress.
 #[derive(Debug)]
 struct Run {
@@ -218,13 +228,12 @@ impl Run {
         // Before the load, so that a folder that cannot be written costs no measurement.
         let directory = self.directory()?;
         let schedule = self.start_load();
-        let (usage, ended) = self.load(&schedule).await?;
-        let stopped_ns = self.setup.clock.now_ns().min(schedule.end_ns);
+        let load = self.load(&schedule).await?;
+        let ended = load.ended;
         self.drain(&schedule, ended).await?;
         self.finish().await?;
         self.broker.stop();
-        let complete = ended == Waited::Deadline;
-        let measured = self.measured(&schedule, stopped_ns, usage, complete);
+        let measured = self.measured(&schedule, load);
         let path = self.write(&directory, &measured)?;
         match ended {
             Waited::Interrupted => Ok(Outcome::Interrupted),
@@ -287,14 +296,25 @@ impl Run {
         schedule
     }
 
-    /// Warm-up and measured part; answers the CPU time of the latter.
-    async fn load(&mut self, schedule: &Schedule) -> Result<(Usage, Waited), RunError> {
+    /// Warm-up and measured part.
+    async fn load(&mut self, schedule: &Schedule) -> Result<Load, RunError> {
         let mut ended = self.wait_until(schedule.measure_ns, |_| false).await?;
-        let before = Usage::now(self.broker.process());
+        let (before, usage) = (self.collector.counters(), Usage::now(self.broker.process()));
         if ended == Waited::Deadline {
             ended = self.wait_until(schedule.end_ns, |_| false).await?;
         }
-        Ok((Usage::now(self.broker.process()).since(before), ended))
+        let counters = self.collector.counters();
+        Ok(Load {
+            ended,
+            stopped_ns: self.setup.clock.now_ns().min(schedule.end_ns),
+            usage: Usage::now(self.broker.process()).since(usage),
+            throughput: Throughput {
+                arrived: counters.delivered.saturating_sub(before.delivered),
+                owed: counters.owed.saturating_sub(before.owed),
+                backlog: counters.owed.saturating_sub(counters.delivered),
+                last_wait_ns: self.collector.last_wait_ns(),
+            },
+        })
     }
 
     /// Waits for what is owed.
@@ -380,19 +400,13 @@ impl Run {
         }
     }
 
-    fn measured(
-        &mut self,
-        schedule: &Schedule,
-        stopped_ns: u64,
-        usage: Usage,
-        complete: bool,
-    ) -> Measured {
+    fn measured(&mut self, schedule: &Schedule, load: Load) -> Measured {
         let results = self.collector.take_results();
-        let window = schedule.measure_ns..stopped_ns.max(schedule.measure_ns);
+        let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
         let offered = self.setup.plan.offered(schedule, &window);
         Measured {
             started: self.started,
-            complete,
+            complete: load.ended == Waited::Deadline,
             machine: self.machine.clone(),
             length_ns: window.end - window.start,
             // A worker may have sent what became due while the interruption was on its way.
@@ -402,7 +416,8 @@ impl Run {
             from_send: results.from_send,
             send_lag: results.send_lag,
             connect: results.connect,
-            usage,
+            usage: load.usage,
+            throughput: load.throughput,
             memory: Memory {
                 broker_bytes: results.broker_peak_bytes,
                 generator_bytes: peak_bytes(None).unwrap_or(0),
