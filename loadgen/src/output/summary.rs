@@ -60,8 +60,6 @@ pub(crate) struct Measured {
 pub(crate) struct Throughput {
     /// Deliveries that arrived.
     pub arrived: u64,
-    /// Deliveries that became owed.
-    pub owed: u64,
     /// Deliveries that were owed at the end.
     pub backlog: u64,
     /// Median delivery latency of the last second in which something arrived.
@@ -188,7 +186,8 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
 
 /// Says when the broker did not keep up, and by how much.
 fn overload(measured: &Measured) -> Option<String> {
-    let Throughput { arrived, owed, backlog, last_wait_ns } = measured.throughput;
+    let Throughput { arrived, backlog, last_wait_ns } = measured.throughput;
+    let owed = measured.counters.measured_owed;
     let length = seconds(measured.length_ns);
     let per_second = |count: u64| fraction(count) / length;
     let behind = length > 0.0
@@ -256,14 +255,11 @@ mod tests {
         let summary = summary(|measured| {
             measured.offered = 25;
             measured.usage.generator_seconds = 29.0;
-            measured.throughput = Throughput {
-                arrived: 900,
-                owed: 30_000,
-                backlog: 33_000,
-                last_wait_ns: 31_400_000_000,
-            };
+            measured.throughput =
+                Throughput { arrived: 900, backlog: 33_000, last_wait_ns: 31_400_000_000 };
             measured.disconnect_reason = Some("it fell".to_owned());
-            measured.counters.measured_delivered = 30;
+            measured.counters.measured_owed = 30_000;
+            measured.counters.measured_delivered = 29_990;
             for counter in [
                 &mut measured.counters.disconnected,
                 &mut measured.counters.ambiguous,

@@ -310,7 +310,6 @@ impl Run {
             usage: Usage::now(self.broker.process()).since(usage),
             throughput: Throughput {
                 arrived: counters.delivered.saturating_sub(before.delivered),
-                owed: counters.owed.saturating_sub(before.owed),
                 backlog: counters.owed.saturating_sub(counters.delivered),
                 last_wait_ns: self.collector.last_wait_ns(),
             },
