@@ -410,21 +410,20 @@ fn fight_for_an_identifier_has_one_winner() {
     everywhere(|server| {
         let address = server.address();
         let connect = server.connect("client").kept().bytes();
-        let fighters: Vec<_> = (0..8)
-            .map(|_| {
-                let connect = connect.clone();
-                thread::spawn(move || -> Vec<Client> {
-                    let fight = |_| {
-                        let mut client = Client::open(address);
-                        client.send(&connect);
-                        let connack = client.next();
-                        assert!(connack.is_none_or(|connack| connack[3] == 0));
-                        client
-                    };
-                    (0..10).map(fight).collect()
-                })
-            })
-            .collect();
+        let mut fighters = Vec::new();
+        for _ in 0..8 {
+            let connect = connect.clone();
+            fighters.push(thread::spawn(move || -> Vec<Client> {
+                let fight = |_| {
+                    let mut client = Client::open(address);
+                    client.send(&connect);
+                    let connack = client.next();
+                    assert!(connack.is_none_or(|connack| connack[3] == 0));
+                    client
+                };
+                (0..10).map(fight).collect()
+            }));
+        }
         let clients: Vec<Client> =
             fighters.into_iter().flat_map(|fighter| fighter.join().expect("no panic")).collect();
         server.wait_for("one to be left", |s| {

@@ -91,7 +91,7 @@ impl Server {
             return identifier.clone();
         }
         let shard = identifiers.len() % self.group.shards();
-        let identifier = (0..)
+        let identifier = (0..10_000)
             .map(|number| format!("{name}{number}"))
             .find(|identifier| self.group.shard_of(identifier) == shard)
             .expect("one of many identifiers lives on the shard");
