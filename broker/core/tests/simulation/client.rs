@@ -47,6 +47,8 @@ pub(crate) struct Client {
     /// Acknowledgements that it owes on that connection.
     pub(crate) owed: VecDeque<Packet>,
     outgoing: Vec<Outgoing>,
+    /// Payloads of QoS 1 that it has sent again, which may come after newer ones.
+    pub(crate) sent_again: BTreeSet<Vec<u8>>,
     received: BTreeSet<u16>,
     identifier: u16,
     /// What has come and is no whole packet yet.
@@ -76,6 +78,11 @@ impl Client {
             self.outgoing.clear();
             self.received.clear();
         }
+        let sent_again = self.outgoing.iter().filter_map(|outgoing| match outgoing {
+            Outgoing::Publish(_, message) if message.qos == 1 => Some(message.payload.clone()),
+            _ => None,
+        });
+        self.sent_again.extend(sent_again);
         let mut connect = Connect::new(name);
         connect.clean_session = clean;
         connect.keep_alive = 0;
@@ -161,7 +168,7 @@ impl Client {
                 match message.qos {
                     QoS::AtMostOnce => {}
                     QoS::AtLeastOnce => {
-                        self.owed.push_back(Packet::PubAck(PubAck::new(identifier)))
+                        self.owed.push_back(Packet::PubAck(PubAck::new(identifier)));
                     }
                     QoS::ExactlyOnce => {
                         self.owed.push_back(Packet::PubRec(PubRec::new(identifier)));

@@ -29,8 +29,8 @@ fn simulate(shards: usize, window: u16, steps: Vec<Step>) {
     world.check_that_nothing_is_left();
 }
 
-/// Steps that a run has: with `PROPTEST_CASES` for the number of runs.
-const STEPS: usize = 160;
+/// Steps of a run at most. `PROPTEST_CASES` sets the number of runs.
+const STEPS: usize = 240;
 
 proptest! {
     #[test]

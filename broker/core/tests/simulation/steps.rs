@@ -31,7 +31,7 @@ pub(crate) enum Payload {
 }
 
 /// One step of a run. What a Client sends or does not read stays on its way until a later step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     /// Opens a connection, whether there is one or not, and sends CONNECT and what was not
     /// acknowledged.
