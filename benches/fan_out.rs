@@ -6,7 +6,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use benches::{READING, TOPIC};
+use benches::{CpuTime, READING, TOPIC};
 use broker_core::{ConnectionKey, Limits, Shard, ShardGroup, Time};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -66,7 +66,7 @@ fn open(shard: &mut Shard, client_identifier: &str) -> ConnectionKey {
 
 /// Measures turns of `messages` publications to so many subscribers.
 fn bench(
-    criterion: &mut Criterion,
+    criterion: &mut Criterion<CpuTime>,
     name: &str,
     subscribers: usize,
     messages: usize,
@@ -87,7 +87,7 @@ fn bench(
     group.finish();
 }
 
-fn subscribers(criterion: &mut Criterion) {
+fn subscribers(criterion: &mut Criterion<CpuTime>) {
     for subscribers in [1, 100, 2_500] {
         for messages in [1, 16] {
             let name = format!("{subscribers}_subscribers/{messages}_per_turn");
@@ -97,7 +97,7 @@ fn subscribers(criterion: &mut Criterion) {
 }
 
 /// On both sides of `SHARED_PAYLOAD_MIN`, from which on a payload is shared and not copied.
-fn payloads(criterion: &mut Criterion) {
+fn payloads(criterion: &mut Criterion<CpuTime>) {
     for size in [256, 1_024, 2_047, 2_048, 16_384] {
         let name = format!("100_subscribers/payload_{size}");
         bench(criterion, &name, 100, 16, &vec![b'x'; size]);

@@ -22,17 +22,10 @@ impl<'a> TopicFilter<'a> {
         if filter.len() > TOPIC_BYTES_MAX {
             return Err(TopicError::TooLong);
         }
-        if filter.as_bytes().contains(&0) {
-            return Err(TopicError::NullCharacter);
-        }
-        let mut levels = filter.split('/').peekable();
-        while let Some(level) = levels.next() {
-            if level.contains('#') && (level != MULTI_LEVEL || levels.peek().is_some()) {
-                return Err(TopicError::MultiLevelWildcard);
-            }
-            if level.contains('+') && level != SINGLE_LEVEL {
-                return Err(TopicError::SingleLevelWildcard);
-            }
+        // Most filters are plain names; see `TopicName::new` for why this loop looks so.
+        let special = filter.bytes().fold(false, |found, b| found | matches!(b, 0 | b'+' | b'#'));
+        if special {
+            check_special(filter)?;
         }
         Ok(Self(filter))
     }
@@ -50,7 +43,7 @@ impl<'a> TopicFilter<'a> {
 
     /// The levels between the `/`, empty ones included.
     pub fn levels(self) -> impl Iterator<Item = &'a str> {
-        self.0.split('/')
+        super::name::levels(self.0)
     }
 
     /// The Topic Name that is the only one this filter matches; `None` when it has a wildcard.
@@ -81,6 +74,27 @@ impl<'a> TopicFilter<'a> {
         }
         names.next().is_none()
     }
+}
+
+/// Checks a filter that holds a wildcard or U+0000.
+fn check_special(filter: &str) -> Result<(), TopicError> {
+    let bytes = filter.as_bytes();
+    let mut before = b'/';
+    for (index, &byte) in bytes.iter().enumerate() {
+        let begins_level = before == b'/';
+        let after = bytes.get(index + 1);
+        match byte {
+            0 => return Err(TopicError::NullCharacter),
+            b'#' if !begins_level || after.is_some() => {
+                return Err(TopicError::MultiLevelWildcard);
+            }
+            b'+' if !begins_level || after.is_some_and(|&after| after != b'/') => {
+                return Err(TopicError::SingleLevelWildcard);
+            }
+            _ => before = byte,
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for TopicFilter<'_> {
