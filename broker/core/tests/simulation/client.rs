@@ -46,6 +46,8 @@ pub(crate) struct Client {
     pub(crate) connection: Option<usize>,
     /// Acknowledgements that it owes on that connection.
     pub(crate) owed: VecDeque<Packet>,
+    /// Whether its session ends with the connection.
+    clean: bool,
     outgoing: Vec<Outgoing>,
     /// Payloads of QoS 1 that it has sent again, which may come after newer ones.
     pub(crate) sent_again: BTreeSet<Vec<u8>>,
@@ -74,7 +76,8 @@ impl Client {
     ) -> Vec<Packet> {
         self.leave();
         self.connection = Some(connection);
-        if clean {
+        // Nothing of a clean session is used in another one, [MQTT-3.1.2-6].
+        if std::mem::replace(&mut self.clean, clean) || clean {
             self.outgoing.clear();
             self.received.clear();
         }
