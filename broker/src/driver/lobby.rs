@@ -58,7 +58,7 @@ impl Driver {
     fn count_end(&self, cause: CloseCause) {
         let mut core = self.core.borrow_mut();
         let key = core.open(self.now());
-        core.handle_closed(key, cause);
+        core.handle_closed(self.now(), key, cause);
         self.work.notify_one();
     }
 

@@ -125,14 +125,15 @@ impl Driver {
     }
 
     fn handle_mail(self: &Rc<Self>, mail: Mail) {
+        let now = self.now();
         match mail {
             Mail::Forwards(forwards) => {
                 let mut core = self.core.borrow_mut();
                 for forward in forwards {
-                    core.handle_forward(forward);
+                    core.handle_forward(now, forward);
                 }
             }
-            Mail::Publish(message) => self.core.borrow_mut().publish(&message),
+            Mail::Publish(message) => self.core.borrow_mut().publish(now, &message),
             Mail::Connection(handed_over) => self.receive_connection(*handed_over),
             Mail::Stop => {}
         }
@@ -161,7 +162,7 @@ impl Driver {
 
     /// Ends a connection from the driver's side.
     fn lose(&self, key: ConnectionKey) {
-        self.core.borrow_mut().handle_closed(key, CloseCause::Lost);
+        self.core.borrow_mut().handle_closed(self.now(), key, CloseCause::Lost);
         self.work.notify_one();
     }
 }

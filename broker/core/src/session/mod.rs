@@ -3,6 +3,8 @@
 mod inbound;
 mod outbound;
 mod will;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,6 +20,8 @@ mod receive;
 mod route;
 mod shared;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::sync::Arc;

@@ -55,7 +55,6 @@ pub(super) struct GroupChange {
 
 #[derive(Debug)]
 struct Group {
-    filter: Box<str>,
     members: IndexMap<Member, MemberState, FixedState>,
     /// Where the next pick begins: members take turns.
     turn: usize,
@@ -97,7 +96,7 @@ impl Groups {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
                 let members = IndexMap::with_hasher(FixedState::default());
-                let key = self.groups.insert(Group { filter: filter.clone(), members, turn: 0 });
+                let key = self.groups.insert(Group { members, turn: 0 });
                 self.by_filter.insert(filter.clone(), key);
                 self.tree.insert(target.filter(), key, QoS::AtMostOnce);
                 self.cache.invalidate(target.filter(), &hash);
