@@ -1,5 +1,6 @@
 //! The fixed header: packet type, flags, Remaining Length, MQTT 2.2.
 
+use super::connect::ProtocolVersion;
 use super::error::DecodeError;
 
 /// Most bytes of a fixed header: one of type and flags, four of Remaining Length.
@@ -37,6 +38,8 @@ pub enum PacketType {
     Pingresp = 13,
     /// Client is disconnecting.
     Disconnect = 14,
+    /// Authentication exchange, from MQTT 5.0 on.
+    Auth = 15,
 }
 
 impl PacketType {
@@ -55,7 +58,8 @@ impl PacketType {
             10 => (Self::Unsubscribe, 0b0010),
             12 => (Self::Pingreq, 0),
             14 => (Self::Disconnect, 0),
-            reserved @ (0 | 15) => return Err(DecodeError::ReservedType(reserved)),
+            15 => (Self::Auth, 0),
+            0 => return Err(DecodeError::ReservedType(0)),
             other => return Err(DecodeError::ServerPacket(other)),
         };
         if flags == expected { Ok(packet) } else { Err(DecodeError::ReservedFlags(first)) }
@@ -79,7 +83,8 @@ impl FixedHeader {
     /// Reads the header at the front of `bytes`; `None` when it is not all there yet.
     ///
     /// Errors as soon as the bytes that are there cannot become a packet of at most `size_max`
-    /// bytes which a Client may send.
+    /// bytes which a Client may send. AUTH passes, as the version is not known here: see
+    /// [`check_version`](Self::check_version).
     pub fn decode(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
@@ -98,6 +103,24 @@ impl FixedHeader {
             }
         }
         if bytes.len() < FIXED_HEADER_MAX { Ok(None) } else { Err(DecodeError::RemainingLength) }
+    }
+
+    /// Checks what depends on the version, which a fixed header alone does not tell: AUTH came with
+    /// MQTT 5.0, and so did the rule that a Remaining Length takes as few bytes as it needs.
+    pub const fn check_version(&self, version: ProtocolVersion) -> Result<(), DecodeError> {
+        let reserved = matches!(self.packet, PacketType::Auth);
+        match version {
+            ProtocolVersion::V3 | ProtocolVersion::V4 if reserved => {
+                Err(DecodeError::ReservedType(PacketType::Auth as u8))
+            }
+            ProtocolVersion::V5 if !self.is_minimal() => Err(DecodeError::NotMinimal),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the last byte of the Remaining Length is needed, MQTT 5.0 1.5.5.
+    const fn is_minimal(&self) -> bool {
+        self.length <= 2 || self.remaining_length >> (7 * (self.length - 2)) != 0
     }
 
     /// Bytes of the packet, this header included.
@@ -127,7 +150,7 @@ pub fn split(bytes: &[u8], size_max: usize) -> Result<Option<(Frame<'_>, &[u8])>
     Ok(Some((Frame { header, body: packet.get(header.length..).unwrap_or_default() }, rest)))
 }
 
-/// Appends a Remaining Length, MQTT 2.2.3. Lengths above 268,435,455 have no encoding; the limits
+/// Appends a Remaining Length, MQTT 2.2.3, or another variable byte integer, 5.0 1.5.5. Lengths above 268,435,455 have no encoding; the limits
 /// of the Server stay below.
 pub fn encode_remaining_length(mut length: usize, out: &mut Vec<u8>) {
     debug_assert!(length < 1 << 28, "Remaining Length {length} has no encoding");
@@ -136,6 +159,16 @@ pub fn encode_remaining_length(mut length: usize, out: &mut Vec<u8>) {
         length >>= 7;
     }
     out.push(low_bits(length));
+}
+
+/// Bytes that [`encode_remaining_length`] appends.
+pub(super) const fn remaining_length_size(length: usize) -> usize {
+    match length {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]

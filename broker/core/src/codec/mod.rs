@@ -1,30 +1,41 @@
-//! Bytes to Control Packets and back, MQTT 2 and 3.
+//! Bytes to Control Packets and back, MQTT 2 and 3, of 3.1, 3.1.1 and 5.0.
 //!
 //! Decoding yields views that borrow from the receive buffer: it allocates nothing and copies no
 //! payload. One file per packet; what versions differ in is told by [`ProtocolVersion`].
 
 mod acknowledgement;
+mod auth;
 mod connack;
 mod connect;
+mod disconnect;
 mod error;
 mod fixed_header;
 mod publish;
 mod reader;
+mod reason;
 mod suback;
 mod subscribe;
 mod unsubscribe;
 
+pub mod properties;
+
 pub use acknowledgement::{
-    PINGRESP, PacketIdentifier, decode_acknowledgement, encode_puback, encode_pubcomp,
-    encode_pubrec, encode_pubrel, encode_unsuback,
+    Acknowledgement, PINGRESP, PacketIdentifier, decode_acknowledgement, encode_acknowledgement,
+    encode_puback, encode_pubcomp, encode_pubrec, encode_pubrel, encode_unsuback,
 };
-pub use connack::{ConnectReturnCode, encode_connack};
-pub use connect::{Connect, ProtocolVersion, Will};
+pub use auth::Auth;
+pub use connack::{ConnackProperties, ConnectReturnCode, encode_connack, encode_connack_v5};
+pub use connect::{Connect, ConnectProperties, ProtocolVersion, Will};
+pub use disconnect::{Disconnect, DisconnectProperties, encode_disconnect};
 pub use error::DecodeError;
 pub use fixed_header::{FixedHeader, Frame, PacketType, encode_remaining_length, split};
-pub use publish::{PUBLISH_HEADER_MAX, Publish, PublishHeader};
-pub use suback::encode_suback;
-pub use subscribe::{Subscribe, SubscribeEntries};
+pub use publish::{PUBLISH_HEADER_MAX, Publish, PublishHeader, PublishHeaderV5};
+pub use reason::ReasonCode;
+pub use suback::{encode_suback, encode_suback_v5, encode_unsuback_v5};
+pub use subscribe::{
+    RetainHandling, Subscribe, SubscribeEntries, SubscribeEntry, SubscribeProperties,
+    SubscriptionOptions,
+};
 pub use unsubscribe::{Unsubscribe, UnsubscribeEntries};
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! PUBLISH, MQTT 3.3.
 
 use super::acknowledgement::PacketIdentifier;
+use super::connect::ProtocolVersion;
 use super::error::DecodeError;
-use super::fixed_header::{Frame, encode_remaining_length};
+use super::fixed_header::{Frame, encode_remaining_length, remaining_length_size};
+use super::properties::{
+    Forwarded, PayloadFormat, PropertyIdentifier, PropertyWriter, PublishProperties,
+};
 use super::reader::Reader;
 use crate::message::Publication;
 use crate::qos::QoS;
@@ -13,36 +17,101 @@ const QOS_SHIFT: u8 = 1;
 const RETAIN: u8 = 0x01;
 
 /// Most bytes of a PUBLISH before its topic and payload: fixed header, topic length, Packet
-/// Identifier.
+/// Identifier. At 5.0 there are properties besides.
 pub const PUBLISH_HEADER_MAX: usize = 5 + 2 + 2;
 
 /// A PUBLISH, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish<'a> {
-    /// Topic, payload, QoS and RETAIN.
-    pub publication: Publication<'a>,
+    /// Where it is published. `None` only at 5.0 and only with a Topic Alias, which stands for it.
+    pub topic: Option<TopicName<'a>>,
+    /// What is published.
+    pub payload: &'a [u8],
+    /// QoS of the publication.
+    pub qos: QoS,
+    /// Whether it is to be retained.
+    pub retain: bool,
     /// Whether this may be a re-delivery, MQTT 3.3.1.1.
     pub duplicate: bool,
     /// Present exactly when QoS is above 0, [MQTT-2.3.1-5].
     pub packet_identifier: Option<PacketIdentifier>,
+    /// Properties; none before 5.0.
+    pub properties: PublishProperties<'a>,
 }
 
 impl<'a> Publish<'a> {
-    /// Reads a PUBLISH. Allocates nothing; topic and payload stay where they are.
-    pub fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
+    /// Reads a PUBLISH. Allocates nothing; topic, payload and properties stay where they are.
+    pub fn decode(frame: Frame<'a>, version: ProtocolVersion) -> Result<Self, DecodeError> {
+        match version {
+            ProtocolVersion::V3 | ProtocolVersion::V4 => Self::read(
+                frame,
+                |topic| Ok(Some(TopicName::new(topic)?)),
+                |_| Ok(PublishProperties::NONE),
+            ),
+            ProtocolVersion::V5 => {
+                let publish = Self::read(frame, topic_or_alias, PublishProperties::decode)?;
+                if publish.topic.is_none() && publish.properties.topic_alias.is_none() {
+                    return Err(DecodeError::NoTopicName);
+                }
+                Ok(publish)
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "one copy for each version, without branches on it")]
+    fn read(
+        frame: Frame<'a>,
+        topic: impl FnOnce(&'a str) -> Result<Option<TopicName<'a>>, DecodeError>,
+        properties: impl FnOnce(&mut Reader<'a>) -> Result<PublishProperties<'a>, DecodeError>,
+    ) -> Result<Self, DecodeError> {
         let first = frame.header.first;
         let qos = QoS::from_bits((first >> QOS_SHIFT) & 3).ok_or(DecodeError::PublishQoS)?;
         let duplicate = first & DUP != 0;
         let mut reader = Reader::new(frame.body);
-        let topic = TopicName::new(reader.utf8()?)?;
+        let topic = topic(reader.utf8()?)?;
         let packet_identifier = match qos {
             QoS::AtMostOnce if duplicate => return Err(DecodeError::DuplicateAtMostOnce),
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_identifier()?),
         };
+        let properties = properties(&mut reader)?;
+        let payload = reader.rest();
         let retain = first & RETAIN != 0;
-        let publication = Publication { topic, payload: reader.rest(), qos, retain };
-        Ok(Self { publication, duplicate, packet_identifier })
+        Ok(Self { topic, payload, qos, retain, duplicate, packet_identifier, properties })
+    }
+
+    /// Topic, payload, QoS and RETAIN, published to `topic`: the one of the packet, or the one that
+    /// its Topic Alias stands for.
+    pub const fn publication(&self, topic: TopicName<'a>) -> Publication<'a> {
+        Publication { topic, payload: self.payload, qos: self.qos, retain: self.retain }
+    }
+
+    /// Checks that the payload is UTF-8 if its Payload Format Indicator says so. Nothing obliges a
+    /// Server to do this, MQTT 5.0 3.3.2.3.2.
+    pub fn check_payload_format(&self) -> Result<(), DecodeError> {
+        check_payload_format(self.properties.payload_format_indicator, self.payload)
+    }
+}
+
+/// Errors when the payload is not what its Payload Format Indicator says.
+pub(super) fn check_payload_format(
+    format: Option<PayloadFormat>,
+    payload: &[u8],
+) -> Result<(), DecodeError> {
+    match format {
+        Some(PayloadFormat::Utf8) if std::str::from_utf8(payload).is_err() => {
+            Err(DecodeError::PayloadFormat)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// MQTT 5.0 lets the Topic Name be empty; a Topic Alias then stands for it.
+fn topic_or_alias(topic: &str) -> Result<Option<TopicName<'_>>, DecodeError> {
+    match topic {
+        "" => Ok(None),
+        _ => Ok(Some(TopicName::new(topic)?)),
     }
 }
 
@@ -61,19 +130,110 @@ impl PublishHeader {
     /// The header of a new message at QoS 0.
     pub const AT_MOST_ONCE: Self = Self { duplicate: false, retain: false, delivery: None };
 
-    /// Appends a PUBLISH up to where its payload of `payload_length` bytes begins.
-    pub fn encode(self, topic: &str, payload_length: usize, out: &mut Vec<u8>) {
+    /// The first byte: packet type, DUP, QoS and RETAIN.
+    fn first(self) -> u8 {
         let qos = self.delivery.map_or(0, |(qos, _)| qos.bits());
         let flags = if self.duplicate { DUP } else { 0 } | u8::from(self.retain);
-        out.push(0x30 | flags | (qos << QOS_SHIFT));
+        0x30 | flags | (qos << QOS_SHIFT)
+    }
+
+    /// Appends a PUBLISH of MQTT 3.1 or 3.1.1 up to where its payload of `payload_length` bytes
+    /// begins. The Packet Identifier, if there is one, is the last two bytes.
+    pub fn encode(self, topic: &str, payload_length: usize, out: &mut Vec<u8>) {
+        out.push(self.first());
         let identifier_length = if self.delivery.is_some() { 2 } else { 0 };
         encode_remaining_length(2 + topic.len() + identifier_length + payload_length, out);
-        let topic_length = u16::try_from(topic.len()).unwrap_or(u16::MAX);
-        debug_assert_eq!(usize::from(topic_length), topic.len(), "a Topic Name is shorter");
-        out.extend_from_slice(&topic_length.to_be_bytes());
-        out.extend_from_slice(topic.as_bytes());
+        encode_topic(topic, out);
         if let Some((_, identifier)) = self.delivery {
             out.extend_from_slice(&identifier.get().to_be_bytes());
         }
+    }
+}
+
+fn encode_topic(topic: &str, out: &mut Vec<u8>) {
+    let length = u16::try_from(topic.len()).unwrap_or(u16::MAX);
+    debug_assert_eq!(usize::from(length), topic.len(), "a Topic Name is shorter");
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(topic.as_bytes());
+}
+
+/// All of a PUBLISH of MQTT 5.0 to a subscriber but its topic and payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishHeaderV5<'a> {
+    /// What there is before 5.0, too.
+    pub header: PublishHeader,
+    /// The number that stands for the topic from now on or, with an empty topic, stands for it
+    /// already, 3.3.2.3.4. Never 0.
+    pub topic_alias: Option<u16>,
+    /// Seconds that are left until the message is worth nothing, [MQTT-3.3.2-6].
+    pub message_expiry_interval_seconds: Option<u32>,
+    /// The properties that the publisher gave the message.
+    pub forwarded: Forwarded<'a>,
+    /// The identifiers of all subscriptions that the message is sent for, each from 1 to
+    /// 268,435,455, [MQTT-3.3.4-3] to [MQTT-3.3.4-5].
+    pub subscription_identifiers: &'a [u32],
+}
+
+impl PublishHeaderV5<'_> {
+    /// A header without properties.
+    pub const fn new(header: PublishHeader) -> Self {
+        Self {
+            header,
+            topic_alias: None,
+            message_expiry_interval_seconds: None,
+            forwarded: Forwarded::NONE,
+            subscription_identifiers: &[],
+        }
+    }
+
+    /// Appends a PUBLISH up to where its payload of `payload_length` bytes begins. Returns the index
+    /// in `out` of the Packet Identifier's two bytes, if it has one. `topic` may be empty when the
+    /// Topic Alias is known to the Client.
+    pub fn encode(&self, topic: &str, payload_length: usize, out: &mut Vec<u8>) -> Option<usize> {
+        debug_assert!(!topic.is_empty() || self.topic_alias.is_some(), "no topic, no alias");
+        let properties_length = self.properties_length();
+        let remaining_length = self.remaining_length(topic, payload_length, properties_length);
+        out.push(self.header.first());
+        encode_remaining_length(remaining_length, out);
+        encode_topic(topic, out);
+        let identifier_at = self.header.delivery.map(|(_, identifier)| {
+            let index = out.len();
+            out.extend_from_slice(&identifier.get().to_be_bytes());
+            index
+        });
+        encode_remaining_length(properties_length, out);
+        let mut writer = PropertyWriter(out);
+        writer.two_bytes(PropertyIdentifier::TopicAlias, self.topic_alias);
+        writer.four_bytes(
+            PropertyIdentifier::MessageExpiryInterval,
+            self.message_expiry_interval_seconds,
+        );
+        for segment in self.forwarded.segments() {
+            out.extend_from_slice(segment);
+        }
+        for &identifier in self.subscription_identifiers {
+            out.push(PropertyIdentifier::SubscriptionIdentifier as u8);
+            encode_remaining_length(identifier as usize, out);
+        }
+        identifier_at
+    }
+
+    /// Bytes of the whole packet, for the Maximum Packet Size of the Client, [MQTT-3.1.2-24].
+    pub fn packet_size(&self, topic: &str, payload_length: usize) -> usize {
+        let remaining = self.remaining_length(topic, payload_length, self.properties_length());
+        1 + remaining_length_size(remaining) + remaining
+    }
+
+    fn remaining_length(&self, topic: &str, payload: usize, properties: usize) -> usize {
+        let identifier = if self.header.delivery.is_some() { 2 } else { 0 };
+        2 + topic.len() + identifier + remaining_length_size(properties) + properties + payload
+    }
+
+    fn properties_length(&self) -> usize {
+        let alias = if self.topic_alias.is_some() { 3 } else { 0 };
+        let expiry = if self.message_expiry_interval_seconds.is_some() { 5 } else { 0 };
+        let identifiers = self.subscription_identifiers.iter();
+        let identifiers = identifiers.map(|&number| 1 + remaining_length_size(number as usize));
+        alias + expiry + self.forwarded.len() + identifiers.sum::<usize>()
     }
 }

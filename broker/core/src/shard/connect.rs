@@ -6,7 +6,7 @@ use super::Shard;
 use super::connection::{CloseCause, Closed, ConnectionKey, Phase};
 use super::event::{Client, Event};
 use crate::codec::{Connect, ConnectReturnCode, DecodeError, ProtocolVersion, encode_connack};
-use crate::message::Message;
+use crate::message::{Message, Publication};
 use crate::session::{Session, SessionKey};
 use crate::time::Time;
 use crate::topic::TopicFilter;
@@ -18,11 +18,12 @@ impl Shard {
         key: ConnectionKey,
         body: &[u8],
     ) -> Result<(), CloseCause> {
-        let connect = match Connect::decode(body) {
-            Ok(connect) => connect,
-            Err(DecodeError::ProtocolLevel(_)) => {
+        let connect = match Connect::decode_protocol(body) {
+            // The codec reads MQTT 5.0, the shard does not speak it.
+            Ok(ProtocolVersion::V5) | Err(DecodeError::ProtocolLevel(_)) => {
                 return Err(self.refuse(key, ConnectReturnCode::UnacceptableProtocolVersion));
             }
+            Ok(ProtocolVersion::V3 | ProtocolVersion::V4) => Connect::decode(body)?,
             Err(error) => return Err(error.into()),
         };
         let assigned;
@@ -108,7 +109,8 @@ impl Shard {
         if let Some(connection) = self.links.get_mut(key) {
             connection.silence_max_ms = u32::from(connect.keep_alive_seconds) * 1500;
             connection.will = connect.will.map(|will| {
-                Box::new(Message::new(will.topic, will.payload, will.qos, will.retain))
+                let Publication { topic, payload, qos, retain } = will.publication;
+                Box::new(Message::new(topic, payload, qos, retain))
             });
         }
         self.arm_keep_alive(now, key);

@@ -3,12 +3,15 @@
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use crate::codec::{
-    DecodeError, FixedHeader, Frame, PINGRESP, PacketType, Publish, Subscribe, Unsubscribe,
-    decode_acknowledgement, encode_puback, encode_pubrec, split,
+    DecodeError, FixedHeader, Frame, PINGRESP, PacketType, ProtocolVersion, Publish, Subscribe,
+    Unsubscribe, decode_acknowledgement, encode_puback, encode_pubrec, split,
 };
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::time::Time;
+
+/// What every Client speaks that was let in; 3.1 differs from it in the CONNECT alone.
+const VERSION: ProtocolVersion = ProtocolVersion::V4;
 
 impl Shard {
     /// Handles what was received on a connection, packet by packet. Bytes of a packet that is not
@@ -117,7 +120,9 @@ impl Shard {
     ) -> Result<(), CloseCause> {
         let body = frame.body;
         match frame.header.packet {
-            PacketType::Publish => self.handle_publish(key, session, Publish::decode(frame)?),
+            PacketType::Publish => {
+                self.handle_publish(key, session, Publish::decode(frame, VERSION)?);
+            }
             PacketType::Puback => self.handle_puback(key, session, decode_acknowledgement(body)?),
             PacketType::Pubrec => self.handle_pubrec(key, session, decode_acknowledgement(body)?),
             PacketType::Pubrel => self.handle_pubrel(key, session, decode_acknowledgement(body)?),
@@ -125,10 +130,10 @@ impl Shard {
                 self.handle_pubcomp(key, session, decode_acknowledgement(body)?);
             }
             PacketType::Subscribe => {
-                self.handle_subscribe(key, session, Subscribe::decode(body)?);
+                self.handle_subscribe(key, session, Subscribe::decode(body, VERSION)?);
             }
             PacketType::Unsubscribe => {
-                self.handle_unsubscribe(key, session, Unsubscribe::decode(body)?);
+                self.handle_unsubscribe(key, session, Unsubscribe::decode(body, VERSION)?);
             }
             PacketType::Pingreq => {
                 require_empty(body)?;
@@ -139,6 +144,9 @@ impl Shard {
                 return Err(CloseCause::Disconnect);
             }
             PacketType::Connect => return Err(Violation::SecondConnect.into()),
+            PacketType::Auth => {
+                return Err(DecodeError::ReservedType(PacketType::Auth as u8).into());
+            }
             PacketType::Connack
             | PacketType::Suback
             | PacketType::Unsuback
@@ -152,7 +160,10 @@ impl Shard {
     /// Passes a publication on and acknowledges it, MQTT 4.3.
     fn handle_publish(&mut self, key: ConnectionKey, session: SessionKey, publish: Publish<'_>) {
         self.statistics.publications_received += 1;
-        let publication = publish.publication;
+        let Some(topic) = publish.topic else {
+            return;
+        };
+        let publication = publish.publication(topic);
         if let (QoS::ExactlyOnce, Some(identifier)) = (publication.qos, publish.packet_identifier)
             && let Some(session) = self.sessions.get_mut(session)
             && !session.inbound.receive(identifier)

@@ -4,11 +4,13 @@ use super::Shard;
 use super::connection::ConnectionKey;
 use super::event::{Client, Event};
 use super::links::Put;
-use crate::codec::{PublishHeader, Subscribe, Unsubscribe, encode_suback, encode_unsuback};
+use crate::codec::{
+    PublishHeader, Subscribe, SubscribeEntry, Unsubscribe, encode_suback, encode_unsuback,
+};
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::{Delivery, SessionKey};
-use crate::topic::TopicFilter;
+use crate::topic::{SubscriptionTarget, TopicFilter};
 
 impl Shard {
     pub(super) fn handle_subscribe(
@@ -19,15 +21,18 @@ impl Shard {
     ) {
         let granted: Vec<_> = subscribe
             .entries()
-            .map(|(filter, qos)| self.subscribe(key, session, filter, qos).then_some(qos))
+            .map(|SubscribeEntry { target, options }| {
+                let granted = self.subscribe(key, session, target.whole(), options.qos);
+                granted.then_some(options.qos)
+            })
             .collect();
         let mut suback = Vec::with_capacity(5 + granted.len());
         encode_suback(subscribe.packet_identifier, &granted, &mut suback);
         self.links.put(key, &suback, None);
-        for ((filter, qos), _) in
-            subscribe.entries().zip(&granted).filter(|(_, granted)| granted.is_some())
-        {
-            self.send_retained(session, filter, qos);
+        for (entry, granted) in subscribe.entries().zip(granted) {
+            if let Some(qos) = granted {
+                self.send_retained(session, entry.target.whole(), qos);
+            }
         }
     }
 
@@ -65,7 +70,7 @@ impl Shard {
         key: SessionKey,
         unsubscribe: Unsubscribe<'_>,
     ) {
-        for filter in unsubscribe.entries() {
+        for filter in unsubscribe.entries().map(SubscriptionTarget::whole) {
             let Some(session) = self.sessions.get_mut(key) else {
                 return;
             };

@@ -3,6 +3,7 @@
 mod filter;
 mod name;
 mod retained;
+mod shared;
 mod subscriptions;
 mod trie;
 
@@ -11,6 +12,7 @@ pub mod cache;
 pub use filter::TopicFilter;
 pub use name::{TopicError, TopicName};
 pub use retained::{Retained, RetainedLimit};
+pub use shared::SubscriptionTarget;
 pub use subscriptions::{Match, SubscriptionTree};
 
 #[cfg(test)]

@@ -27,6 +27,12 @@ pub enum TopicError {
     /// `+` that is not the whole of its level.
     #[error("'+' stands alone in its level of a Topic Filter [MQTT-4.7.1-3]")]
     SingleLevelWildcard,
+    /// A Shared Subscription without a `ShareName`, or with a wildcard in it.
+    #[error("a ShareName has at least one character and no wildcard [MQTT-4.8.2-1, -2]")]
+    ShareName,
+    /// A `ShareName` without a Topic Filter behind it.
+    #[error("'$share/' is followed by a ShareName, '/' and a Topic Filter [MQTT-4.8.2-2]")]
+    ShareFilter,
 }
 
 /// A Topic Name, MQTT 4.7: what a PUBLISH is published to. Valid by construction.

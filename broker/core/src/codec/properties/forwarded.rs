@@ -1,0 +1,141 @@
+//! The properties that go with a message to its subscribers.
+
+use std::sync::Arc;
+
+use super::read::{CheckedProperties, PayloadFormat, Property};
+use super::user::UserProperties;
+use crate::topic::TopicName;
+
+/// The encoded properties that a Server passes on unaltered and in order, without a Property
+/// Length: Payload Format Indicator, Content Type, Response Topic, Correlation Data and User
+/// Properties, [MQTT-3.3.2-4], [MQTT-3.3.2-15] to [MQTT-3.3.2-20].
+///
+/// Up to three slices of the receive buffer: what lies before, between and behind the two
+/// properties that are not passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forwarded<'a> {
+    segments: [&'a [u8]; 3],
+}
+
+impl<'a> Forwarded<'a> {
+    /// Nothing to pass on.
+    pub const NONE: Self = Self { segments: [&[]; 3] };
+
+    /// Properties that [`to_vec`](Self::to_vec) or [`to_arc`](Self::to_arc) made, or an embedder
+    /// encoded. What cannot be read in them is passed on, but not found by the methods below.
+    pub const fn from_encoded(encoded: &'a [u8]) -> Self {
+        Self { segments: [encoded, &[], &[]] }
+    }
+
+    /// Bytes of all segments.
+    pub fn len(self) -> usize {
+        self.segments.iter().map(|segment| segment.len()).sum()
+    }
+
+    /// Whether there is nothing to pass on.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The parts, in order; empty ones may be among them.
+    pub const fn segments(self) -> [&'a [u8]; 3] {
+        self.segments
+    }
+
+    /// The whole, when it lies in one piece.
+    pub fn as_slice(self) -> Option<&'a [u8]> {
+        let mut segments = self.segments.into_iter().filter(|segment| !segment.is_empty());
+        let first = segments.next().unwrap_or_default();
+        segments.next().is_none().then_some(first)
+    }
+
+    /// The whole, copied.
+    pub fn to_vec(self) -> Vec<u8> {
+        self.segments.concat()
+    }
+
+    /// The whole, copied to be shared.
+    pub fn to_arc(self) -> Arc<[u8]> {
+        self.as_slice().map_or_else(|| self.to_vec().into(), Arc::from)
+    }
+}
+
+/// What the properties say; the first of each kind, as [`from_encoded`](Self::from_encoded) checks
+/// nothing.
+impl<'a> Forwarded<'a> {
+    /// Whether the payload is UTF-8, 3.3.2.3.2.
+    pub fn payload_format_indicator(self) -> Option<PayloadFormat> {
+        self.properties().find_map(|property| match property {
+            Property::PayloadFormatIndicator(format) => Some(format),
+            _ => None,
+        })
+    }
+
+    /// What the payload is, in the words of the application, 3.3.2.3.9.
+    pub fn content_type(self) -> Option<&'a str> {
+        self.properties().find_map(|property| match property {
+            Property::ContentType(content_type) => Some(content_type),
+            _ => None,
+        })
+    }
+
+    /// Where the sender wants the answer, 3.3.2.3.5.
+    pub fn response_topic(self) -> Option<TopicName<'a>> {
+        self.properties().find_map(|property| match property {
+            Property::ResponseTopic(topic) => Some(topic),
+            _ => None,
+        })
+    }
+
+    /// What tells the answer to this message from others, 3.3.2.3.6.
+    pub fn correlation_data(self) -> Option<&'a [u8]> {
+        self.properties().find_map(|property| match property {
+            Property::CorrelationData(data) => Some(data),
+            _ => None,
+        })
+    }
+
+    /// User Properties: names with their values, in order, 3.3.2.3.7.
+    pub fn user_properties(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.segments.into_iter().flat_map(UserProperties::new)
+    }
+
+    fn properties(self) -> impl Iterator<Item = Property<'a>> {
+        self.segments.into_iter().flat_map(CheckedProperties::new)
+    }
+}
+
+/// Leaves properties out of [`Forwarded`] while they are read: two at most.
+#[derive(Debug)]
+pub(super) struct Cutter<'a> {
+    all: &'a [u8],
+    /// Where the segment begins that is still open.
+    from: usize,
+    segments: [&'a [u8]; 3],
+    count: usize,
+}
+
+impl<'a> Cutter<'a> {
+    pub(super) const fn new(all: &'a [u8]) -> Self {
+        Self { all, from: 0, segments: [&[]; 3], count: 0 }
+    }
+
+    /// Leaves out the bytes from `start` to `end`, behind those that were left out before.
+    pub(super) fn cut(&mut self, start: usize, end: usize) {
+        self.keep_until(start);
+        self.from = end;
+    }
+
+    pub(super) fn finish(mut self) -> Forwarded<'a> {
+        self.keep_until(self.all.len());
+        Forwarded { segments: self.segments }
+    }
+
+    fn keep_until(&mut self, end: usize) {
+        let segment = self.all.get(self.from..end).unwrap_or_default();
+        if let (false, Some(slot)) = (segment.is_empty(), self.segments.get_mut(self.count)) {
+            *slot = segment;
+            self.count += 1;
+        }
+    }
+}
