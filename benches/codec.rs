@@ -12,8 +12,8 @@ use std::time::Duration;
 use benches::{CpuTime, KIBIBYTE, READING, TOPIC};
 use broker_core::QoS;
 use broker_core::codec::{
-    Connect, ConnectReturnCode, Frame, PacketIdentifier, Publish, PublishHeader, Subscribe,
-    decode_acknowledgement, encode_connack, encode_puback, encode_suback, split,
+    Connect, ConnectReturnCode, Frame, PacketIdentifier, ProtocolVersion, Publish, PublishHeader,
+    Subscribe, decode_acknowledgement, encode_connack, encode_puback, encode_suback, split,
 };
 use bytes::{Bytes, BytesMut};
 use criterion::measurement::Measurement;
@@ -87,7 +87,7 @@ fn time(packets: u64, stream: &[u8], mut read: impl FnMut(&mut BytesMut, usize))
 }
 
 fn read_publish(frame: Frame<'_>) -> Option<usize> {
-    Publish::decode(frame).ok().map(|publish| publish.publication.payload.len())
+    Publish::decode(frame, ProtocolVersion::V4).ok().map(|publish| publish.payload.len())
 }
 
 fn decode_publish(criterion: &mut Criterion<CpuTime>) {
@@ -120,7 +120,11 @@ fn decode_others(criterion: &mut Criterion<CpuTime>) {
             criterion,
             name,
             &benches::subscribe(filter, 1),
-            |frame| Subscribe::decode(frame.body).ok().map(|subscribe| subscribe.entries().count()),
+            |frame| {
+                Subscribe::decode(frame.body, ProtocolVersion::V4)
+                    .ok()
+                    .map(|subscribe| subscribe.entries().count())
+            },
             |packet| matches!(packet, v4::Packet::Subscribe(s) if s.filters.len() == 1),
         );
     }

@@ -2,9 +2,9 @@
 
 mod inbound;
 mod outbound;
-mod will;
 #[cfg(test)]
 mod tests;
+mod will;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -36,7 +36,7 @@ pub(in super::super) enum Property<'a> {
     ReceiveMaximum(u16),
     TopicAliasMaximum(u16),
     TopicAlias(u16),
-    UserProperty(&'a str, &'a str),
+    User(&'a str, &'a str),
     MaximumPacketSize(u32),
 }
 
@@ -81,9 +81,7 @@ impl<'a> Property<'a> {
                 0 => return Err(PropertyError::ZeroTopicAlias.into()),
                 alias => Self::TopicAlias(alias),
             },
-            PropertyIdentifier::UserProperty => {
-                Self::UserProperty(reader.string()?, reader.string()?)
-            }
+            PropertyIdentifier::UserProperty => Self::User(reader.string()?, reader.string()?),
             PropertyIdentifier::MaximumPacketSize => {
                 Self::MaximumPacketSize(not_zero(identifier, reader.u32()?)?)
             }
@@ -172,7 +170,7 @@ fn read_identifier(reader: &mut Reader<'_>) -> Result<PropertyIdentifier, Decode
 }
 
 /// Properties that were checked before. Ends where they cannot be read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CheckedProperties<'a>(Reader<'a>);
 
 impl<'a> CheckedProperties<'a> {

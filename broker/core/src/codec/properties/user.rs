@@ -58,7 +58,7 @@ impl<'a> Iterator for UserPropertiesIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.find_map(|property| match property {
-            Property::UserProperty(name, value) => Some((name, value)),
+            Property::User(name, value) => Some((name, value)),
             _ => None,
         })
     }
