@@ -82,7 +82,6 @@ impl Shard {
         connection.protocol = connect.protocol;
         connection.packet_bytes_max = properties.maximum_packet_size.unwrap_or(u32::MAX);
         connection.receive_maximum = properties.receive_maximum;
-        connection.tells_problems = properties.request_problem_information;
         connection.outbound_aliases =
             (alias_max > 0).then(|| Box::new(OutboundAliases::new(alias_max, seed)));
         let keep_alive = self.limits.keep_alive(connect);

@@ -35,8 +35,6 @@ pub(super) struct Connection {
     /// QoS 1 and 2 messages that the Client takes before it acknowledges one, MQTT 5.0 section
     /// 3.1.2.11.3.
     pub(super) receive_maximum: u16,
-    /// Whether acknowledgements may say why, MQTT 5.0 section 3.1.2.11.7.
-    pub(super) tells_problems: bool,
     /// Topic Aliases of the Client.
     pub(super) inbound_aliases: Option<Box<InboundAliases>>,
     /// Topic Aliases to the Client, if it takes any.
@@ -67,7 +65,6 @@ impl Connection {
             protocol: ProtocolVersion::V4,
             packet_bytes_max: u32::MAX,
             receive_maximum: u16::MAX,
-            tells_problems: true,
             inbound_aliases: None,
             outbound_aliases: None,
         }
@@ -159,11 +156,14 @@ impl CloseCause {
     /// What the Server says in a DISCONNECT of MQTT 5.0; `None` when it says nothing.
     pub(super) const fn reason_code(&self) -> Option<ReasonCode> {
         match self {
-            Self::Disconnect | Self::DisconnectWithWill | Self::Lost | Self::Refused(_) => None,
+            Self::Disconnect
+            | Self::DisconnectWithWill
+            | Self::Lost
+            | Self::Refused(_)
+            | Self::ConnectTimeout => None,
             Self::Violation(violation) => Some(violation.reason_code()),
             Self::TakenOver => Some(ReasonCode::SessionTakenOver),
             Self::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
-            Self::ConnectTimeout => None,
             Self::Shutdown => Some(ReasonCode::ServerShuttingDown),
         }
     }

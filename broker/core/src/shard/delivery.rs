@@ -87,17 +87,12 @@ impl Shard {
             let flavour = Flavour { qos, retain, properties: connection.protocol.has_properties() };
             Some(encoder.flavoured(flavour, identifier, *now, publication, payload.is_some()))
         });
-        match put {
-            Some(put) => self.count_put(put, session, identifier),
-            None => {
-                let header = PublishHeader {
-                    duplicate: false,
-                    retain,
-                    delivery: identifier.map(|i| (qos, i)),
-                };
-                self.put_single(key, session, header, identifiers, outgoing);
-            }
+        if let Some(put) = put {
+            return self.count_put(put, session, identifier);
         }
+        let delivery = identifier.map(|identifier| (qos, identifier));
+        let header = PublishHeader { duplicate: false, retain, delivery };
+        self.put_single(key, session, header, identifiers, outgoing);
     }
 
     /// Sends a packet that is like no other one.

@@ -200,13 +200,13 @@ impl Shard {
             return;
         }
         let publisher = outgoing.publisher;
-        let (published, retained) = (outgoing.publication.qos, outgoing.publication.retain);
+        let Publication { qos, retain, .. } = outgoing.publication;
         self.encoder.begin();
         outgoing.share_large_payload();
         for found in matches.iter().filter(|found| found.is_for(publisher)) {
             let form = Form {
-                qos: found.qos.min(published),
-                retain: found.retain_as_published && retained,
+                qos: found.qos.min(qos),
+                retain: found.retain_as_published && retain,
                 identifiers: matches.identifiers(found),
             };
             self.deliver(found.subscriber, form, outgoing);

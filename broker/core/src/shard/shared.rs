@@ -69,7 +69,7 @@ struct MemberState {
 /// The groups at home on one shard.
 #[derive(Debug)]
 pub(super) struct Groups {
-    groups: SlotMap<GroupKey, Group>,
+    by_key: SlotMap<GroupKey, Group>,
     by_filter: HashMap<Box<str>, GroupKey, FixedState>,
     tree: SubscriptionTree<GroupKey>,
     cache: MatchCache<GroupKey>,
@@ -78,7 +78,7 @@ pub(super) struct Groups {
 impl Groups {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            groups: SlotMap::with_key(),
+            by_key: SlotMap::with_key(),
             by_filter: HashMap::with_hasher(FixedState::with_seed(seed)),
             tree: SubscriptionTree::new(seed),
             cache: MatchCache::new(),
@@ -86,7 +86,7 @@ impl Groups {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.by_key.is_empty()
     }
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
@@ -96,7 +96,7 @@ impl Groups {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
                 let members = IndexMap::with_hasher(FixedState::default());
-                let key = self.groups.insert(Group { members, turn: 0 });
+                let key = self.by_key.insert(Group { members, turn: 0 });
                 self.by_filter.insert(filter.clone(), key);
                 self.tree.insert(target.filter(), key, QoS::AtMostOnce);
                 self.cache.invalidate(target.filter(), &hash);
@@ -104,7 +104,7 @@ impl Groups {
             }
             (None, Change::Online(_) | Change::Leave) => return,
         };
-        let Some(group) = self.groups.get_mut(key) else { return };
+        let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
             Change::Join { options, online } => {
                 group.members.insert(*member, MemberState { options, online });
@@ -117,7 +117,7 @@ impl Groups {
             Change::Leave => {
                 group.members.swap_remove(member);
                 if group.members.is_empty() {
-                    self.groups.remove(key);
+                    self.by_key.remove(key);
                     self.by_filter.remove(filter);
                     self.tree.remove(target.filter(), key);
                     self.cache.invalidate(target.filter(), &hash);
@@ -135,7 +135,7 @@ impl Groups {
     ) {
         let resolved = self.cache.resolve(hash, topic, &self.tree);
         for found in resolved.matches.iter() {
-            if let Some(group) = self.groups.get_mut(found.subscriber) {
+            if let Some(group) = self.by_key.get_mut(found.subscriber) {
                 picked.extend(group.pick());
             }
         }

@@ -1,6 +1,7 @@
 //! Who is to get a publication, and how: the overlapping subscriptions of each made into one.
 
-use std::ops::{Deref, Range};
+use std::num::NonZeroU32;
+use std::ops::Deref;
 
 use super::options::DeliveryOptions;
 use crate::qos::QoS;
@@ -41,22 +42,14 @@ pub struct Matches<K> {
     identifiers: Vec<u32>,
 }
 
-impl<K> Match<K> {
+impl<K: Copy + PartialEq> Match<K> {
     /// Whether a publication of `publisher` is to be delivered.
-    pub fn is_for(&self, publisher: Option<K>) -> bool
-    where
-        K: PartialEq,
-    {
+    pub fn is_for(&self, publisher: Option<K>) -> bool {
         match self.audience {
             Audience::All => true,
-            Audience::Others => publisher.as_ref() != Some(&self.subscriber),
-            Audience::Own => publisher.as_ref() == Some(&self.subscriber),
+            Audience::Others => publisher != Some(self.subscriber),
+            Audience::Own => publisher == Some(self.subscriber),
         }
-    }
-
-    /// Whether Subscription Identifiers go along.
-    pub const fn has_identifiers(&self) -> bool {
-        self.identifiers_count > 0
     }
 }
 
@@ -86,9 +79,9 @@ impl<K> Matches<K> {
 
 impl<K: Copy + Ord> Matches<K> {
     /// Adds one subscription as a match of its own.
-    pub(super) fn push(&mut self, subscriber: K, options: &DeliveryOptions) {
+    pub(super) fn push(&mut self, subscriber: K, options: DeliveryOptions) {
         let start = self.identifiers.len();
-        self.identifiers.extend(options.identifier.map(std::num::NonZeroU32::get));
+        self.identifiers.extend(options.identifier.map(NonZeroU32::get));
         let audience = if options.no_local { Audience::Others } else { Audience::All };
         self.add(subscriber, options.qos, options.retain_as_published, audience, start);
     }
@@ -139,14 +132,13 @@ impl<K: Copy + Ord> Matches<K> {
         audience: Audience,
         start: usize,
     ) {
-        let Range { start, end } = start..self.identifiers.len();
         self.entries.push(Match {
             subscriber,
             qos,
             retain_as_published,
             audience,
             identifiers_start: u32::try_from(start).unwrap_or(u32::MAX),
-            identifiers_count: u16::try_from(end - start).unwrap_or(u16::MAX),
+            identifiers_count: u16::try_from(self.identifiers.len() - start).unwrap_or(u16::MAX),
         });
     }
 }

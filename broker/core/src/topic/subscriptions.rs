@@ -156,10 +156,10 @@ impl<K: Copy + Hash + Ord> Subscribers<K> {
     /// True when there was anything to append.
     fn append_to(&self, found: &mut Matches<K>) -> bool {
         match self {
-            Self::Few(few) => few.iter().for_each(|(s, options)| found.push(*s, options)),
+            Self::Few(few) => few.iter().for_each(|(s, options)| found.push(*s, *options)),
             Self::Many(many) => {
                 found.reserve(many.len());
-                many.iter().for_each(|(s, options)| found.push(*s, options));
+                many.iter().for_each(|(s, options)| found.push(*s, *options));
             }
         }
         !self.is_empty()
