@@ -12,7 +12,7 @@ use broker_core::codec::{
 };
 use broker_core::topic::cache::{MatchCache, Resolved};
 use broker_core::topic::{SubscriptionTree, TopicFilter, TopicName};
-use broker_core::{QoS, topic::Match};
+use broker_core::{QoS, topic::Matches};
 
 thread_local! {
     /// Allocations of this thread, so that tests beside this one do not count.
@@ -149,11 +149,12 @@ fn finding_the_subscribers_of_a_topic_allocates_nothing() {
         }
     }
     let topic = TopicName::new("a/b/c").expect("a Topic Name");
-    let mut found = Vec::<Match<u32>>::with_capacity(200);
+    let mut found = Matches::default();
+    tree.matches(topic, &mut found);
     check_none(|| tree.matches(topic, &mut found));
     assert_eq!(found.len(), 20);
     let mut cache = MatchCache::new();
-    let resolved = Resolved { topic: "a/b/c".into(), matches: found.into() };
+    let resolved = Resolved { topic: "a/b/c".into(), matches: found };
     cache.insert(1, Rc::new(resolved));
     let hit = check_none(|| cache.get(1, topic).map(|resolved| resolved.matches.len()));
     assert_eq!(hit, Some(20));
