@@ -31,8 +31,8 @@ const BARE_CONNECT: Connect<'static> = Connect {
     properties: ConnectProperties::NONE,
 };
 
-fn will<'a>(publication: Publication<'a>) -> Option<Will<'a>> {
-    Some(Will { publication, properties: WillProperties::NONE })
+const fn will(publication: Publication<'_>) -> Will<'_> {
+    Will { publication, properties: WillProperties::NONE }
 }
 
 #[track_caller]
@@ -102,7 +102,6 @@ fn every_error_has_an_example() {
         kinds.any(|error| std::mem::discriminant(&error) == std::mem::discriminant(&wanted))
     };
     // A new variant makes this match fail to compile: then it needs an example and a line here.
-    const AUTH: PacketType = PacketType::Auth;
     let next = |error: DecodeError| match error {
         DecodeError::ReservedType(_) => Some(DecodeError::ServerPacket(2)),
         DecodeError::ServerPacket(_) => Some(DecodeError::ReservedFlags(0)),
@@ -129,7 +128,9 @@ fn every_error_has_an_example() {
         DecodeError::NoLocalOnShared => Some(DecodeError::VariableByteInteger),
         DecodeError::VariableByteInteger => Some(DecodeError::NotMinimal),
         DecodeError::NotMinimal => Some(DecodeError::NoTopicName),
-        DecodeError::NoTopicName => Some(DecodeError::ReasonCode { packet: AUTH, code: 0 }),
+        DecodeError::NoTopicName => {
+            Some(DecodeError::ReasonCode { packet: PacketType::Auth, code: 0 })
+        }
         DecodeError::ReasonCode { .. } => Some(PropertyError::Unknown(0).into()),
         // The properties have a table of their own; the payload is checked apart.
         DecodeError::Property(_) | DecodeError::PayloadFormat => None,
@@ -170,12 +171,12 @@ fn connect_is_read_field_by_field() {
         clean_session: true,
         keep_alive_seconds: 60,
         client_identifier: "sensor-1",
-        will: will(Publication {
+        will: Some(will(Publication {
             topic: topic("gone"),
             payload: b"bye",
             qos: QoS::ExactlyOnce,
             retain: true,
-        }),
+        })),
         user_name: Some("ann"),
         password: Some(b"\xff\x00\xfe"),
         properties: ConnectProperties::NONE,
@@ -197,7 +198,7 @@ fn will_flags_are_read_one_by_one() {
     ] {
         let mut bytes = *b"\x10\x12\x00\x04MQTT\x04\x06\x00\x0a\x00\x01a\x00\x01t\x00\x00";
         bytes[9] = flags;
-        let will = will(Publication { topic: topic("t"), payload: b"", qos, retain });
+        let will = Some(will(Publication { topic: topic("t"), payload: b"", qos, retain }));
         check_connect(&bytes, Connect { will, ..BARE_CONNECT });
     }
 }

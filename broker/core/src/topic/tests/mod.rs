@@ -4,6 +4,7 @@ mod caching;
 mod filters;
 mod names;
 mod retaining;
+mod sharing;
 mod subscribing;
 
 use std::num::NonZeroU32;

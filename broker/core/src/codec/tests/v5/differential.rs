@@ -282,7 +282,7 @@ proptest! {
         prop_assert_eq!(subscribe.packet_identifier, identifier(pkid));
         let number = subscribe.properties.subscription_identifier;
         prop_assert_eq!(number.map(|number| number as usize), id);
-        prop_assert_eq!(owned(subscribe.properties.user_properties), user_properties.clone());
+        prop_assert_eq!(&owned(subscribe.properties.user_properties), &user_properties);
         prop_assert_eq!(subscribe.entries().count(), entries.len());
         for (ours, (path, qos, (no_local, as_published), handling)) in
             subscribe.entries().zip(&entries)

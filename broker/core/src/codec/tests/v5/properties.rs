@@ -140,7 +140,7 @@ fn every_other_identifier_is_unknown() {
 /// One encoded property of a PUBLISH.
 fn any_property() -> impl Strategy<Value = Vec<u8>> {
     let code = select(&[0x01, 0x02, 0x03, 0x08, 0x09, 0x23, 0x26, 0x26][..]);
-    (code, vec(b'a'..b'z', 1..9)).prop_map(|(code, text)| {
+    (code, vec(b'a'..=b'z', 1..9)).prop_map(|(code, text)| {
         let value = match code {
             0x01 => text[..1].iter().map(|byte| byte & 1).collect(),
             0x02 => [&text[..1], b"\x01\x02\x03"].concat(),
