@@ -81,8 +81,8 @@ fn check(packet: AnyPacket<'_>, version: ProtocolVersion, within: Range<usize>) 
             assert!(properties.authentication_data.is_none() || method.is_some());
             user(properties.user_properties);
             if let Some(will) = connect.will {
-                borrowed(will.publication.payload);
-                check_name(will.publication.topic);
+                borrowed(will.payload);
+                check_name(will.topic);
                 check_forwarded(will.properties.forwarded, borrowed);
             }
         }

@@ -89,6 +89,12 @@ impl Retained {
         self.trie.len()
     }
 
+    /// Deadlines that are kept.
+    #[cfg(test)]
+    pub(super) fn deadlines(&self) -> usize {
+        self.expiring.len()
+    }
+
     /// Stores `message` as the last one of its topic, or deletes that with an empty payload,
     /// [MQTT-3.3.1-10]. A change older than what is there is passed over. A message that finds no
     /// room deletes too: the one before it is not the last any more, [MQTT-3.3.1-7].

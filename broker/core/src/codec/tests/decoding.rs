@@ -8,7 +8,6 @@ use crate::codec::{
     Acknowledgement, Connect, ConnectProperties, DecodeError, Disconnect, PacketIdentifier,
     PacketType, ProtocolVersion, Publish, ReasonCode, Will, split,
 };
-use crate::message::Publication;
 use crate::topic::TopicName;
 
 fn topic(name: &str) -> TopicName<'_> {
@@ -31,8 +30,10 @@ const BARE_CONNECT: Connect<'static> = Connect {
     properties: ConnectProperties::NONE,
 };
 
-const fn will(publication: Publication<'_>) -> Will<'_> {
-    Will { publication, properties: WillProperties::NONE }
+/// A Will at QoS 2 that is retained.
+const fn will<'a>(topic: TopicName<'a>, payload: &'a [u8]) -> Will<'a> {
+    let (qos, properties) = (QoS::ExactlyOnce, WillProperties::NONE);
+    Will { topic, payload, qos, retain: true, properties }
 }
 
 #[track_caller]
@@ -171,12 +172,7 @@ fn connect_is_read_field_by_field() {
         clean_session: true,
         keep_alive_seconds: 60,
         client_identifier: "sensor-1",
-        will: Some(will(Publication {
-            topic: topic("gone"),
-            payload: b"bye",
-            qos: QoS::ExactlyOnce,
-            retain: true,
-        })),
+        will: Some(will(topic("gone"), b"bye")),
         user_name: Some("ann"),
         password: Some(b"\xff\x00\xfe"),
         properties: ConnectProperties::NONE,
@@ -198,7 +194,7 @@ fn will_flags_are_read_one_by_one() {
     ] {
         let mut bytes = *b"\x10\x12\x00\x04MQTT\x04\x06\x00\x0a\x00\x01a\x00\x01t\x00\x00";
         bytes[9] = flags;
-        let will = Some(will(Publication { topic: topic("t"), payload: b"", qos, retain }));
+        let will = Some(Will { qos, retain, ..will(topic("t"), b"") });
         check_connect(&bytes, Connect { will, ..BARE_CONNECT });
     }
 }

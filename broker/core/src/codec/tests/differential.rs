@@ -21,10 +21,9 @@ use super::{AnyPacket, read};
 use crate::QoS;
 use crate::codec::{
     Connect, ConnectReturnCode, DecodeError, PINGRESP, PacketIdentifier, PacketType,
-    ProtocolVersion, PublishHeader, SubscribeEntry, encode_connack, encode_puback, encode_pubcomp,
-    encode_pubrec, encode_pubrel, encode_suback, encode_unsuback, split,
+    ProtocolVersion, PublishHeader, SubscribeEntry, Will, encode_connack, encode_puback,
+    encode_pubcomp, encode_pubrec, encode_pubrel, encode_suback, encode_unsuback, split,
 };
-use crate::message::Publication;
 
 const LARGE: usize = 1 << 20;
 
@@ -98,7 +97,7 @@ prop_compose! {
 /// What mqttbytes would have written to get `connect`.
 fn as_their_connect(connect: &Connect<'_>) -> v4::Connect {
     let will = connect.will.map(|will| {
-        let Publication { topic, payload, qos, retain } = will.publication;
+        let Will { topic, payload, qos, retain, .. } = will;
         v4::LastWill::new(topic.as_str(), payload, their_qos(qos), retain)
     });
     let password = String::from_utf8(connect.password.unwrap_or_default().to_vec());

@@ -18,14 +18,8 @@ const ROOMY: QueueLimits = QueueLimits { window: 20, messages_max: 100, bytes_ma
 /// A delivery with a payload that tells it apart.
 fn delivery(number: usize, qos: QoS) -> Delivery {
     let payload: Arc<[u8]> = number.to_string().as_bytes().into();
-    let message = Message {
-        topic: "a".into(),
-        payload,
-        properties: None,
-        expires: None,
-        qos,
-        retain: false,
-    };
+    let message =
+        Message { topic: "a".into(), payload, properties: None, expires: None, qos, retain: false };
     Delivery { message, qos, retain: false, identifiers: SmallVec::new() }
 }
 
@@ -267,10 +261,8 @@ fn a_refused_message_is_done_with_until_its_pubrel() {
 fn subscription_identifiers_count_as_bytes_that_wait() {
     let mut outbound = Outbound::default();
     let limits = QueueLimits { bytes_max: 1000, ..ROOMY };
-    let identified = Delivery {
-        identifiers: SmallVec::from_elem(1, 1000),
-        ..delivery(1, QoS::AtLeastOnce)
-    };
+    let identified =
+        Delivery { identifiers: SmallVec::from_elem(1, 1000), ..delivery(1, QoS::AtLeastOnce) };
     assert_eq!(outbound.offer(identified, false, limits), Offered::Dropped);
     assert_eq!((outbound.queued(), outbound.inflight()), (0, 0));
 }

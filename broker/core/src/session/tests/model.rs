@@ -39,8 +39,7 @@ enum Acknowledgement {
 
 fn any_step() -> impl Strategy<Value = Step> {
     use Acknowledgement::{Puback, Pubcomp, Pubrec, Refusal};
-    let acknowledgement =
-        || prop_oneof![4 => Just(Puback), 4 => Just(Pubrec), 4 => Just(Pubcomp), 1 => Just(Refusal)];
+    let acknowledgement = || prop_oneof![4 => Just(Puback), 4 => Just(Pubrec), 4 => Just(Pubcomp), 1 => Just(Refusal)];
     prop_oneof![
         6 => any::<bool>().prop_map(Step::Offer),
         4 => prop::bool::weighted(0.2).prop_map(|some_expired| Step::Next { some_expired }),
@@ -77,7 +76,8 @@ fn expires(delivery: &Delivery) -> bool {
 
 impl Model {
     fn is_open(&self) -> bool {
-        self.inflight.iter().filter(|inflight| inflight.sent).count() < usize::from(self.limits.window)
+        self.inflight.iter().filter(|inflight| inflight.sent).count()
+            < usize::from(self.limits.window)
     }
 
     fn send(&mut self, identifier: PacketIdentifier, delivery: Delivery) {

@@ -139,3 +139,17 @@ fn the_cache_holds_a_bounded_number_of_matches() {
     }
     assert!(cache.get(8, super::name("t/8")).is_some());
 }
+
+/// Each match may have thousands of Subscription Identifiers.
+#[test]
+fn the_cache_counts_identifiers_as_well() {
+    let mut cache = MatchCache::new();
+    let matches = million(1);
+    let mut entries = Vec::new();
+    for number in 0..6 {
+        let entry = resolved(&format!("t/{number}"), matches.clone());
+        cache.insert(number, Rc::clone(&entry));
+        entries.push(entry);
+        assert!(held(&entries).count() <= 2, "4 Mi matches and identifiers at most");
+    }
+}

@@ -48,7 +48,10 @@ fn at<K>(subscriber: K, qos: QoS) -> Found<K> {
 /// What `tree` finds, whatever was found before.
 fn search_tree(tree: &SubscriptionTree<u8>, topic: &str) -> Vec<Found<u8>> {
     let mut found = Matches::default();
-    found.push(255, DeliveryOptions { identifier: NonZeroU32::new(9), ..DeliveryOptions::default() });
+    found.push(
+        255,
+        DeliveryOptions { identifier: NonZeroU32::new(9), ..DeliveryOptions::default() },
+    );
     tree.matches(name(topic), &mut found);
     plain(&found)
 }

@@ -129,8 +129,8 @@ fn connect_is_read_field_by_field() {
     assert_eq!(properties, expected);
     assert!(properties.user_properties.iter().eq([("k", "v"), ("k", "w")]));
     let will = connect.will.expect("a Will");
-    assert_eq!((will.publication.topic, will.publication.payload), (topic("gone"), &b"bye"[..]));
-    assert_eq!((will.publication.qos, will.publication.retain), (QoS::ExactlyOnce, true));
+    assert_eq!((will.topic, will.payload), (topic("gone"), &b"bye"[..]));
+    assert_eq!((will.qos, will.retain), (QoS::ExactlyOnce, true));
     let WillProperties { will_delay_interval_seconds, forwarded, .. } = will.properties;
     assert_eq!(will_delay_interval_seconds, 5);
     assert_eq!(will.properties.message_expiry_interval_seconds, Some(60));
@@ -208,8 +208,7 @@ fn a_topic_alias_stands_for_a_topic_name() {
     };
     assert_eq!((publish.topic, publish.properties.topic_alias), (None, Some(7)));
     assert!(publish.properties.forwarded.is_empty());
-    let publication = publish.publication(topic("t"));
-    assert_eq!((publication.topic, publication.payload), (topic("t"), &b"x"[..]));
+    assert_eq!(publish.payload, b"x");
 }
 
 #[test]

@@ -183,11 +183,10 @@ proptest! {
         prop_assert_eq!(ours.authentication_data, their.authentication_data.as_deref());
         prop_assert_eq!(connect.will.is_some(), theirs.last_will.is_some());
         if let (Some(ours), Some(theirs)) = (connect.will, theirs.last_will) {
-            let publication = ours.publication;
-            prop_assert_eq!(publication.topic, topic(&theirs.topic));
-            prop_assert_eq!(publication.payload, theirs.message);
-            prop_assert_eq!(their_qos(publication.qos), theirs.qos);
-            prop_assert_eq!(publication.retain, theirs.retain);
+            prop_assert_eq!(ours.topic, topic(&theirs.topic));
+            prop_assert_eq!(ours.payload, theirs.message);
+            prop_assert_eq!(their_qos(ours.qos), theirs.qos);
+            prop_assert_eq!(ours.retain, theirs.retain);
             let (ours, theirs) = (ours.properties, theirs.properties.expect("set"));
             let delay = theirs.delay_interval.unwrap_or(0);
             prop_assert_eq!(ours.will_delay_interval_seconds, delay);
