@@ -184,8 +184,7 @@ impl Shard {
         }
     }
 
-    /// Delivers to one member of each group at home here.
-    /// Answers whether there are any.
+    /// Delivers to one member of each group at home here. Answers whether there are any.
     pub(super) fn fan_out_shared(&mut self, hash: u64, outgoing: &mut Outgoing<'_>) -> bool {
         if self.topics.groups.is_empty() {
             return false;
@@ -193,6 +192,10 @@ impl Shard {
         let mut picked = Vec::new();
         self.topics.groups.pick(outgoing.publication.topic, hash, &mut picked);
         let any = !picked.is_empty();
+        if any {
+            self.encoder.begin();
+            outgoing.share_large_payload();
+        }
         for (member, options) in picked {
             if member.shard == self.index {
                 self.deliver_shared(member.session, options, outgoing);
