@@ -195,7 +195,7 @@ impl Shard {
         Statistics {
             connections: self.links.len() as u64,
             sessions: self.sessions.len() as u64,
-            subscriptions: self.topics.subscriptions.len() as u64,
+            subscriptions: self.topics.len() as u64,
             retained_messages: self.topics.retained.len() as u64,
             retained_bytes: self.topics.retained.bytes() as u64,
             ..self.statistics

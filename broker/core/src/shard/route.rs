@@ -57,6 +57,11 @@ impl Topics {
         }
     }
 
+    /// Subscriptions that this shard holds, those to its groups included.
+    pub(super) fn len(&self) -> usize {
+        self.subscriptions.len() + self.groups.subscriptions()
+    }
+
     pub(super) fn subscribe(
         &mut self,
         filter: TopicFilter<'_>,

@@ -73,6 +73,8 @@ pub(super) struct Groups {
     by_filter: HashMap<Box<str>, GroupKey, FixedState>,
     tree: SubscriptionTree<GroupKey>,
     cache: MatchCache<GroupKey>,
+    /// Of all groups together.
+    members: usize,
 }
 
 impl Groups {
@@ -82,7 +84,13 @@ impl Groups {
             by_filter: HashMap::with_hasher(FixedState::with_seed(seed)),
             tree: SubscriptionTree::new(seed),
             cache: MatchCache::new(),
+            members: 0,
         }
+    }
+
+    /// Subscriptions of all groups together.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.members
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -107,7 +115,8 @@ impl Groups {
         let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
             Change::Join { options, online } => {
-                group.members.insert(*member, MemberState { options, online });
+                let replaced = group.members.insert(*member, MemberState { options, online });
+                self.members += usize::from(replaced.is_none());
             }
             Change::Online(online) => {
                 if let Some(state) = group.members.get_mut(member) {
@@ -115,7 +124,8 @@ impl Groups {
                 }
             }
             Change::Leave => {
-                group.members.swap_remove(member);
+                let removed = group.members.swap_remove(member);
+                self.members -= usize::from(removed.is_some());
                 if group.members.is_empty() {
                     self.by_key.remove(key);
                     self.by_filter.remove(filter);
