@@ -29,7 +29,7 @@ pub struct Limits {
     pub keep_alive_max: Option<Duration>,
     /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped.
     pub queued_messages_max: usize,
-    /// Bytes of topic and payload that wait in one session. Past it the newest are dropped.
+    /// Bytes of topic, payload and properties that wait in one session. Past it the newest are dropped.
     pub queued_bytes_max: usize,
     /// Subscriptions of one session. One more is refused with 0x80.
     pub subscriptions_max: usize,

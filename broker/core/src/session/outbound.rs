@@ -24,6 +24,13 @@ pub struct Delivery {
     pub identifiers: SmallVec<[u32; 1]>,
 }
 
+impl Delivery {
+    /// Bytes that it counts for while it waits.
+    fn size(&self) -> usize {
+        self.message.size() + size_of_val(&*self.identifiers)
+    }
+}
+
 /// How much may be in flight and wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -31,7 +38,7 @@ pub struct QueueLimits {
     pub window: u16,
     /// Messages that wait.
     pub messages_max: usize,
-    /// Bytes of topic and payload that wait.
+    /// Bytes of topic, payload, properties and Subscription Identifiers that wait.
     pub bytes_max: usize,
 }
 
@@ -102,7 +109,7 @@ impl Outbound {
         if connected && self.queue.is_empty() && self.unsent == 0 && self.has_room(limits) {
             return Offered::Send(self.start(delivery));
         }
-        let bytes = self.queue_bytes + delivery.message.size();
+        let bytes = self.queue_bytes + delivery.size();
         if self.queue.len() >= limits.messages_max || bytes > limits.bytes_max {
             return Offered::Dropped;
         }
@@ -134,7 +141,7 @@ impl Outbound {
         } else {
             let delivery = loop {
                 let delivery = self.queue.pop_front()?;
-                self.queue_bytes -= delivery.message.size();
+                self.queue_bytes -= delivery.size();
                 if wanted(&delivery) {
                     break delivery;
                 }
