@@ -15,7 +15,7 @@ use super::subscriptions::SubscriptionTree;
 /// Names that can be cached at once. Two that share a slot displace each other.
 const SLOTS: usize = 1 << 14;
 
-/// Matches that all entries together may hold before the cache starts anew.
+/// Matches and their identifiers that all entries together may hold before the cache starts anew.
 const MATCHES_MAX: usize = 4 << 20;
 
 /// What was found for one Topic Name.
@@ -32,7 +32,7 @@ pub struct MatchCache<K> {
     slots: Vec<Option<(u64, Rc<Resolved<K>>)>>,
     /// Slots that are taken.
     names: usize,
-    /// Matches of all names together.
+    /// Matches and identifiers of all names together.
     held: usize,
 }
 
@@ -74,12 +74,12 @@ impl<K> MatchCache<K> {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
         }
-        if self.held + resolved.matches.len() > MATCHES_MAX {
+        if self.held + resolved.matches.weight() > MATCHES_MAX {
             self.clear();
         }
-        self.held += resolved.matches.len();
+        self.held += resolved.matches.weight();
         match self.slots[slot(hash)].replace((hash, resolved)) {
-            Some((_, old)) => self.held -= old.matches.len(),
+            Some((_, old)) => self.held -= old.matches.weight(),
             None => self.names += 1,
         }
     }
@@ -95,7 +95,7 @@ impl<K> MatchCache<K> {
             && let Some((_, old)) = self.slots[slot(hash)].take()
         {
             self.names -= 1;
-            self.held -= old.matches.len();
+            self.held -= old.matches.weight();
         }
     }
 

@@ -61,6 +61,11 @@ impl<K> Matches<K> {
         self.identifiers.get(range).unwrap_or_default()
     }
 
+    /// Matches and identifiers: a measure for the memory that they take.
+    pub(super) fn weight(&self) -> usize {
+        self.entries.len() + self.identifiers.len()
+    }
+
     /// Forgets everything but keeps the memory.
     pub fn clear(&mut self) {
         self.entries.clear();
