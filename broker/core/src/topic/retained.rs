@@ -131,8 +131,8 @@ impl Retained {
         }
         if let Some(expires) = expires {
             self.expiring.push(Reverse((expires, Arc::clone(&message.topic))));
-            self.bound_expiring();
         }
+        self.bound_expiring();
         if fits || delete { Ok(()) } else { Err(RetainedFull) }
     }
 
@@ -172,14 +172,17 @@ impl Retained {
         self.trie.value(node).as_ref()?.message.as_ref()?.expires
     }
 
-    /// Drops deadlines of messages that have been replaced, once they are the greater part.
+    /// Drops deadlines of messages that are gone, once they are the greater part.
     fn bound_expiring(&mut self) {
         if self.expiring.len() <= 2 * self.messages + EXPIRING_SLACK {
             return;
         }
-        let mut expiring = std::mem::take(&mut self.expiring);
+        let mut expiring = std::mem::take(&mut self.expiring).into_vec();
         expiring.retain(|Reverse((time, topic))| self.expires(topic) == Some(*time));
-        self.expiring = expiring;
+        // A message that was replaced and came back has its deadline twice.
+        expiring.sort_unstable();
+        expiring.dedup();
+        self.expiring = expiring.into();
     }
 
     fn remember_deletion(&mut self, version: u64, message: &Message) {
