@@ -27,9 +27,11 @@ pub struct Limits {
     pub topic_alias_max: u16,
     /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; `None` for any.
     pub keep_alive_max: Option<Duration>,
-    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped.
+    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped, retained
+    /// messages for a new subscription excepted: as many more as it matches may wait.
     pub queued_messages_max: usize,
-    /// Bytes of topic, payload and properties that wait in one session. Past it the newest are dropped.
+    /// Bytes of topic, payload and properties that wait in one session. Past it the newest are
+    /// dropped.
     pub queued_bytes_max: usize,
     /// Subscriptions of one session. One more is refused with 0x80.
     pub subscriptions_max: usize,

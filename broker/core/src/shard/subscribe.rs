@@ -12,7 +12,7 @@ use crate::codec::{
     encode_suback_v5, encode_unsuback, encode_unsuback_v5,
 };
 use crate::message::Message;
-use crate::session::SessionKey;
+use crate::session::{QueueLimits, SessionKey};
 use crate::topic::{DeliveryOptions, SubscriptionTarget, TopicFilter};
 
 /// What became of one Topic Filter of a SUBSCRIBE.
@@ -155,7 +155,8 @@ impl Shard {
         if target.is_shared() { self.group.shard_of(target.whole().as_str()) } else { self.index }
     }
 
-    /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6].
+    /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6]. The queue has
+    /// room for them beyond its limit: they must come all, and share their bytes with the store.
     fn send_retained(
         &mut self,
         session: SessionKey,
@@ -169,8 +170,15 @@ impl Shard {
                 found.push(message.clone());
             }
         });
+        let limits = self.queue_limits(self.links.online(session));
+        let identifiers = found.len() * size_of::<u32>();
+        let limits = QueueLimits {
+            messages_max: limits.messages_max.saturating_add(found.len()),
+            bytes_max: limits.bytes_max.saturating_add(self.topics.retained.bytes() + identifiers),
+            ..limits
+        };
         for message in found {
-            self.deliver_retained(session, &message, options);
+            self.deliver_retained(session, &message, options, limits);
         }
     }
 }

@@ -220,7 +220,7 @@ fn a_will_has_the_properties_of_a_message() {
     broker.lose(link);
     broker.pass(SECOND * 14);
     let expected = publish("will", "gone").with(seconds(MESSAGE_EXPIRY, 5)).with(user("k", "v"));
-    assert_eq!(broker.messages(observer), [expected.clone()]);
+    assert_eq!(broker.messages(observer), std::slice::from_ref(&expected));
     broker.subscribe(observer, "will", 0, 0);
     let mut left = expected.retained();
     left.properties[0] = seconds(MESSAGE_EXPIRY, 1);

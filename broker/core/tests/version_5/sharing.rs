@@ -124,7 +124,9 @@ fn messages_wait_when_no_member_is_there() {
         let mut broker = Broker::new(shards);
         let filter = filter_on(&broker, 0);
         let links = members(&mut broker, 2, &filter, 1);
-        links.iter().for_each(|&link| broker.lose(link));
+        for &link in &links {
+            broker.lose(link);
+        }
         let publisher = broker.begin(&client("publisher"));
         for payload in numbers(4) {
             broker.publish(publisher, &publish("a/b", payload).at(1, 1));

@@ -116,11 +116,14 @@ pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
 }
 
 fn put_variable(mut value: usize, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push((value % 0x80) as u8 | 0x80);
-        value /= 0x80;
+    loop {
+        let [low, ..] = value.to_le_bytes();
+        value >>= 7;
+        if value == 0 {
+            return out.push(low & 0x7f);
+        }
+        out.push(low | 0x80);
     }
-    out.push(value as u8);
 }
 
 pub(crate) fn string(bytes: &[u8]) -> Vec<u8> {

@@ -187,7 +187,7 @@ fn what_was_in_flight_goes_first_and_within_a_smaller_window() {
         };
         assert_eq!(message, delivery(number, QoS::AtLeastOnce));
         assert_eq!(duplicate, kept, "only what was sent before is a duplicate");
-        assert!(!kept || identifier == old[number]);
+        assert!(!kept || Some(&identifier) == old.get(number));
         if number > 0 {
             assert_eq!(next(&mut outbound, limits), None, "the window is closed");
             let oldest = retransmissions(&outbound).into_iter().next();
@@ -228,7 +228,7 @@ fn messages_that_are_not_wanted_any_more_are_passed_over() {
     let found = next_wanted(&mut outbound, limits, |message| *message == last);
     let identifier = PacketIdentifier::FIRST;
     let expected = Sent::Publish { identifier, delivery: last.clone(), duplicate: false };
-    assert_eq!(found, Some(expected.clone()));
+    assert_eq!(found, Some(expected));
     assert_eq!((outbound.inflight(), outbound.queued()), (1, 0));
     // It was sent: from now on its time does not matter.
     outbound.resume();

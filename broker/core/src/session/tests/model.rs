@@ -165,8 +165,8 @@ fn acknowledge(outbound: &mut Outbound, kind: Acknowledgement, id: PacketIdentif
     }
 }
 
-fn take(outbound: &mut Outbound, model: &mut Model, number: usize, step: Step) {
-    match step {
+fn take(outbound: &mut Outbound, model: &mut Model, number: usize, step: &Step) {
+    match *step {
         Step::Offer(exactly_once) => {
             let qos = if exactly_once { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
             let delivery = delivery(number, qos);
@@ -203,7 +203,7 @@ fn take(outbound: &mut Outbound, model: &mut Model, number: usize, step: Step) {
 fn run(outbound: &mut Outbound, steps: Vec<Step>, limits: QueueLimits) {
     let mut model = Model { inflight: vec![], queue: vec![], connected: false, limits };
     for (number, step) in steps.into_iter().enumerate() {
-        take(outbound, &mut model, number, step);
+        take(outbound, &mut model, number, &step);
         let again: Vec<_> = model.inflight.iter().map(sent_again).collect();
         assert_eq!(retransmissions(outbound), again);
         assert_eq!(outbound.inflight(), model.inflight.len());
