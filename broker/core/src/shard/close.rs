@@ -123,7 +123,7 @@ impl Shard {
         } += 1;
     }
 
-    /// Forgets a session. A Will that still waits goes out, [MQTT-3.1.3-9].
+    /// Forgets a session. A Will that still waits goes out, MQTT 5.0 3.1.3.2.2.
     pub(super) fn end_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.remove(key) else { return };
         self.identifiers.remove(&session.client_identifier);

@@ -120,19 +120,19 @@ pub enum Violation {
     #[error("a second CONNECT came [MQTT-3.1.0-2]")]
     SecondConnect,
     /// An AUTH that is no step of an authentication.
-    #[error("AUTH came without an authentication to go on with [MQTT-4.12.0-1]")]
+    #[error("AUTH came without an authentication to go on with [MQTT-4.12.0-7]")]
     UnexpectedAuth,
     /// A Topic Alias above the Topic Alias Maximum of the Server.
     #[error("Topic Alias {0} is above the Topic Alias Maximum [MQTT-3.3.2-9]")]
     TopicAliasTooHigh(u16),
     /// A Topic Alias that stands for nothing.
-    #[error("Topic Alias {0} stands for no topic yet [MQTT-3.3.4]")]
+    #[error("Topic Alias {0} stands for no topic yet, MQTT 5.0 section 3.3.2.3.4")]
     TopicAliasUnknown(u16),
     /// More QoS 2 publications than the Receive Maximum of the Server.
-    #[error("more publications are open than the Receive Maximum of {0} [MQTT-3.3.4-9]")]
+    #[error("more publications are open than the Receive Maximum of {0} [MQTT-3.3.4-7]")]
     ReceiveMaximum(u16),
     /// A session that was to end with its Network Connection is not to any more.
-    #[error("DISCONNECT changes a Session Expiry Interval of zero [MQTT-3.1.2.11.2]")]
+    #[error("DISCONNECT changes a Session Expiry Interval of zero, MQTT 5.0 section 3.14.2.2.2")]
     SessionExpiry,
 }
 
