@@ -193,6 +193,11 @@ impl Shard {
         let mut picked = Vec::new();
         self.topics.groups.pick(outgoing.publication.topic, hash, &mut picked);
         let any = !picked.is_empty();
+        if any {
+            // What is encoded may be an earlier publication, or have its payload in another place.
+            self.encoder.begin();
+            outgoing.share_large_payload();
+        }
         for (member, options) in picked {
             if member.shard == self.index {
                 self.deliver_shared(member.session, options, outgoing);
