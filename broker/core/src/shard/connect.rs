@@ -7,7 +7,7 @@ use super::aliases::OutboundAliases;
 use super::connection::{CloseCause, ConnectionKey};
 use super::event::{Client, Event};
 use crate::codec::{
-    ConnackProperties, Connect, ConnectReturnCode, DecodeError, ProtocolVersion, ReasonCode,
+    ConnackProperties, Connect, ConnectReturnCode, DecodeError, Frame, ProtocolVersion, ReasonCode,
     encode_connack, encode_connack_v5,
 };
 use crate::session::{Session, SessionExpiry, SessionKey};
@@ -16,9 +16,9 @@ impl Shard {
     pub(super) fn handle_connect(
         &mut self,
         key: ConnectionKey,
-        body: &[u8],
+        frame: Frame<'_>,
     ) -> Result<(), CloseCause> {
-        let connect = Connect::decode(body).map_err(|error| self.reject(key, body, error))?;
+        let connect = decode(frame).map_err(|error| self.reject(key, frame.body, error))?;
         self.configure(key, &connect);
         let assigned = self.assign_identifier(key, &connect)?;
         if connect.properties.authentication_method.is_some() {
@@ -210,6 +210,12 @@ impl Shard {
             observer(&Event::ClientConnected { client });
         }
     }
+}
+
+fn decode(frame: Frame<'_>) -> Result<Connect<'_>, DecodeError> {
+    let connect = Connect::decode(frame.body)?;
+    frame.header.check_version(connect.protocol)?;
+    Ok(connect)
 }
 
 /// How long the session is to outlive the Network Connection, MQTT 5.0 3.1.2.11.2.
