@@ -136,14 +136,14 @@ fn mqtt5_3_14_2_2_no_session_expiry_from_the_broker() {
 /// why.
 #[test]
 fn mqtt5_3_14_2_3_reason_string_fits() {
-    by_the_broker(24, |properties| assert!(!properties.has(id::REASON_STRING), "{properties:?}"));
+    by_the_broker(20, |properties| assert!(!properties.has(id::REASON_STRING), "{properties:?}"));
     by_the_broker(1000, |properties| assert!(properties.has(id::REASON_STRING), "{properties:?}"));
 }
 
 /// [MQTT-3.14.2-4] Nor does a User Property.
 #[test]
 fn mqtt5_3_14_2_4_user_property_fits() {
-    by_the_broker(24, |properties| assert!(properties.is_empty(), "{properties:?}"));
+    by_the_broker(20, |properties| assert!(properties.is_empty(), "{properties:?}"));
 }
 
 /// [MQTT-3.14.4-1] After its DISCONNECT the broker sends nothing.

@@ -151,7 +151,7 @@ fn mqtt5_3_3_2_5_expired_messages_are_deleted() {
         let_a_second_pass(server, &mut publisher);
         let mut subscriber = server.resume5("subscriber");
         for payload in ["long", "ever", "long", "ever"] {
-            assert_eq!(subscriber.receive5_surely().payload, payload.as_bytes());
+            assert_eq!(subscriber.receive5().payload, payload.as_bytes());
         }
         for topic in ["b", "clock", "c"] {
             subscriber.subscribe5(topic, 0);

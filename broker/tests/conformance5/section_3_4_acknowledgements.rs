@@ -43,13 +43,14 @@ fn mqtt5_3_4_2_1_reason_codes_of_puback() {
     everywhere(|server| {
         let mut publisher = server.client5("publisher");
         let mut subscriber = server.client5("subscriber");
+        subscriber.subscribe5("a", 2);
         for topic in ["nobody", "a"] {
             publisher.send(&Publish::new(topic, "x").qos(1, 5).bytes());
             let packet = publisher.receive();
             let code = body(&packet).get(2).copied().unwrap_or(0);
             assert!(OF_PUBLICATION.contains(&code), "{packet:02x?}");
-            subscriber.subscribe5("a", 1);
         }
+        assert_eq!(subscriber.receive5_surely().payload, b"x");
         for code in OF_PUBLICATION {
             for make in [acknowledgement, wordy] {
                 publisher.publish5_surely(&Publish::new("a", [code]).qos(1, 0));
@@ -70,6 +71,7 @@ fn mqtt5_3_5_2_1_reason_codes_of_pubrec() {
     everywhere(|server| {
         let mut publisher = server.client5("publisher");
         let mut subscriber = server.client5("subscriber");
+        subscriber.subscribe5("a", 2);
         for topic in ["nobody", "a"] {
             publisher.send(&Publish::new(topic, "x").qos(2, 5).bytes());
             let packet = publisher.receive();
@@ -77,8 +79,8 @@ fn mqtt5_3_5_2_1_reason_codes_of_pubrec() {
             assert!(OF_PUBLICATION.contains(&code), "{packet:02x?}");
             publisher.send(&pubrel(5));
             publisher.expect(&pubcomp(5));
-            subscriber.subscribe5("a", 2);
         }
+        assert_eq!(subscriber.receive5_surely().payload, b"x");
         for code in OF_PUBLICATION {
             for make in [acknowledgement, wordy] {
                 publisher.publish5_surely(&Publish::new("a", [code]).qos(2, 0));

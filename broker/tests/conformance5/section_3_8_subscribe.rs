@@ -74,9 +74,9 @@ fn mqtt5_3_8_3_3_no_local_leaves_own_messages_out() {
         client.publish5_surely(&Publish::new("a", "own").qos(1, 0));
         // Another subscription that matches brings it.
         client.subscribe5_as(4, "+", 1);
-        client.publish5_surely(&Publish::new("a", "both").qos(2, 0));
-        let message = client.receive5_surely();
-        assert_eq!((message.qos, &message.payload[..]), (1, &b"both"[..]));
+        client.publish5("a", "both");
+        let message = client.receive5();
+        assert_eq!(message.payload, b"both");
         assert_eq!(message.properties.numbers(id::SUBSCRIPTION_IDENTIFIER), [4]);
         client.expect_silence();
     });

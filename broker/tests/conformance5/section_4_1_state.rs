@@ -263,8 +263,8 @@ fn mqtt5_4_3_3_10_duplicates_are_not_delivered() {
         publisher.expect(&pubrec(5));
         publisher.send(&pubrel(5));
         publisher.expect(&pubcomp(5));
-        publisher.publish5("a", "marker");
         assert_eq!(subscriber.receive5_surely().payload, b"once");
+        publisher.publish5("a", "marker");
         subscriber.expect_message5("a", "marker");
     });
 }
