@@ -173,10 +173,11 @@ fn share_out(publisher: &mut Client, members: &mut [Client], count: u8, qos: u8)
     let each = usize::from(count) / members.len();
     let mut received = BTreeSet::new();
     for member in members {
-        for _ in 0..each {
-            let message = member.receive5_surely();
+        let messages: Vec<_> = (0..each).map(|_| member.receive5()).collect();
+        for message in messages {
             assert_eq!((message.topic.as_str(), message.qos), ("a", qos));
             assert!(received.insert(message.payload[0]), "{message:?} came twice");
+            member.complete5(&message);
         }
         member.expect_silence();
     }
@@ -240,6 +241,28 @@ fn mqtt5_4_8_2_3_groups_are_apart() {
         }
         assert_eq!(other.receive5().properties.numbers(id::SUBSCRIPTION_IDENTIFIER), [3]);
         subscriber.expect_silence();
+    });
+}
+
+/// [MQTT-4.8.2-3] A large payload, which is sent from one place, arrives whole in groups of
+/// different QoS.
+#[test]
+fn mqtt5_4_8_2_3_large_payloads_are_shared() {
+    everywhere(|server| {
+        let mut publisher = server.client5("publisher");
+        let names = ["one", "two", "three", "four", "five"];
+        let mut members = names.map(|name| server.client5(name));
+        for (number, member) in members.iter_mut().enumerate() {
+            let qos = u8::try_from(number % 2).expect("0 or 1");
+            member.subscribe5(&format!("$share/group {number}/a"), qos);
+        }
+        for round in 0..3_u8 {
+            let payload = vec![round; 10_000];
+            publisher.publish5_surely(&Publish::new("a", &payload).qos(1, 0));
+            for member in &mut members {
+                assert_eq!(member.receive5_surely().payload, payload);
+            }
+        }
     });
 }
 

@@ -164,6 +164,13 @@ impl Client {
     #[track_caller]
     pub(crate) fn receive5_surely(&mut self) -> Publish {
         let message = self.receive5();
+        self.complete5(&message);
+        message
+    }
+
+    /// Goes through the acknowledgements of a message.
+    #[track_caller]
+    pub(crate) fn complete5(&mut self, message: &Publish) {
         let identifier = message.identifier;
         match message.qos {
             0 => {}
@@ -174,7 +181,6 @@ impl Client {
                 self.send(&pubcomp(identifier));
             }
         }
-        message
     }
 }
 
