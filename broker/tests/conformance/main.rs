@@ -5,7 +5,6 @@
 mod support;
 
 mod bounds;
-mod clauses;
 mod faults_of_others;
 mod section_1_5_data;
 mod section_2_2_fixed_header;

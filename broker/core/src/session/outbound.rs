@@ -131,11 +131,13 @@ impl Outbound {
         limits: QueueLimits,
         mut wanted: impl FnMut(&Delivery) -> bool,
     ) -> Option<Outgoing<'_>> {
-        if !self.has_room(limits) {
-            return None;
-        }
         let duplicate = self.unsent > 0;
         let index = self.inflight.len() - self.unsent;
+        // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
+        let is_pubrel = self.inflight.get(index).is_some_and(|next| next.delivery.is_none());
+        if !is_pubrel && !self.has_room(limits) {
+            return None;
+        }
         if duplicate {
             self.unsent -= 1;
         } else {

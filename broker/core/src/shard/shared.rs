@@ -69,32 +69,24 @@ struct MemberState {
 /// The groups at home on one shard.
 #[derive(Debug)]
 pub(super) struct Groups {
-    by_key: SlotMap<GroupKey, Group>,
+    groups: SlotMap<GroupKey, Group>,
     by_filter: HashMap<Box<str>, GroupKey, FixedState>,
     tree: SubscriptionTree<GroupKey>,
     cache: MatchCache<GroupKey>,
-    /// Of all groups together.
-    members: usize,
 }
 
 impl Groups {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            by_key: SlotMap::with_key(),
+            groups: SlotMap::with_key(),
             by_filter: HashMap::with_hasher(FixedState::with_seed(seed)),
             tree: SubscriptionTree::new(seed),
             cache: MatchCache::new(),
-            members: 0,
         }
     }
 
-    /// Subscriptions of all groups together.
-    pub(super) fn subscriptions(&self) -> usize {
-        self.members
-    }
-
     pub(super) fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.groups.is_empty()
     }
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
@@ -104,7 +96,7 @@ impl Groups {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
                 let members = IndexMap::with_hasher(FixedState::default());
-                let key = self.by_key.insert(Group { members, turn: 0 });
+                let key = self.groups.insert(Group { members, turn: 0 });
                 self.by_filter.insert(filter.clone(), key);
                 self.tree.insert(target.filter(), key, QoS::AtMostOnce);
                 self.cache.invalidate(target.filter(), &hash);
@@ -112,11 +104,10 @@ impl Groups {
             }
             (None, Change::Online(_) | Change::Leave) => return,
         };
-        let Some(group) = self.by_key.get_mut(key) else { return };
+        let Some(group) = self.groups.get_mut(key) else { return };
         match *change {
             Change::Join { options, online } => {
-                let replaced = group.members.insert(*member, MemberState { options, online });
-                self.members += usize::from(replaced.is_none());
+                group.members.insert(*member, MemberState { options, online });
             }
             Change::Online(online) => {
                 if let Some(state) = group.members.get_mut(member) {
@@ -124,10 +115,9 @@ impl Groups {
                 }
             }
             Change::Leave => {
-                let removed = group.members.swap_remove(member);
-                self.members -= usize::from(removed.is_some());
+                group.members.swap_remove(member);
                 if group.members.is_empty() {
-                    self.by_key.remove(key);
+                    self.groups.remove(key);
                     self.by_filter.remove(filter);
                     self.tree.remove(target.filter(), key);
                     self.cache.invalidate(target.filter(), &hash);
@@ -145,7 +135,7 @@ impl Groups {
     ) {
         let resolved = self.cache.resolve(hash, topic, &self.tree);
         for found in resolved.matches.iter() {
-            if let Some(group) = self.by_key.get_mut(found.subscriber) {
+            if let Some(group) = self.groups.get_mut(found.subscriber) {
                 picked.extend(group.pick());
             }
         }
@@ -194,7 +184,8 @@ impl Shard {
         }
     }
 
-    /// Delivers to one member of each group at home here. Answers whether there are any.
+    /// Delivers to one member of each group at home here.
+    /// Answers whether there are any.
     pub(super) fn fan_out_shared(&mut self, hash: u64, outgoing: &mut Outgoing<'_>) -> bool {
         if self.topics.groups.is_empty() {
             return false;
@@ -203,6 +194,7 @@ impl Shard {
         self.topics.groups.pick(outgoing.publication.topic, hash, &mut picked);
         let any = !picked.is_empty();
         if any {
+            // What is encoded may be an earlier publication, or have its payload in another place.
             self.encoder.begin();
             outgoing.share_large_payload();
         }
