@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use broker::Limits;
 use clap::Parser;
+
+use crate::listen::ListenArguments;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::level_filters::LevelFilter;
+
+/// The port that MQTT has from IANA.
+const PORT_DEFAULT: u16 = 1883;
 
 /// Descriptors that are no connections: listeners, epoll, the log.
 const DESCRIPTORS_RESERVED: u64 = 64;
@@ -17,6 +22,8 @@ Examples:
   broker                              on 127.0.0.1 and ::1, port 1883
   broker --port 1884 --shards 2       two threads, each with its own clients
   broker --bind 0.0.0.0               for other machines too: anybody may come in
+  broker --listen ws://127.0.0.1 --listen unix:/run/broker.socket
+  broker --listen mqtts://0.0.0.0 --tls-cert chain.pem --tls-key key.pem
   mosquitto_sub -t temperature -v     what the sensors say
   loadgen --clients 5000 --rate 3s -h 127.0.0.1
 
@@ -31,15 +38,18 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// TCP port; 0 lets the system choose
-    #[arg(short, long, default_value_t = 1883)]
-    port: u16,
+    /// TCP port; 0 lets the system choose [default: 1883]
+    #[arg(short, long)]
+    port: Option<u16>,
 
     /// Address to listen on, repeatable [default: both loopback addresses]
     ///
     /// There is no authentication: on any other address everybody who reaches it may come in.
     #[arg(short, long, value_name = "ADDRESS")]
     pub(crate) bind: Vec<IpAddr>,
+
+    #[command(flatten)]
+    pub(crate) listen: ListenArguments,
 
     /// Threads that share the clients
     ///
@@ -93,11 +103,16 @@ impl Cli {
         self.shards.get()
     }
 
-    /// Both loopback addresses unless others are named: `localhost` may mean either.
+    /// Both loopback addresses unless others, or other listeners alone, are named: `localhost` may
+    /// mean either.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        if self.bind.is_empty() && self.port.is_none() && self.listen.is_given() {
+            return Vec::new();
+        }
         let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let addresses = if self.bind.is_empty() { &loopback[..] } else { &self.bind };
-        addresses.iter().map(|&address| SocketAddr::new(address, self.port)).collect()
+        let port = self.port.unwrap_or(PORT_DEFAULT);
+        addresses.iter().map(|&address| SocketAddr::new(address, port)).collect()
     }
 
     /// `descriptors` is how many this process may open.
@@ -142,5 +157,18 @@ mod tests {
         let cli = Cli::parse_from(["broker", "--port", "1883"]);
         assert_eq!(cli.addresses().len(), 2);
         assert_eq!(cli.limits(1064).connections_max, 1000);
+    }
+
+    #[test]
+    fn listeners_replace_the_default_and_join_what_is_asked_for() {
+        let count = |arguments: &[&str]| {
+            let arguments = ["broker", "--listen", "ws://[::1]"].iter().chain(arguments);
+            let cli = Cli::parse_from(arguments);
+            (cli.addresses().len(), cli.listen.listeners().count())
+        };
+        assert_eq!(count(&[]), (0, 1));
+        assert_eq!(count(&["--listen", "unix:/run/a"]), (0, 2));
+        assert_eq!(count(&["--port", "1884"]), (2, 1));
+        assert_eq!(count(&["--bind", "127.0.0.1"]), (1, 1));
     }
 }

@@ -1,11 +1,13 @@
 //! The `broker` binary: a stand-alone MQTT broker.
 
 mod cli;
+mod listen;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use broker::{Broker, StartError};
+use broker::{Broker, Builder, Listener, StartError};
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
@@ -49,10 +51,15 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
         let broker = start(cli, descriptors)?;
-        for address in broker.local_addresses() {
-            tracing::info!("listening on mqtt://{address}, {} shard(s)", cli.shards());
+        for url in broker.local_urls() {
+            tracing::info!("listening on {url}, {} shard(s)", cli.shards());
         }
-        let signal = signals.next().await;
+        let signal = loop {
+            match signals.next().await {
+                "SIGHUP" => reload(&broker),
+                signal => break signal,
+            }
+        };
         let statistics = broker.statistics();
         tracing::info!(
             "{signal}: closing {} connections; {} messages came in, {} went out, {} were dropped",
@@ -66,17 +73,31 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     })
 }
 
+fn reload(broker: &Broker) {
+    match broker.reload() {
+        Ok(()) => tracing::info!("SIGHUP: certificates and keys are read again"),
+        Err(error) => tracing::error!("SIGHUP: nothing is changed: {error}"),
+    }
+}
+
 fn start(cli: &Cli, descriptors: u64) -> Result<Broker, StartError> {
-    let builder = || Broker::builder().shards(cli.shards()).limits(cli.limits(descriptors));
+    let builder = |addresses: &[SocketAddr]| {
+        let builder = Broker::builder().shards(cli.shards()).limits(cli.limits(descriptors));
+        let builder = cli.listen.tls().into_iter().fold(builder, Builder::tls);
+        let listeners = addresses.iter().copied().map(Listener::from);
+        listeners.chain(cli.listen.listeners().cloned()).fold(builder, Builder::listen)
+    };
     let addresses = cli.addresses();
-    match addresses.iter().fold(builder(), |builder, &address| builder.listen(address)).start() {
+    let (ipv6, ipv4) = addresses.iter().partition::<Vec<_>, _>(|address| address.is_ipv6());
+    match builder(&addresses).start() {
         // A machine without IPv6 has one loopback address less, unless it was asked for.
-        Err(StartError::Listen { address, error })
-            if cli.bind.is_empty() && address.is_ipv6() && !is_in_use(&error) =>
+        Err(StartError::Listen { listener, error })
+            if cli.bind.is_empty()
+                && !is_in_use(&error)
+                && ipv6.iter().any(|&address| Listener::from(address).to_string() == listener) =>
         {
-            tracing::debug!("not listening on {address}: {error}");
-            let rest = addresses.iter().filter(|&&other| other != address);
-            rest.fold(builder(), |builder, &address| builder.listen(address)).start()
+            tracing::debug!("not listening on {listener}: {error}");
+            builder(&ipv4).start()
         }
         result => result,
     }
@@ -86,10 +107,11 @@ fn is_in_use(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM and SIGHUP.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -98,6 +120,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -105,6 +128,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hang_up.recv() => "SIGHUP",
         }
     }
 }

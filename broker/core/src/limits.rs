@@ -9,6 +9,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Network Connections of the whole broker. One more is closed at once.
     pub connections_max: usize,
+    /// TLS and WebSocket handshakes at once. Others wait for their turn, within their time.
+    pub handshakes_max: usize,
+    /// Time from the opening of a socket to the end of its TLS and WebSocket handshakes.
+    pub handshake_timeout: Duration,
     /// Time from the opening of a Network Connection to its CONNECT.
     pub connect_timeout: Duration,
     /// Size of a CONNECT packet in bytes: all that a stranger may make the broker hold.
@@ -38,6 +42,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 100_000,
+            handshakes_max: 1024,
+            handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
             connect_packet_bytes_max: 256 << 10,
             packet_bytes_max: 16 << 20,

@@ -1,17 +1,16 @@
 //! Where a connection waits until its CONNECT tells which shard it belongs to.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use broker_core::CloseCause;
 use broker_core::codec::{Connect, PacketType, split};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
 use super::Driver;
 use super::mailbox::{HandedOver, Mail, Undelivered};
 use super::shared::ConnectionPermit;
+use crate::transport::{Peer, Stream};
 
 /// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
 const READ_BYTES: usize = 1024;
@@ -21,8 +20,8 @@ impl Driver {
     /// wrong with it, that shard finds out again and answers.
     pub(super) async fn find_shard(
         self: Rc<Self>,
-        mut stream: TcpStream,
-        peer: SocketAddr,
+        mut stream: Stream,
+        peer: Peer,
         permit: ConnectionPermit,
     ) {
         let mut received = Vec::new();
@@ -46,7 +45,7 @@ impl Driver {
         if shard == self.index {
             return self.adopt(stream, peer, permit, &received);
         }
-        let stream = match stream.into_std() {
+        let stream = match stream.detach() {
             Ok(stream) => stream,
             Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
         };
@@ -71,11 +70,7 @@ impl Driver {
     }
 
     /// The shard of the Client Identifier; this one when the bytes are no CONNECT or name none.
-    async fn read_connect(
-        &self,
-        stream: &mut TcpStream,
-        received: &mut Vec<u8>,
-    ) -> io::Result<usize> {
+    async fn read_connect(&self, stream: &mut Stream, received: &mut Vec<u8>) -> io::Result<usize> {
         let size_max = self.shared.limits().connect_packet_bytes_max;
         loop {
             received.reserve(READ_BYTES);

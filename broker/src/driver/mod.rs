@@ -7,6 +7,7 @@
 
 mod accept;
 mod connection;
+mod farewell;
 mod flusher;
 mod lobby;
 mod log;
@@ -15,7 +16,6 @@ mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -23,11 +23,12 @@ use std::time::Duration;
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
 use slotmap::SecondaryMap;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
 pub(crate) use shared::Shared;
 
+use crate::transport::OpenListener;
 use connection::Link;
 use log::CloseLog;
 
@@ -51,6 +52,8 @@ pub(crate) struct Driver {
     relief: Notify,
     /// Whether another shard's mailbox was full at the last turn.
     blocked_forwards: Cell<bool>,
+    /// Turns for handshakes below MQTT.
+    handshakes: Semaphore,
     log: CloseLog,
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<OpenListener>,
     started: &mpsc::SyncSender<io::Result<()>>,
 ) {
     let runtime = Builder::new_current_thread()
@@ -83,7 +86,7 @@ impl Driver {
         shared: Arc<Shared>,
         index: usize,
         mut inbox: Inbox,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<OpenListener>,
     ) {
         let driver = Rc::new(Self::new(shared, index));
         tokio::task::spawn_local(flusher::run(Rc::clone(&driver)));
@@ -115,6 +118,9 @@ impl Driver {
             work: Notify::new(),
             relief: Notify::new(),
             blocked_forwards: Cell::new(false),
+            handshakes: Semaphore::new(
+                shared.limits().handshakes_max.clamp(1, Semaphore::MAX_PERMITS),
+            ),
             log: CloseLog::default(),
             shared,
         }
@@ -160,8 +166,8 @@ impl Driver {
     }
 
     /// Ends a connection from the driver's side.
-    fn lose(&self, key: ConnectionKey) {
-        self.core.borrow_mut().handle_closed(key, CloseCause::Lost);
+    fn lose(&self, key: ConnectionKey, cause: CloseCause) {
+        self.core.borrow_mut().handle_closed(key, cause);
         self.work.notify_one();
     }
 }

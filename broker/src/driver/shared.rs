@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     connections: Arc<AtomicUsize>,
     connections_refused: AtomicU64,
     accepts_failed: AtomicU64,
+    handshakes_failed: AtomicU64,
+    handshake_timeouts: AtomicU64,
     /// As each shard last published it.
     statistics: Box<[Mutex<Statistics>]>,
 }
@@ -56,6 +58,8 @@ impl Shared {
             connections: Arc::new(AtomicUsize::new(0)),
             connections_refused: AtomicU64::new(0),
             accepts_failed: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
+            handshake_timeouts: AtomicU64::new(0),
         }
     }
 
@@ -123,6 +127,14 @@ impl Shared {
         self.accepts_failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_failed_handshake(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_handshake_timeout(&self) {
+        self.handshake_timeouts.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_statistics(&self, shard: usize, statistics: Statistics) {
         if let Some(cell) = self.statistics.get(shard) {
             *cell.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
@@ -145,6 +157,8 @@ impl Shared {
         sum.retained_bytes = bytes;
         sum.connections_refused += self.connections_refused.load(Ordering::Relaxed);
         sum.accepts_failed += self.accepts_failed.load(Ordering::Relaxed);
+        sum.handshakes_failed += self.handshakes_failed.load(Ordering::Relaxed);
+        sum.handshake_timeouts += self.handshake_timeouts.load(Ordering::Relaxed);
         sum
     }
 }
