@@ -186,7 +186,7 @@ impl Driver {
 }
 
 /// A socket alone never finds fault with what it reads.
-fn cause_of(error: &io::Error) -> CloseCause {
+pub(super) fn cause_of(error: &io::Error) -> CloseCause {
     if error.kind() == io::ErrorKind::InvalidData {
         tracing::debug!("protocol violation below MQTT: {error}");
         return Violation::Transport.into();

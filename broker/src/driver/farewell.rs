@@ -14,6 +14,7 @@ use tokio::task::spawn_local;
 use super::Driver;
 use super::connection::{Link, SharedDuplex, Writer};
 use super::flusher::SLICES_MAX;
+use crate::transport::Stream;
 
 /// Time that a peer has for the end of a closing handshake. Its connection counts until then.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -97,6 +98,18 @@ impl Driver {
             core.advance(key, rest.len() - before);
         }
         rest
+    }
+}
+
+/// Closes a connection that no shard has adopted.
+pub(super) async fn close_stream(stream: Stream) {
+    if let Stream::Duplex(mut duplex) = stream {
+        let closed = poll_fn(|context| Pin::new(&mut *duplex).poll_shutdown(context));
+        match tokio::time::timeout(FAREWELL, closed).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("a connection was not closed in form: {error}"),
+            Err(_) => tracing::debug!("a peer did not end its connection in time"),
+        }
     }
 }
 

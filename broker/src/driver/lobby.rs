@@ -7,9 +7,10 @@ use broker_core::CloseCause;
 use broker_core::codec::{Connect, PacketType, split};
 use tokio::io::AsyncReadExt;
 
-use super::Driver;
+use super::connection::cause_of;
 use super::mailbox::{HandedOver, Mail, Undelivered};
 use super::shared::ConnectionPermit;
+use super::{Driver, farewell};
 use crate::transport::{Peer, Stream};
 
 /// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
@@ -34,12 +35,15 @@ impl Driver {
         {
             Ok(Ok(shard)) => shard,
             Ok(Err(error)) => {
-                tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
-                return self.count_end(CloseCause::Lost);
+                let cause = cause_of(&error);
+                self.log.closed(peer, cause, None);
+                self.count_end(cause);
+                return farewell::close_stream(stream).await;
             }
             Err(_) => {
                 self.log.no_connect(peer);
-                return self.count_end(CloseCause::ConnectTimeout);
+                self.count_end(CloseCause::ConnectTimeout);
+                return farewell::close_stream(stream).await;
             }
         };
         if shard == self.index {
