@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use broker_core::{CloseCause, ConnectionKey, Violation};
+use broker_core::{CloseCause, ConnectionKey, Output, Violation};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{tcp, unix};
 use tokio::task::{AbortHandle, spawn_local};
@@ -148,6 +148,9 @@ impl Driver {
             while self.is_congested() {
                 self.relief.notified().await;
             }
+            if self.is_backlogged(key) {
+                self.until_output_moves(key).await;
+            }
             match poll_fn(|context| self.poll_receive(context, key, &mut reader)).await {
                 Ok(0) => return self.lose(key, CloseCause::Lost),
                 Err(error) => return self.lose(key, cause_of(&error)),
@@ -177,6 +180,36 @@ impl Driver {
             self.wake_flusher();
         }
         Poll::Ready(Ok(received.len()))
+    }
+
+    /// Whether a full socket holds up more output than the limit. That is no delivery at QoS 0: its
+    /// Client asks and does not read the answers, or has a window of large messages. One read for
+    /// each time that the socket takes bytes lets it go on, and its keep alive too.
+    fn is_backlogged(&self, key: ConnectionKey) -> bool {
+        let core = self.core.borrow();
+        let pending = core.output(key).map_or(0, Output::pending);
+        pending > self.shared.limits().output_bytes_max
+            && self.links.borrow().get(key).is_some_and(|link| link.waiter.is_some())
+    }
+
+    /// Waits until the task that waits for the socket has got some output off.
+    async fn until_output_moves(&self, key: ConnectionKey) {
+        let mut waits = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut waits, true) {
+                return Poll::Ready(());
+            }
+            self.held_up.borrow_mut().insert(key, context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// To be called when the socket of a connection has taken bytes after it had been full.
+    pub(super) fn note_output_moves(&self, key: ConnectionKey) {
+        if let Some(waker) = self.held_up.borrow_mut().remove(key) {
+            waker.wake();
+        }
     }
 
     /// Whether connections should stop reading until the flusher has run.

@@ -85,6 +85,7 @@ impl Driver {
             link.waiter = None;
         }
         self.flush(key);
+        self.note_output_moves(key);
     }
 
     fn poll_resume(&self, context: &mut Context<'_>, key: ConnectionKey) -> Poll<io::Result<()>> {
@@ -94,7 +95,9 @@ impl Driver {
             Writer::Tcp(writer) => writer.as_ref().poll_write_ready(context),
             Writer::Unix(writer) => writer.as_ref().poll_write_ready(context),
             Writer::Duplex(duplex) => {
-                self.poll_write_pending(context, key, &mut **duplex.borrow_mut())
+                let written = self.poll_write_pending(context, key, &mut **duplex.borrow_mut());
+                self.note_output_moves(key);
+                written
             }
         }
     }
@@ -148,6 +151,7 @@ impl Driver {
             else {
                 return;
             };
+            self.held_up.borrow_mut().remove(key);
             let link = self.links.borrow_mut().remove(key);
             if let Some(link) = link {
                 self.log.closed(link.peer, cause, client_identifier.as_deref());

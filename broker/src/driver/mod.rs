@@ -18,10 +18,11 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
+use std::task::Waker;
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
-use slotmap::SecondaryMap;
+use slotmap::{SecondaryMap, SparseSecondaryMap};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, Semaphore};
 
@@ -46,6 +47,8 @@ pub(crate) struct Driver {
     core: RefCell<Shard>,
     links: RefCell<SecondaryMap<ConnectionKey, Link>>,
     scratch: RefCell<Box<[u8]>>,
+    /// Readers of connections with too much output, see [`Driver::is_backlogged`].
+    held_up: RefCell<SparseSecondaryMap<ConnectionKey, Waker>>,
     /// Wakes the flusher.
     work: Notify,
     /// Wakes connections that wait for the flusher, see [`Driver::is_congested`].
@@ -114,6 +117,7 @@ impl Driver {
             index,
             core: RefCell::new(core),
             links: RefCell::default(),
+            held_up: RefCell::default(),
             scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             work: Notify::new(),
             relief: Notify::new(),

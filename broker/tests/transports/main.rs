@@ -6,6 +6,7 @@ mod handshakes;
 #[path = "../support/packets.rs"]
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 mod packets;
+mod reload_by_signal;
 mod server;
 mod tls;
 mod unix_sockets;

@@ -15,6 +15,8 @@ mod output;
 mod receive;
 mod route;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::sync::Arc;
