@@ -126,6 +126,7 @@ impl Cli {
         limits.output_bytes_max = self.max_output;
         limits.inflight_max = self.max_inflight;
         limits.queued_messages_max = self.max_queued;
+        limits.handshake_timeout = self.listen.handshake_timeout();
         limits.connect_timeout = Duration::from_secs(self.connect_timeout);
         limits
     }

@@ -1,8 +1,9 @@
 //! The flags of listeners and of TLS.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use broker::{ClientCertificates, Listener, Tls, TlsVersion};
+use broker::{ClientCertificates, Limits, Listener, Tls, TlsVersion};
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -34,6 +35,10 @@ pub(crate) struct ListenArguments {
     /// Oldest version of TLS
     #[arg(long, value_name = "VERSION", default_value = "1.2", help_heading = "TLS")]
     tls_min_version: Version,
+
+    /// Seconds from the opening of a connection to the end of its TLS and WebSocket handshakes
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().handshake_timeout.as_secs(), help_heading = "Limits")]
+    handshake_timeout: u64,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -54,6 +59,10 @@ enum Version {
 impl ListenArguments {
     pub(crate) const fn is_given(&self) -> bool {
         !self.listen.is_empty()
+    }
+
+    pub(crate) const fn handshake_timeout(&self) -> Duration {
+        Duration::from_secs(self.handshake_timeout)
     }
 
     pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {

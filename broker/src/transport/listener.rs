@@ -76,7 +76,7 @@ impl Listener {
         Self { tls: Some(tls), ..self }
     }
 
-    /// Opens the sockets. `tls` is used if the listener has no files of its own.
+    /// Opens the sockets, which needs a look-up for a host name. `tls` is used if the listener has no files of its own.
     pub(crate) fn open(&self, tls: Option<&Tls>, opened: &mut Opened) -> Result<(), StartError> {
         let failed = |error| StartError::Listen { listener: self.to_string(), error };
         match &self.place {
@@ -90,7 +90,12 @@ impl Listener {
                 let protocol = self.protocol(*scheme, path, tls)?;
                 opened.credentials.extend(protocol.credentials.clone());
                 let host = host.trim_start_matches('[').trim_end_matches(']');
-                for address in (host, *port).to_socket_addrs().map_err(failed)? {
+                let mut addresses: Vec<_> =
+                    (host, *port).to_socket_addrs().map_err(failed)?.collect();
+                // A table of hosts may name one twice.
+                addresses.sort_unstable();
+                addresses.dedup();
+                for address in addresses {
                     let listener = tcp::listen(address).map_err(failed)?;
                     let address = listener.local_addr().map_err(failed)?;
                     opened.listeners.push(OpenListener::Tcp(listener, protocol.clone()));
