@@ -26,6 +26,10 @@ pub struct Limits {
     pub queued_bytes_max: usize,
     /// Subscriptions of one session. One more is refused with 0x80.
     pub subscriptions_max: usize,
+    /// Levels of a Topic Filter that is subscribed to and of a Topic Name that is retained: each
+    /// may take a hundred bytes, so that 64 KiB of slashes would take megabytes. A longer filter
+    /// is refused with 0x80, a longer name is delivered but not retained.
+    pub topic_levels_max: usize,
     /// Sessions of one shard, connected or not. One more is refused with return code 3.
     pub sessions_max: usize,
     /// Retained messages. The payload of a publication past it is delivered but not retained.
@@ -46,6 +50,7 @@ impl Default for Limits {
             queued_messages_max: 1_000,
             queued_bytes_max: 16 << 20,
             subscriptions_max: 100_000,
+            topic_levels_max: 200,
             sessions_max: 1_000_000,
             retained_messages_max: 1_000_000,
             retained_bytes_max: 1 << 30,

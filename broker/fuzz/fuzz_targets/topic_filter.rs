@@ -65,7 +65,7 @@ fn check_tree(filter: TopicFilter<'_>, name: TopicName<'_>, expected: bool) {
 }
 
 fn check_retained(filter: TopicFilter<'_>, name: TopicName<'_>, expected: bool) {
-    let limit = RetainedLimit { messages_max: 1, bytes_max: 1 << 20 };
+    let limit = RetainedLimit { messages_max: 1, bytes_max: 1 << 20, levels_max: 1 << 16 };
     let mut retained = Retained::new(1, limit);
     let message = Message::new(name, *b"x", QoS::AtMostOnce, true);
     retained.set(&message, 1).expect("room for one");

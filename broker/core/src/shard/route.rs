@@ -36,6 +36,7 @@ impl Topics {
         let limit = RetainedLimit {
             messages_max: limits.retained_messages_max,
             bytes_max: limits.retained_bytes_max,
+            levels_max: limits.topic_levels_max,
         };
         Self {
             subscriptions: SubscriptionTree::new(seed),

@@ -31,7 +31,7 @@ impl Shard {
         }
     }
 
-    /// False when the session has too many subscriptions.
+    /// False when the session has too many subscriptions, or the filter too many levels.
     fn subscribe(
         &mut self,
         connection: ConnectionKey,
@@ -43,7 +43,9 @@ impl Shard {
             return false;
         };
         let known = session.filters.contains(filter.as_str());
-        if !known && session.filters.len() >= self.limits.subscriptions_max {
+        let too_many = session.filters.len() >= self.limits.subscriptions_max
+            || filter.levels().count() > self.limits.topic_levels_max;
+        if !known && too_many {
             self.statistics.subscriptions_refused += 1;
             return false;
         }

@@ -7,11 +7,14 @@ use crate::message::Message;
 
 /// How much a [`Retained`] may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "as they are called in `Limits`")]
 pub struct RetainedLimit {
     /// Messages.
     pub messages_max: usize,
     /// Bytes of topic and payload.
     pub bytes_max: usize,
+    /// Levels of a Topic Name. Nothing is ever kept of a longer one, its deletion neither.
+    pub levels_max: usize,
 }
 
 /// The retained message was not stored: the limit is reached.
@@ -75,6 +78,10 @@ impl Retained {
     /// room deletes too: the one before it is not the last any more, [MQTT-3.3.1-7].
     pub fn set(&mut self, message: &Message, version: u64) -> Result<(), RetainedFull> {
         let topic = TopicName::new_unchecked(&message.topic);
+        let delete = message.payload.is_empty();
+        if topic.levels().count() > self.limit.levels_max {
+            return if delete { Ok(()) } else { Err(RetainedFull) };
+        }
         let node = self.trie.find(topic.levels());
         let old = if node == NONE { None } else { self.trie.value(node).as_ref() };
         if old.is_some_and(|entry| entry.version > version) {
@@ -84,7 +91,6 @@ impl Retained {
             self.messages -= 1;
             self.bytes -= old.size();
         }
-        let delete = message.payload.is_empty();
         let fits = self.messages < self.limit.messages_max
             && self.bytes + message.size() <= self.limit.bytes_max;
         let stored = (fits && !delete).then(|| message.clone());

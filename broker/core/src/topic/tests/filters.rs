@@ -87,7 +87,7 @@ fn the_tree_matches_as_the_specification_says() {
 
 #[test]
 fn retained_messages_match_as_the_specification_says() {
-    let limit = RetainedLimit { messages_max: 1, bytes_max: 100 };
+    let limit = RetainedLimit { messages_max: 1, bytes_max: 100, levels_max: 10 };
     for &(filter, topic, expected) in MATCHES {
         let mut retained = Retained::new(1, limit);
         let topic = super::name(topic);

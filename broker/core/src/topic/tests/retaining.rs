@@ -9,7 +9,8 @@ use crate::topic::retained::RetainedFull;
 use crate::topic::{Retained, RetainedLimit};
 use crate::{Message, QoS};
 
-const ROOMY: RetainedLimit = RetainedLimit { messages_max: 10_000, bytes_max: 1 << 20 };
+const ROOMY: RetainedLimit =
+    RetainedLimit { messages_max: 10_000, bytes_max: 1 << 20, levels_max: 10 };
 
 fn message(topic: &str, payload: &[u8]) -> Message {
     Message::new(super::name(topic), payload, QoS::AtLeastOnce, true)
@@ -102,7 +103,7 @@ proptest! {
         messages_max in 0..6_usize,
         bytes_max in 0..40_usize,
     ) {
-        let limit = RetainedLimit { messages_max, bytes_max };
+        let limit = RetainedLimit { messages_max, bytes_max, ..ROOMY };
         let mut retained = Retained::new(5, limit);
         for (version, (topic, payload)) in (1..).zip(&changes) {
             let message = message(topic, payload);
@@ -142,7 +143,7 @@ fn an_older_change_that_comes_late_is_passed_over() {
 /// [MQTT-3.3.1-7]: a message that cannot be kept still ends the one before it.
 #[test]
 fn a_message_that_finds_no_room_leaves_nothing_stale() {
-    let mut retained = Retained::new(5, RetainedLimit { messages_max: 2, bytes_max: 6 });
+    let mut retained = Retained::new(5, RetainedLimit { messages_max: 2, bytes_max: 6, ..ROOMY });
     retained.set(&message("a", b"1234"), 1).expect("room");
     assert_eq!(retained.set(&message("a", b"123456"), 3), Err(RetainedFull));
     assert_eq!(sorted(&retained, "a"), []);
@@ -154,7 +155,7 @@ fn a_message_that_finds_no_room_leaves_nothing_stale() {
 /// Nothing is refused that takes no more room than what it replaces.
 #[test]
 fn a_full_store_still_replaces_and_deletes() {
-    let mut retained = Retained::new(5, RetainedLimit { messages_max: 1, bytes_max: 5 });
+    let mut retained = Retained::new(5, RetainedLimit { messages_max: 1, bytes_max: 5, ..ROOMY });
     retained.set(&message("a", b"1234"), 1).expect("room");
     retained.set(&message("a", b"4321"), 2).expect("the same room");
     assert_eq!(retained.set(&message("b", b"1"), 3), Err(RetainedFull));
@@ -180,4 +181,16 @@ fn deletions_do_not_pile_up() {
     }
     assert_eq!(sorted(&retained, "#"), [message("y", b"1")]);
     assert!(retained.nodes() <= 4_098);
+}
+
+/// Each level costs memory that the limit on bytes does not see.
+#[test]
+fn a_name_of_too_many_levels_leaves_no_trace() {
+    let mut retained = Retained::new(5, ROOMY);
+    let (most, one_more) = ("a/".repeat(9) + "b", "a/".repeat(10) + "b");
+    assert_eq!(retained.set(&message(&one_more, b"1"), 1), Err(RetainedFull));
+    assert_eq!(retained.set(&message(&one_more, b""), 2), Ok(()));
+    assert_eq!(retained.nodes(), 0);
+    assert_eq!(retained.set(&message(&most, b"1"), 3), Ok(()));
+    assert_eq!(sorted(&retained, "#"), [message(&most, b"1")]);
 }
