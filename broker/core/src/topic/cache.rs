@@ -71,7 +71,8 @@ impl<K> MatchCache<K> {
         }
     }
 
-    fn clear(&mut self) {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
         if self.held > 0 || self.slots.iter().any(Option::is_some) {
             self.slots.fill_with(|| None);
         }
