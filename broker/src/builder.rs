@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use broker_core::{Event, Limits, ShardGroup};
 
+use crate::access::{Access, AccessControl};
 use crate::broker::Broker;
 use crate::driver::{self, Mailboxes, Shared};
 use crate::publisher::Publisher;
@@ -21,6 +22,7 @@ pub struct Builder {
     limits: Limits,
     seed: Option<u64>,
     handler: Option<Handler>,
+    access: Option<Arc<dyn Access>>,
 }
 
 /// What an embedder does on an event, on the thread of the shard on which it happens.
@@ -54,7 +56,14 @@ fn describe(error: &io::Error) -> String {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { listen: Vec::new(), shards: 1, limits: Limits::default(), seed: None, handler: None }
+        Self {
+            listen: Vec::new(),
+            shards: 1,
+            limits: Limits::default(),
+            seed: None,
+            handler: None,
+            access: None,
+        }
     }
 
     /// Adds a TCP listener. Port 0 lets the system choose one.
@@ -92,6 +101,18 @@ impl Builder {
         self
     }
 
+    /// Lets `access` decide who may come in and what they may do. Without it everybody may do
+    /// everything.
+    pub fn access(self, access: impl Access) -> Self {
+        self.shared_access(Arc::new(access))
+    }
+
+    /// [`access`](Self::access) for one that is used elsewhere too, such as to reload it.
+    pub fn shared_access(mut self, access: Arc<dyn Access>) -> Self {
+        self.access = Some(access);
+        self
+    }
+
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
         let mut listeners = Vec::with_capacity(self.listen.len());
@@ -106,7 +127,10 @@ impl Builder {
         let group = Arc::new(ShardGroup::new(self.shards, seed));
         let (mailboxes, inboxes) = Mailboxes::new(self.shards);
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
-        let shared = Arc::new(Shared::new(group, self.limits, mailboxes, publisher, self.handler));
+        let access = self.access.map(AccessControl::new);
+        let shared =
+            Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
+        let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let threads = start_threads(&shared, inboxes, listeners)?;
         Ok(Broker::new(addresses, shared, threads))

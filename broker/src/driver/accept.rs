@@ -39,15 +39,15 @@ impl Driver {
 
     /// Takes in what was accepted, if there is room.
     fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = self.shared.connection_permit() else {
-            self.log.refused_connection(peer, self.shared.limits().connections_max);
-            return;
+        let permit = match self.shared.permits().take(Some(peer.ip()), self.now()) {
+            Ok(permit) => permit,
+            Err(limit) => return self.log.refused_connection(peer, limit),
         };
         if let Err(error) = tcp::configure(&stream) {
             return tracing::debug!("connection from {peer} failed at once: {error}");
         }
-        if self.shared.group().shards() == 1 {
-            self.adopt(stream, peer, permit, &[]);
+        if self.shared.group().shards() == 1 && self.shared.access().is_none() {
+            self.adopt(stream, peer, permit, &[], None);
         } else {
             tokio::task::spawn_local(Rc::clone(self).find_shard(stream, peer, permit));
         }

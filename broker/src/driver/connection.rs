@@ -7,14 +7,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use broker_core::ConnectionKey;
+use broker_core::{Admission, ConnectionKey};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::AbortHandle;
 
 use super::mailbox::HandedOver;
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 use super::{Driver, READ_BYTES};
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
@@ -42,16 +42,21 @@ impl Drop for Link {
 }
 
 impl Driver {
-    /// Makes a connection this shard's own. `received` is what has been read from it.
+    /// Makes a connection this shard's own. `received` is what has been read from it, `admission`
+    /// what was made of the credentials in there.
     pub(super) fn adopt(
         self: &Rc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         permit: ConnectionPermit,
         received: &[u8],
+        admission: Option<Admission>,
     ) {
         let now = self.now();
         let key = self.core.borrow_mut().open(now);
+        if let Some(admission) = admission {
+            self.core.borrow_mut().admit(key, admission);
+        }
         let (reader, writer) = stream.into_split();
         let task = tokio::task::spawn_local(Rc::clone(self).serve(key, reader));
         let link = Link {
@@ -69,9 +74,9 @@ impl Driver {
     }
 
     pub(super) fn receive_connection(self: &Rc<Self>, handed_over: HandedOver) {
-        let HandedOver { stream, peer, permit, received } = handed_over;
+        let HandedOver { stream, peer, permit, received, admission } = handed_over;
         match TcpStream::from_std(stream) {
-            Ok(stream) => self.adopt(stream, peer, permit, &received),
+            Ok(stream) => self.adopt(stream, peer, permit, &received, admission),
             Err(error) => tracing::error!("connection from {peer} got lost: {error}"),
         }
     }

@@ -4,21 +4,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use broker_core::CloseCause;
+use broker_core::{Admission, CloseCause};
 use broker_core::codec::{Connect, PacketType, split};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::Driver;
 use super::mailbox::{HandedOver, Mail, Undelivered};
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 
 /// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
 const READ_BYTES: usize = 1024;
 
 impl Driver {
-    /// Reads the CONNECT and hands the connection to the shard of its Client Identifier. What is
-    /// wrong with it, that shard finds out again and answers.
+    /// Reads the CONNECT, has its credentials checked and hands the connection to the shard of its
+    /// Client Identifier. What is wrong with it, that shard finds out again and answers.
     pub(super) async fn find_shard(
         self: Rc<Self>,
         mut stream: TcpStream,
@@ -27,13 +27,12 @@ impl Driver {
     ) {
         let mut received = Vec::new();
         let timeout = self.shared.limits().connect_timeout;
-        let shard = match tokio::time::timeout(
-            timeout,
-            self.read_connect(&mut stream, &mut received),
-        )
-        .await
-        {
-            Ok(Ok(shard)) => shard,
+        let look = async {
+            let shard = self.read_connect(&mut stream, &mut received).await?;
+            Ok::<_, io::Error>((shard, self.check_credentials(&received, peer).await))
+        };
+        let (shard, admission) = match tokio::time::timeout(timeout, look).await {
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
                 return self.count_end(CloseCause::Lost);
@@ -44,14 +43,25 @@ impl Driver {
             }
         };
         if shard == self.index {
-            return self.adopt(stream, peer, permit, &received);
+            return self.adopt(stream, peer, permit, &received, admission);
         }
         let stream = match stream.into_std() {
             Ok(stream) => stream,
             Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
         };
-        let handed_over = Box::new(HandedOver { stream, peer, permit, received });
+        let handed_over = Box::new(HandedOver { stream, peer, permit, received, admission });
         self.hand_over(shard, Mail::Connection(handed_over)).await;
+    }
+
+    /// `None` without access control, and when there are no credentials to check.
+    async fn check_credentials(&self, received: &[u8], peer: SocketAddr) -> Option<Admission> {
+        let access = self.shared.access()?;
+        let (frame, _) = split(received, self.shared.limits().connect_packet_bytes_max).ok()??;
+        if frame.header.packet != PacketType::Connect {
+            return None;
+        }
+        let connect = Connect::decode(frame.body).ok()?;
+        Some(access.admit(&connect, Some(peer)).await)
     }
 
     /// Counts a connection that came to its end here, as a shard counts those that it opened.

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use broker_core::CloseCause;
 
+use super::permit::NoPermit;
+
 /// Warnings per shard and second; the rest is counted and said in one line.
 const WARNINGS_PER_SECOND: u32 = 10;
 
@@ -43,9 +45,9 @@ impl CloseLog {
         self.closed(peer, CloseCause::ConnectTimeout, None);
     }
 
-    pub(super) fn refused_connection(&self, peer: SocketAddr, connections_max: usize) {
+    pub(super) fn refused_connection(&self, peer: SocketAddr, limit: NoPermit) {
         if self.may_warn() {
-            tracing::warn!("closed {peer}: the limit of {connections_max} connections is reached");
+            tracing::warn!("closed {peer}: {limit}");
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::net::{SocketAddr, TcpStream};
 
-use broker_core::{Forward, Message};
+use broker_core::{Admission, Forward, Message};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 use crate::publisher::PublishError;
 
 /// Batches that wait for one shard. A shard that cannot hand its batch on stops reading until it
@@ -34,6 +34,8 @@ pub(crate) struct HandedOver {
     pub(crate) permit: ConnectionPermit,
     /// What was read to find out where it belongs: a CONNECT and perhaps more.
     pub(crate) received: Vec<u8>,
+    /// What was made of its credentials, under access control.
+    pub(crate) admission: Option<Admission>,
 }
 
 /// The mailboxes of all shards, to send to.
