@@ -10,6 +10,9 @@ mod files;
 mod passwords;
 mod stored_hash;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

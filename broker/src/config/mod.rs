@@ -199,3 +199,5 @@ fn parse_listener(url: &str) -> Result<SocketAddr, ConfigError> {
     rest.parse().map_err(|_| wrong("expected an IP address and a port, such as 127.0.0.1:1883"))
 }
 
+#[cfg(test)]
+mod tests;
