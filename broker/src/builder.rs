@@ -128,8 +128,7 @@ impl Builder {
         let (mailboxes, inboxes) = Mailboxes::new(self.shards);
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
         let access = self.access.map(AccessControl::new);
-        let shared =
-            Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
+        let shared = Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
         let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let threads = start_threads(&shared, inboxes, listeners)?;

@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_defaults_that_the_help_names_are_the_defaults() {
-        let help = Cli::command().render_long_help().to_string();
+        let help = Cli::command().term_width(400).render_long_help().to_string();
         let limits = Limits::default();
         for number in [
             limits.packet_bytes_max,

@@ -36,8 +36,8 @@ pub use access::{
 };
 pub use broker::Broker;
 pub use broker_core::{
-    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS, Rights,
-    Statistics, Violation, topic,
+    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS,
+    Rights, Statistics, Violation, topic,
 };
 pub use builder::{Builder, StartError};
 pub use publisher::{PublishError, Publisher};

@@ -98,13 +98,7 @@ pub trait Access: Send + Sync + 'static {
 
     /// Whether a Client may publish this way. Asked for each message on the thread of its shard:
     /// it must not wait. A message that is refused is dropped, counted and acknowledged.
-    fn may_publish(
-        &self,
-        client: &Identity,
-        topic: TopicName<'_>,
-        qos: QoS,
-        retain: bool,
-    ) -> bool {
+    fn may_publish(&self, client: &Identity, topic: TopicName<'_>, qos: QoS, retain: bool) -> bool {
         let _ = (client, topic, qos, retain);
         true
     }

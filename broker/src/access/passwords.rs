@@ -65,7 +65,8 @@ impl PasswordFile {
     fn write(&self, path: &Path, temporary: &Path) -> io::Result<()> {
         let mode = fs::metadata(path).map_or(MODE, |known| known.permissions().mode() & 0o777);
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(MODE).open(temporary)?;
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(MODE).open(temporary)?;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         for line in &self.lines {
             writeln!(file, "{line}")?;

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use broker_core::{Admission, CloseCause};
 use broker_core::codec::{Connect, PacketType, split};
+use broker_core::{Admission, CloseCause};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 

@@ -183,7 +183,10 @@ mod tests {
         let mut statistics = Statistics::default();
         permits.add_to(&mut statistics);
         assert_eq!(statistics.connections, 0);
-        assert_eq!((statistics.connections_refused, statistics.connections_refused_address), (1, 2));
+        assert_eq!(
+            (statistics.connections_refused, statistics.connections_refused_address),
+            (1, 2)
+        );
     }
 
     #[test]

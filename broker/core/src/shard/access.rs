@@ -138,9 +138,8 @@ impl Shard {
         let mut removed = Vec::new();
         session.filters.retain(|filter| {
             let granted = self.topics.subscriptions.qos(TopicFilter::new_unchecked(filter), key);
-            let may = granted.is_some_and(|qos| {
-                rights.may_subscribe(TopicFilter::new_unchecked(filter), qos)
-            });
+            let may = granted
+                .is_some_and(|qos| rights.may_subscribe(TopicFilter::new_unchecked(filter), qos));
             if !may {
                 removed.push(filter.clone());
             }

@@ -157,7 +157,8 @@ impl Shard {
         if cause == CloseCause::Revoked && will.is_some() {
             self.statistics.publications_denied += 1;
         }
-        let keeps_will = matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked);
+        let keeps_will =
+            matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked);
         if let Some(will) = will.filter(|_| !keeps_will)
             && self.may_publish_will(access.as_ref(), will.as_publication())
         {
@@ -170,7 +171,9 @@ impl Shard {
     fn count_close(&mut self, cause: CloseCause) {
         let statistics = &mut self.statistics;
         *match cause {
-            CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked => &mut statistics.disconnects,
+            CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked => {
+                &mut statistics.disconnects
+            }
             CloseCause::Lost => &mut statistics.connections_lost,
             CloseCause::Violation(_) => &mut statistics.protocol_violations,
             CloseCause::Refused(_) => &mut statistics.connects_refused,

@@ -287,7 +287,11 @@ impl Shard {
                 continue;
             }
             let message = outgoing.message().clone();
-            self.forwards[shard].push(Forward { message, retained_version, origin: origin.cloned() });
+            self.forwards[shard].push(Forward {
+                message,
+                retained_version,
+                origin: origin.cloned(),
+            });
             self.statistics.forwarded += 1;
         }
     }

@@ -17,7 +17,8 @@ carol:$6$t4psCPCNSG4vJ+//$S3AQ+Gzn+DTEkCV3eoFS2CqmczXkXq8CNd+T6vxl8MA4ofgI7KJ4/k
 
 /// argon2id of `open sesame` as the reference implementation of argon2 gives it for these
 /// parameters, which are weak so that a test is quick.
-const DAVE: &str = "dave:$argon2id$v=19$m=64,t=1,p=1$c29tZSBzYWx0IQ$JMDgsV9ohrMiHei7rNmX+zF6H7a0Pk0/7eris7s0VK4\n";
+const DAVE: &str =
+    "dave:$argon2id$v=19$m=64,t=1,p=1$c29tZSBzYWx0IQ$JMDgsV9ohrMiHei7rNmX+zF6H7a0Pk0/7eris7s0VK4\n";
 
 fn parse(text: &str) -> Result<Passwords, AccessFileError> {
     Passwords::parse(Path::new("users"), text)
@@ -64,7 +65,10 @@ fn malformed_lines_are_named() {
         ("alice:$6$AAAA$%%%%", Problem::DamagedHash("hash is no base64")),
         ("alice:$6$AAAA$AAAA", Problem::DamagedHash("hash is not 64 bytes")),
         ("alice:$argon2id$v=19$m=64", Problem::DamagedHash("salt or hash are missing")),
-        ("alice:$argon2x$v=19$m=64,t=1,p=1$c29tZSBzYWx0IQ", Problem::DamagedHash("salt or hash are missing")),
+        (
+            "alice:$argon2x$v=19$m=64,t=1,p=1$c29tZSBzYWx0IQ",
+            Problem::DamagedHash("salt or hash are missing"),
+        ),
         ("alice:$argon2id$$$", Problem::DamagedHash("not a PHC string")),
         (&format!("bob:$6$AAAA${digest}"), Problem::DuplicateUser),
     ] {
