@@ -73,7 +73,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "N")]
     shards: Option<NonZeroUsize>,
 
-    /// Users and hashes, as `broker passwd` and mosquitto_passwd make them
+    /// Users and hashes, as `broker passwd` and `mosquitto_passwd` make them
     #[arg(long, value_name = "FILE", help_heading = "Access")]
     password_file: Option<PathBuf>,
 
@@ -185,7 +185,8 @@ impl Cli {
         set(&mut limits.connect_timeout_seconds, self.connect_timeout);
         let room = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
-        limits.connections_max.get_or_insert(Limits::default().connections_max.min(room));
+        let room = Limits::default().connections_max.min(room);
+        limits.connections_max.get_or_insert(room);
     }
 
     /// Whether the addresses are the ones that nobody named.

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         return exit(print(&config), EXIT_UNABLE);
     }
     let may_skip_ipv6 = cli.listens_by_default(&config);
-    exit(run(&config, access, may_skip_ipv6), EXIT_UNABLE)
+    exit(run(&config, access.as_ref(), may_skip_ipv6), EXIT_UNABLE)
 }
 
 fn exit(result: anyhow::Result<()>, code: u8) -> ExitCode {
@@ -82,7 +82,7 @@ fn log_to_stderr(level: LevelFilter) {
 
 fn run(
     config: &Config,
-    access: Option<Arc<FileAccess>>,
+    access: Option<&Arc<FileAccess>>,
     may_skip_ipv6: bool,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,13 +91,13 @@ fn run(
         .context("cannot start the runtime of the main thread")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
-        let broker = start(config, access.as_ref(), may_skip_ipv6)?;
+        let broker = start(config, access, may_skip_ipv6)?;
         for address in broker.local_addresses() {
             tracing::info!("listening on mqtt://{address}, {} shard(s)", config.shards);
         }
         let signal = loop {
             match signals.next().await {
-                Signal::Reload => reload(&broker, access.as_deref()),
+                Signal::Reload => reload(&broker, access.map(|access| &**access)),
                 Signal::Stop(signal) => break signal,
             }
         };

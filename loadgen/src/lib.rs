@@ -1,1 +1,33 @@
-//! The load generator.
+//! The load generator: thousands of MQTT clients in open loop, and what every message went through.
+//!
+//! Each module imports only those above it:
+//!
+//! ```text
+//! cli        what was typed
+//! scenario   what to do: resolved, completed, checked
+//! plan       who does what, when: pure, the same whenever the scenario is
+//! mqtt       Control Packets; the one module that names mqttbytes
+//! payload    the temperature and the stamp in every message
+//! client     one client as a state machine, without socket and clock
+//! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
+//! worker     one thread and thousands of clients
+//! system     descriptors, CPU time, memory
+//! output     progress, summary, files
+//! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
+//! ```
+
+pub mod cli;
+mod client;
+mod clock;
+mod mqtt;
+mod output;
+mod payload;
+mod plan;
+mod rate;
+mod recorder;
+pub mod run;
+pub mod scenario;
+pub mod signals;
+mod system;
+mod units;
+mod worker;

@@ -34,8 +34,15 @@ pub struct FileAccess {
     rules: RwLock<Arc<Rules>>,
     /// For each user the keyed digest of the password that was right last: hashes are slow on
     /// purpose, and a thousand displays may share one user.
-    proved: Mutex<HashMap<Box<str>, (u64, [u8; 32])>>,
+    proved: Mutex<HashMap<Box<str>, Proof>>,
     key: [u8; 16],
+}
+
+/// A password that was right.
+#[derive(Clone, Copy)]
+struct Proof {
+    mark: u64,
+    digest: [u8; 32],
 }
 
 #[derive(Debug)]
@@ -89,13 +96,14 @@ impl FileAccess {
         let proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
         let known = proved.get(user_name).copied();
         drop(proved);
-        let is_known = known.is_some_and(|(m, known)| m == user.mark && is_same(&known, &digest));
+        let is_known =
+            known.is_some_and(|known| known.mark == user.mark && is_same(&known.digest, &digest));
         if !is_known {
             if !user.hash.verify(password) {
                 return None;
             }
             let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
-            proved.insert(user_name.into(), (user.mark, digest));
+            proved.insert(user_name.into(), Proof { mark: user.mark, digest });
         }
         Some(Principal { user_name: Some(user_name.into()), mark: user.mark })
     }

@@ -155,14 +155,15 @@ impl Config {
 
     /// A configuration in which every key has a value, to know all of them.
     fn complete() -> Self {
-        let mut config = Self::default();
-        config.access = AccessConfig {
-            allow_anonymous: Some(true),
-            password_file: Some(PathBuf::new()),
-            acl_file: Some(PathBuf::new()),
-        };
-        config.limits.connections_max = Some(0);
-        config
+        Self {
+            access: AccessConfig {
+                allow_anonymous: Some(true),
+                password_file: Some(PathBuf::new()),
+                acl_file: Some(PathBuf::new()),
+            },
+            limits: LimitsConfig { connections_max: Some(0), ..LimitsConfig::default() },
+            ..Self::default()
+        }
     }
 }
 

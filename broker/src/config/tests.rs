@@ -41,12 +41,12 @@ fn keys(table: &toml::Table) -> BTreeSet<String> {
 
 #[test]
 fn the_example_names_every_setting() {
-    let uncommented: String = EXAMPLE
+    let uncommented: Vec<&str> = EXAMPLE
         .lines()
         .map(|line| line.strip_prefix('#').filter(|rest| rest.contains(" = ")).unwrap_or(line))
         .filter(|line| !line.starts_with('#'))
-        .map(|line| format!("{line}\n"))
         .collect();
+    let uncommented = uncommented.join("\n");
     let config = parse(&uncommented).expect("its settings without a default are right too");
     assert_eq!(config.limits.connections_max, Some(broker::Limits::default().connections_max));
     let named: toml::Table = toml::from_str(&uncommented).expect("it was read just now");

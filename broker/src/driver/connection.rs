@@ -86,6 +86,11 @@ impl Driver {
             while self.is_congested() {
                 self.relief.notified().await;
             }
+            if let Some(writer) = self.backlogged(key)
+                && writer.writable().await.is_err()
+            {
+                return self.lose(key);
+            }
             match poll_fn(|context| self.poll_receive(context, key, Pin::new(&mut reader))).await {
                 Ok(0) | Err(_) => return self.lose(key),
                 // There is more: let the others have their turn first.
@@ -111,6 +116,17 @@ impl Driver {
             self.wake_flusher();
         }
         Poll::Ready(Ok(received.len()))
+    }
+
+    /// The writing half of a connection with more output than the limit. That is no delivery at
+    /// QoS 0: its Client asks and does not read the answers, or has a window of large messages.
+    /// One read for each time that the socket takes bytes lets it go on, and its keep alive too.
+    fn backlogged(&self, key: ConnectionKey) -> Option<Rc<OwnedWriteHalf>> {
+        let pending = self.core.borrow().output(key)?.pending();
+        if pending <= self.shared.limits().output_bytes_max {
+            return None;
+        }
+        self.links.borrow().get(key).map(|link| Rc::clone(&link.writer))
     }
 
     /// Whether connections should stop reading until the flusher has run.

@@ -165,7 +165,7 @@ impl Driver {
     }
 
     fn publish_statistics(&self) {
-        self.shared.set_statistics(self.index, self.core.borrow().statistics());
+        self.shared.set_statistics(self.index, &self.core.borrow().statistics());
     }
 
     /// Ends a connection from the driver's side.

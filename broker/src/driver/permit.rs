@@ -162,23 +162,23 @@ mod tests {
         Permits::new(&limits)
     }
 
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().expect("an address"))
+    fn take(permits: &Permits, address: &str) -> Result<ConnectionPermit, NoPermit> {
+        permits.take(Some(address.parse().expect("an address")), Time::ZERO)
     }
 
     #[test]
     fn what_is_refused_leaves_no_trace() {
         let permits = permits(2, 1, 0);
-        let first = permits.take(address("10.0.0.1"), Time::ZERO).expect("the first");
-        let refused = permits.take(address("10.0.0.1"), Time::ZERO);
+        let first = take(&permits, "10.0.0.1").expect("the first");
+        let refused = take(&permits, "10.0.0.1");
         assert_eq!(refused.err(), Some(NoPermit::Address(1)));
-        let second = permits.take(address("::ffff:10.0.0.2"), Time::ZERO).expect("another one");
-        let refused = permits.take(address("10.0.0.3"), Time::ZERO);
+        let second = take(&permits, "::ffff:10.0.0.2").expect("another one");
+        let refused = take(&permits, "10.0.0.3");
         assert_eq!(refused.err(), Some(NoPermit::Connections(2)));
         drop(first);
-        assert!(permits.take(address("10.0.0.2"), Time::ZERO).is_err());
+        assert!(take(&permits, "10.0.0.2").is_err());
         drop(second);
-        assert!(permits.take(address("10.0.0.2"), Time::ZERO).is_ok());
+        assert!(take(&permits, "10.0.0.2").is_ok());
         assert!(lock(&permits.counts.addresses).is_empty());
         let mut statistics = Statistics::default();
         permits.add_to(&mut statistics);
@@ -192,9 +192,9 @@ mod tests {
     #[test]
     fn the_addresses_of_one_host_count_together() {
         let permits = permits(9, 1, 0);
-        let _first = permits.take(address("2001:db8::1"), Time::ZERO).expect("the first");
-        assert!(permits.take(address("2001:db8::2"), Time::ZERO).is_err());
-        assert!(permits.take(address("2001:db8:0:1::2"), Time::ZERO).is_ok());
+        let _first = take(&permits, "2001:db8::1").expect("the first");
+        assert!(take(&permits, "2001:db8::2").is_err());
+        assert!(take(&permits, "2001:db8:0:1::2").is_ok());
     }
 
     #[test]

@@ -125,9 +125,9 @@ impl Shared {
         self.accepts_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_statistics(&self, shard: usize, statistics: Statistics) {
+    pub(crate) fn set_statistics(&self, shard: usize, statistics: &Statistics) {
         if let Some(cell) = self.statistics.get(shard) {
-            *cell.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
+            *cell.lock().unwrap_or_else(PoisonError::into_inner) = *statistics;
         }
     }
 

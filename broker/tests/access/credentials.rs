@@ -24,7 +24,7 @@ fn a_wrong_one_does_not() {
             Connect { password: None, ..alice.clone() },
             Connect { user_name: Some("bob".into()), ..alice.clone() },
             Connect { user_name: Some("mallory".into()), ..alice.clone() },
-            Connect { user_name: Some(String::new()), ..alice.clone() },
+            Connect { user_name: Some(String::new()), ..alice },
         ] {
             guarded.refused(&connect, 4);
         }

@@ -11,7 +11,7 @@ use crate::support::Server;
 use crate::support::client::Client;
 use crate::support::packets::Connect;
 
-/// `alice:secret`, `bob:hunter2` as mosquitto_passwd 2.0.11 hashes them.
+/// `alice:secret`, `bob:hunter2` as `mosquitto_passwd` 2.0.11 hashes them.
 pub(crate) const USERS: &str = "\
 alice:$7$101$CcftMdjrQH1Nj8C+$EW7wzAFIxFn8ytztqX/vlTEwC+9qj78tqrR9rUvUp8Hw/Ta8+10Hs+vaunRag29WWsOdzeTvP4c7bngzuuhDMQ==
 bob:$7$101$N5UwiWT6NBRT0VVr$ifZ4SZsXyjncvNQBvZDBWmF3FogLtUCr3eM9NDnSr13xnU54VZTkV/KN5JbxpxQH0Aj6LT8tbdm1TPbkydro+A==
@@ -73,9 +73,13 @@ impl Guarded {
         client.expect_closed();
     }
 
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.folder.join(file), text).expect("it can be written");
+    }
+
     /// Replaces a file and reads both again.
     pub(crate) fn change(&self, file: &str, text: &str) -> Result<(), AccessFileError> {
-        fs::write(self.folder.join(file), text).expect("it can be written");
+        self.write(file, text);
         self.access.reload()?;
         self.server.broker().recheck_access();
         Ok(())

@@ -183,7 +183,7 @@ fn a_resumed_session_has_the_rights_of_who_resumes_it() {
         publisher.publish_surely(&Publish::new("news/1", "for alice").qos(1, 0));
         publisher.publish_surely(&Publish::new("log/1", "for both").qos(1, 0));
         settle_everywhere(guarded, &mut publisher);
-        let bob = Connect { identifier: alice.identifier.clone(), ..guarded.connect("bob") };
+        let bob = Connect { identifier: alice.identifier, ..guarded.connect("bob") };
         let mut bob = guarded.server.accepted(&bob.kept(), true);
         assert_eq!(bob.receive_surely().topic, "log/1");
         publisher.publish("news/2", "for alice");

@@ -62,7 +62,7 @@ fn mqtt_3_1_2_10_will_is_published_once() {
         let mut witness = server.client("witness");
         witness.subscribe("will/topic", 0);
         let kept = server.connect("client").kept();
-        drop(server.accepted(&kept.clone().will("will/topic", "gone"), false));
+        drop(server.accepted(&kept.will("will/topic", "gone"), false));
         witness.expect_message("will/topic", "gone");
         // The session goes on without a Will of its own.
         drop(server.resume("client"));

@@ -131,8 +131,9 @@ fn mqtt_4_7_3_3_longest_topic_is_delivered() {
     everywhere(|server| {
         let mut publisher = server.client("publisher");
         let mut subscriber = server.client("subscriber");
-        let longest = "a/".repeat(32_767) + "b";
-        let other = "a/".repeat(32_767) + "c";
+        // Of few levels: those of a filter are limited, as 3.9.3 allows.
+        let longest = "a".repeat(65_534) + "b";
+        let other = "a".repeat(65_534) + "c";
         subscriber.subscribe(&longest, 0);
         publisher.publish(&other, "not this");
         publisher.publish(&longest, "this");

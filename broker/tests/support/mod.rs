@@ -6,7 +6,7 @@
 pub(crate) mod client;
 pub(crate) mod packets;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::thread;
@@ -29,6 +29,7 @@ pub(crate) struct Server {
     broker: Broker,
     group: ShardGroup,
     identifiers: RefCell<Vec<(String, String)>>,
+    opened: Cell<u64>,
 }
 
 /// Runs a test against brokers of 1, 2 and 4 shards.
@@ -63,7 +64,7 @@ impl Server {
         let builder = Broker::builder().listen(address).shards(shards).hash_seed(SEED);
         let broker = configure(builder).start().expect("the broker starts on a free port");
         let group = ShardGroup::new(shards, SEED);
-        Self { broker, group, identifiers: RefCell::default() }
+        Self { broker, group, identifiers: RefCell::default(), opened: Cell::default() }
     }
 
     pub(crate) fn broker(&self) -> &Broker {
@@ -90,7 +91,7 @@ impl Server {
             return identifier.clone();
         }
         let shard = identifiers.len() % self.group.shards();
-        let identifier = (0..)
+        let identifier = (0..10_000)
             .map(|number| format!("{name}{number}"))
             .find(|identifier| self.group.shard_of(identifier) == shard)
             .expect("one of many identifiers lives on the shard");
@@ -100,6 +101,7 @@ impl Server {
 
     /// A Network Connection on which nothing has been sent.
     pub(crate) fn open(&self) -> Client {
+        self.opened.set(self.opened.get() + 1);
         Client::open(self.address())
     }
 
@@ -138,7 +140,11 @@ impl Server {
 
     /// Waits until the broker has noticed that all Clients but `count` are gone.
     pub(crate) fn wait_for_connections(&self, count: u64) {
-        self.wait_for("connections to be closed", |statistics| statistics.connections == count);
+        self.wait_for("connections to be closed", |statistics| {
+            // The figures may be older than the last connection.
+            let opened = statistics.connections_opened + statistics.connections_refused;
+            opened >= self.opened.get() && statistics.connections == count
+        });
     }
 }
 

@@ -37,7 +37,8 @@ impl Shard {
     pub fn recheck_access(&mut self) {
         let Some(policy) = self.policy.clone() else { return };
         self.topics.forget_matches();
-        for key in self.sessions.keys().collect::<Vec<_>>() {
+        let sessions: Vec<SessionKey> = self.sessions.keys().collect();
+        for key in sessions {
             self.recheck_session(&*policy, key);
         }
         self.recheck_retained(&*policy);
@@ -156,13 +157,15 @@ impl Shard {
 
     /// Removes retained messages whose publisher may not publish them any more.
     fn recheck_retained(&mut self, policy: &dyn Policy) {
-        let mut last: Option<(Arc<Identity>, Option<Arc<dyn Rights>>)> = None;
+        // Neighbours are often one Client's.
+        let mut last: Option<Arc<Identity>> = None;
+        let mut rights = None;
         let removed = self.topics.retained.revoke(|message, origin| {
-            if last.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, origin)) {
-                last = Some((Arc::clone(origin), policy.rights(origin)));
+            if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, origin)) {
+                rights = policy.rights(origin);
+                last = Some(Arc::clone(origin));
             }
-            let rights = last.as_ref().and_then(|(_, rights)| rights.as_deref());
-            rights.is_some_and(|r| r.may_publish(message.topic(), message.qos, true))
+            rights.as_ref().is_some_and(|r| r.may_publish(message.topic(), message.qos, true))
         });
         self.statistics.retained_revoked += removed as u64;
     }

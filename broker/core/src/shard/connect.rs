@@ -163,7 +163,7 @@ impl Shard {
             && self.may_publish_will(access.as_ref(), will.as_publication())
         {
             self.statistics.wills_published += 1;
-            let origin = access.map(|access| access.identity);
+            let origin = access.as_ref().map(|access| &access.identity);
             self.publish_from(&will, origin);
         }
     }

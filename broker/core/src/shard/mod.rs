@@ -16,6 +16,8 @@ mod output;
 mod receive;
 mod route;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::sync::Arc;
@@ -113,7 +115,7 @@ impl Shard {
         self.publish_from(message, None);
     }
 
-    fn publish_from(&mut self, message: &Message, origin: Option<Arc<Identity>>) {
+    fn publish_from(&mut self, message: &Message, origin: Option<&Arc<Identity>>) {
         self.route(message.as_publication(), Some(message.clone()), origin);
         self.emit_published(message.as_publication(), None);
     }

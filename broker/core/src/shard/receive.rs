@@ -173,7 +173,7 @@ impl Shard {
         let allowed = self.may_publish(session, publication);
         if allowed {
             let origin = if publication.retain { self.origin(session) } else { None };
-            self.route(publication, None, origin);
+            self.route(publication, None, origin.as_ref());
         }
         // One that was not allowed is acknowledged all the same, [MQTT-3.3.5-2].
         if let Some(identifier) = publish.packet_identifier {

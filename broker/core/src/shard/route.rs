@@ -172,7 +172,7 @@ impl Shard {
         &mut self,
         publication: Publication<'_>,
         message: Option<Message>,
-        origin: Option<Arc<Identity>>,
+        origin: Option<&Arc<Identity>>,
     ) {
         let hash = self.group.hash(publication.topic.as_str());
         let readers = self.policy.is_some().then_some(&self.sessions);
@@ -180,13 +180,13 @@ impl Shard {
         let mut outgoing = Outgoing { publication, topic: &resolved.topic, message };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
-            self.retain(outgoing.message(), version, origin.clone());
+            self.retain(outgoing.message(), version, origin.cloned());
             version
         } else {
             0
         };
         self.fan_out(&resolved.matches, &mut outgoing);
-        self.forward(hash, retained_version, origin.as_ref(), &mut outgoing);
+        self.forward(hash, retained_version, origin, &mut outgoing);
     }
 
     /// Delivers what another shard published.

@@ -31,7 +31,8 @@ impl Shard {
         }
     }
 
-    /// False when the Client may not, or the session has too many subscriptions, or the filter too many levels.
+    /// False when the Client may not, when the session has too many subscriptions, or when the
+    /// filter has too many levels or bytes.
     fn subscribe(
         &mut self,
         connection: ConnectionKey,

@@ -28,13 +28,16 @@ pub struct Resolved<K> {
 /// A direct-mapped cache of [`Resolved`] names, by a hash that the caller computes.
 pub struct MatchCache<K> {
     slots: Vec<Option<(u64, Rc<Resolved<K>>)>>,
+    /// Slots that are taken.
+    names: usize,
+    /// Matches of all names together.
     held: usize,
 }
 
 impl<K> MatchCache<K> {
     /// An empty cache; it takes memory at its first entry.
     pub const fn new() -> Self {
-        Self { slots: Vec::new(), held: 0 }
+        Self { slots: Vec::new(), names: 0, held: 0 }
     }
 
     /// What is known of `topic`.
@@ -52,8 +55,9 @@ impl<K> MatchCache<K> {
             self.clear();
         }
         self.held += resolved.matches.len();
-        if let Some((_, old)) = self.slots[slot(hash)].replace((hash, resolved)) {
-            self.held -= old.matches.len();
+        match self.slots[slot(hash)].replace((hash, resolved)) {
+            Some((_, old)) => self.held -= old.matches.len(),
+            None => self.names += 1,
         }
     }
 
@@ -67,16 +71,18 @@ impl<K> MatchCache<K> {
         if self.get(hash, topic).is_some()
             && let Some((_, old)) = self.slots[slot(hash)].take()
         {
+            self.names -= 1;
             self.held -= old.matches.len();
         }
     }
 
-    /// Forgets everything.
+    /// Forgets everything. Looks at the slots only when there is something in them: a session that ends takes all its
+    /// filters with it, one after another.
     pub fn clear(&mut self) {
-        if self.held > 0 || self.slots.iter().any(Option::is_some) {
+        if self.names > 0 {
             self.slots.fill_with(|| None);
         }
-        self.held = 0;
+        (self.names, self.held) = (0, 0);
     }
 }
 

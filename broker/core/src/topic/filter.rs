@@ -43,7 +43,7 @@ impl<'a> TopicFilter<'a> {
 
     /// The levels between the `/`, empty ones included.
     pub fn levels(self) -> impl Iterator<Item = &'a str> {
-        self.0.split('/')
+        super::name::levels(self.0)
     }
 
     /// The Topic Name that is the only one this filter matches; `None` when it has a wildcard.

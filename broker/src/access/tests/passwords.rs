@@ -7,7 +7,7 @@ use super::super::passwords::Passwords;
 use super::super::stored_hash::StoredHash;
 use super::super::{Access, AccessFiles, Credentials, FileAccess, PasswordFile, Refusal};
 
-/// Made by mosquitto_passwd 2.0.11: `-U` on `alice:secret` and `bob:hunter2`, `-H sha512 -U` on
+/// Made by `mosquitto_passwd` 2.0.11: `-U` on `alice:secret` and `bob:hunter2`, `-H sha512 -U` on
 /// `carol:x y`.
 const MOSQUITTO: &str = "\
 alice:$7$101$CcftMdjrQH1Nj8C+$EW7wzAFIxFn8ytztqX/vlTEwC+9qj78tqrR9rUvUp8Hw/Ta8+10Hs+vaunRag29WWsOdzeTvP4c7bngzuuhDMQ==

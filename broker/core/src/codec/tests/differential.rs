@@ -9,6 +9,7 @@
 //! - It rejects what is allowed: MQTT 3.1, a password that is not UTF-8.
 //! - It loses what is there: a user name and password that are both empty.
 //! - Its CONNECT is right only in an empty buffer, and a write that fails leaves half a packet.
+//! - It writes a string that is too long with a length cut to 16 bits.
 
 use bytes::{Bytes, BytesMut};
 use mqttbytes::v4;
@@ -367,4 +368,12 @@ fn their_failed_write_leaves_half_a_packet() {
     let publish = v4::Publish::new("t", mqttbytes::QoS::AtLeastOnce, "");
     assert_eq!(publish.write(&mut bytes), Err(mqttbytes::Error::PacketIdZero));
     assert!(!bytes.is_empty());
+}
+
+#[test]
+fn they_cut_the_length_of_a_string_that_is_too_long() {
+    let mut bytes = BytesMut::new();
+    let publish = v4::Publish::new("t".repeat(65_536), mqttbytes::QoS::AtMostOnce, "");
+    assert!(publish.write(&mut bytes).is_ok());
+    assert_eq!(read(&bytes, LARGE).err(), Some(crate::topic::TopicError::Empty.into()));
 }

@@ -1,0 +1,151 @@
+//! Publications of QoS 1 and 2 that the broker has not acknowledged to the end.
+
+use std::collections::VecDeque;
+
+/// Publications in flight at most: every Packet Identifier but 0 `[MQTT-2.3.1]`.
+const INFLIGHT_MAX: usize = u16::MAX as usize;
+
+/// Where the delivery of one publication stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    AwaitsPubAck,
+    AwaitsPubRec,
+    AwaitsPubComp,
+    Done,
+}
+
+/// What is in flight, in the order of sending. Packet Identifiers are handed out one after the
+/// other, so a publication is found by how far its identifier is from the oldest one.
+#[derive(Debug)]
+pub(crate) struct Inflight {
+    steps: VecDeque<Step>,
+    /// Packet Identifier of the front, or of the next publication when nothing is in flight.
+    oldest: u16,
+}
+
+impl Default for Inflight {
+    fn default() -> Self {
+        Self { steps: VecDeque::new(), oldest: 1 }
+    }
+}
+
+/// An acknowledgement for which nothing waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unexpected;
+
+impl Inflight {
+    /// A Packet Identifier for a publication of QoS 1, or of QoS 2 when `exactly_once`;
+    /// `None` while all are in use.
+    pub(crate) fn begin(&mut self, exactly_once: bool) -> Option<u16> {
+        if self.steps.len() >= INFLIGHT_MAX {
+            return None;
+        }
+        let identifier = after(self.oldest, self.steps.len());
+        self.steps.push_back(if exactly_once { Step::AwaitsPubRec } else { Step::AwaitsPubAck });
+        Some(identifier)
+    }
+
+    /// Takes back the last `count` publications, which were not sent after all.
+    pub(crate) fn take_back(&mut self, count: usize) {
+        self.steps.truncate(self.steps.len().saturating_sub(count));
+    }
+
+    /// PUBACK.
+    pub(crate) fn acknowledged(&mut self, identifier: u16) -> Result<(), Unexpected> {
+        self.step(identifier, Step::AwaitsPubAck, Step::Done)
+    }
+
+    /// PUBREC, after which PUBREL is owed.
+    pub(crate) fn received(&mut self, identifier: u16) -> Result<(), Unexpected> {
+        self.step(identifier, Step::AwaitsPubRec, Step::AwaitsPubComp)
+    }
+
+    /// PUBCOMP.
+    pub(crate) fn completed(&mut self, identifier: u16) -> Result<(), Unexpected> {
+        self.step(identifier, Step::AwaitsPubComp, Step::Done)
+    }
+
+    fn step(&mut self, identifier: u16, from: Step, to: Step) -> Result<(), Unexpected> {
+        if identifier == 0 {
+            return Err(Unexpected);
+        }
+        let step = self.steps.get_mut(distance(self.oldest, identifier));
+        let step = step.filter(|step| **step == from).ok_or(Unexpected)?;
+        *step = to;
+        let done = self.steps.iter().take_while(|step| **step == Step::Done).count();
+        self.oldest = after(self.oldest, done);
+        self.steps.drain(..done);
+        Ok(())
+    }
+}
+
+/// The identifier `count` steps after `identifier`; 0 is left out.
+fn after(identifier: u16, count: usize) -> u16 {
+    let position = (usize::from(identifier) - 1 + count) % INFLIGHT_MAX;
+    u16::try_from(position + 1).unwrap_or(1)
+}
+
+/// Steps from `from` to `to`.
+fn distance(from: u16, to: u16) -> usize {
+    (usize::from(to) + INFLIGHT_MAX - usize::from(from)) % INFLIGHT_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_start_at_one_and_never_are_zero() {
+        let mut inflight = Inflight::default();
+        for expected in 1..=u16::MAX {
+            assert_eq!(inflight.begin(false), Some(expected));
+        }
+        assert_eq!(inflight.begin(false), None, "all are in use");
+        assert_eq!(inflight.acknowledged(1), Ok(()));
+        assert_eq!(inflight.begin(false), Some(1), "the first is free again");
+    }
+
+    #[test]
+    fn an_oldest_that_waits_holds_the_window() {
+        let mut inflight = Inflight::default();
+        assert_eq!(inflight.begin(false), Some(1));
+        assert_eq!(inflight.begin(false), Some(2));
+        assert_eq!(inflight.acknowledged(2), Ok(()));
+        assert_eq!(inflight.begin(false), Some(3));
+        assert_eq!(inflight.acknowledged(2), Err(Unexpected), "a second time");
+        assert_eq!(inflight.acknowledged(1), Ok(()));
+        assert_eq!(inflight.steps.len(), 1);
+    }
+
+    #[test]
+    fn exactly_once_takes_three_steps_in_order() {
+        let mut inflight = Inflight::default();
+        let identifier = inflight.begin(true).unwrap();
+        assert_eq!(inflight.acknowledged(identifier), Err(Unexpected));
+        assert_eq!(inflight.completed(identifier), Err(Unexpected));
+        assert_eq!(inflight.received(identifier), Ok(()));
+        assert_eq!(inflight.received(identifier), Err(Unexpected));
+        assert_eq!(inflight.completed(identifier), Ok(()));
+        assert_eq!(inflight.acknowledged(0), Err(Unexpected));
+        assert_eq!(inflight.acknowledged(77), Err(Unexpected));
+    }
+
+    #[test]
+    fn what_was_not_sent_gives_its_identifier_back() {
+        let mut inflight = Inflight::default();
+        inflight.begin(false);
+        inflight.begin(false);
+        inflight.take_back(1);
+        assert_eq!(inflight.begin(false), Some(2));
+    }
+
+    #[test]
+    fn identifiers_wrap_past_zero() {
+        let mut inflight = Inflight::default();
+        for round in 0..200_000 {
+            let identifier = inflight.begin(false).unwrap();
+            assert_ne!(identifier, 0, "round {round}");
+            assert_eq!(inflight.acknowledged(identifier), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Packets that a client receives.
+
+use bytes::BytesMut;
+use mqttbytes::v4;
+
+use super::QoS;
+
+/// A Control Packet from the broker.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Incoming<'a> {
+    /// An Application Message.
+    Publish(Publish<'a>),
+    /// The answer to CONNECT.
+    ConnAck(ReturnCode),
+    /// The answer to SUBSCRIBE with one Topic Filter.
+    SubAck {
+        /// Packet Identifier of the SUBSCRIBE.
+        identifier: u16,
+        /// False when the return code is 0x80, or there is none.
+        granted: bool,
+    },
+    /// Received: QoS 1, the end.
+    PubAck(u16),
+    /// Received: QoS 2, first step.
+    PubRec(u16),
+    /// Release: QoS 2, second step of a message to us.
+    PubRel(u16),
+    /// Complete: QoS 2, the end.
+    PubComp(u16),
+    /// The answer to PINGREQ.
+    PingResp,
+}
+
+/// Return code of a CONNACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReturnCode {
+    /// 0.
+    #[error("accepted")]
+    Accepted,
+    /// 1.
+    #[error("unacceptable protocol version")]
+    ProtocolVersion,
+    /// 2.
+    #[error("Client Identifier rejected")]
+    Identifier,
+    /// 3.
+    #[error("server unavailable")]
+    Unavailable,
+    /// 4.
+    #[error("bad user name or password")]
+    Credentials,
+    /// 5.
+    #[error("not authorized")]
+    NotAuthorized,
+}
+
+/// An Application Message, borrowed from the receive buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Publish<'a> {
+    /// QoS of this delivery.
+    pub qos: QoS,
+    /// RETAIN = 1: it was stored before the subscription.
+    pub retain: bool,
+    /// Packet Identifier; 0 at QoS 0.
+    pub identifier: u16,
+    /// The payload.
+    pub payload: &'a [u8],
+}
+
+/// Why the bytes of a broker are no Control Packet for a client. The connection cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A Remaining Length of more than four bytes.
+    #[error("a Remaining Length of more than four bytes")]
+    RemainingLength,
+    /// A packet longer than the client takes.
+    #[error("a packet of {0} bytes is longer than the client takes")]
+    TooLong(usize),
+    /// A PUBLISH with QoS 3, Packet Identifier 0, or a Topic Name that runs past its end.
+    #[error("a malformed PUBLISH")]
+    Publish,
+    /// mqttbytes refused the packet.
+    #[error("a malformed packet: {0:?}")]
+    Malformed(mqttbytes::Error),
+    /// A packet that only clients send.
+    #[error("a packet that only clients send")]
+    Direction,
+}
+
+/// Cuts a receive buffer into Control Packets.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    /// Where mqttbytes reads from. Kept, so that its memory is used again.
+    buffer: BytesMut,
+    packet_bytes_max: usize,
+}
+
+impl Decoder {
+    /// Takes packets of at most `packet_bytes_max` bytes after the fixed header.
+    pub(crate) fn new(packet_bytes_max: usize) -> Self {
+        Self { buffer: BytesMut::new(), packet_bytes_max }
+    }
+
+    /// The first packet of `bytes` and its length, or `None` when it is not whole yet.
+    #[inline]
+    pub(crate) fn next<'a>(
+        &mut self,
+        bytes: &'a [u8],
+    ) -> Result<Option<(Incoming<'a>, usize)>, DecodeError> {
+        let length = match mqttbytes::check(bytes.iter(), self.packet_bytes_max) {
+            Ok(header) => header.frame_length(),
+            Err(mqttbytes::Error::InsufficientBytes(_)) => return Ok(None),
+            Err(error) => return Err(framing_error(error)),
+        };
+        let frame = bytes.get(..length).ok_or(DecodeError::RemainingLength)?;
+        let packet = if frame.first().is_some_and(|first| first >> 4 == 3) {
+            Incoming::Publish(publish(frame).ok_or(DecodeError::Publish)?)
+        } else {
+            self.control(frame)?
+        };
+        Ok(Some((packet, length)))
+    }
+
+    fn control(&mut self, frame: &[u8]) -> Result<Incoming<'static>, DecodeError> {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(frame);
+        // Detour: the frame is whole, so an error here is final, "insufficient bytes" included.
+        let packet = v4::read(&mut self.buffer, self.packet_bytes_max);
+        match packet.map_err(DecodeError::Malformed)? {
+            v4::Packet::ConnAck(packet) => Ok(Incoming::ConnAck(return_code(packet.code))),
+            v4::Packet::SubAck(packet) => Ok(Incoming::SubAck {
+                identifier: packet.pkid,
+                granted: matches!(packet.return_codes[..], [v4::SubscribeReasonCode::Success(_)]),
+            }),
+            v4::Packet::PubAck(packet) => Ok(Incoming::PubAck(packet.pkid)),
+            v4::Packet::PubRec(packet) => Ok(Incoming::PubRec(packet.pkid)),
+            v4::Packet::PubRel(packet) => Ok(Incoming::PubRel(packet.pkid)),
+            v4::Packet::PubComp(packet) => Ok(Incoming::PubComp(packet.pkid)),
+            v4::Packet::PingResp => Ok(Incoming::PingResp),
+            _ => Err(DecodeError::Direction),
+        }
+    }
+}
+
+fn framing_error(error: mqttbytes::Error) -> DecodeError {
+    match error {
+        mqttbytes::Error::PayloadSizeLimitExceeded(length) => DecodeError::TooLong(length),
+        mqttbytes::Error::MalformedRemainingLength => DecodeError::RemainingLength,
+        other => DecodeError::Malformed(other),
+    }
+}
+
+fn return_code(code: v4::ConnectReturnCode) -> ReturnCode {
+    match code {
+        v4::ConnectReturnCode::Success => ReturnCode::Accepted,
+        v4::ConnectReturnCode::RefusedProtocolVersion => ReturnCode::ProtocolVersion,
+        v4::ConnectReturnCode::BadClientId => ReturnCode::Identifier,
+        v4::ConnectReturnCode::ServiceUnavailable => ReturnCode::Unavailable,
+        v4::ConnectReturnCode::BadUserNamePassword => ReturnCode::Credentials,
+        v4::ConnectReturnCode::NotAuthorized => ReturnCode::NotAuthorized,
+    }
+}
+
+/// Detour: mqttbytes copies the Topic Name into a `String` and counts a reference for the payload.
+#[inline]
+fn publish(frame: &[u8]) -> Option<Publish<'_>> {
+    let (&first, rest) = frame.split_first()?;
+    // `check` has seen where the Remaining Length ends: the first byte without a continuation bit.
+    let length_bytes = 1 + rest.iter().take(4).position(|byte| byte & 0x80 == 0)?;
+    let (topic_length, rest) = rest.get(length_bytes..)?.split_first_chunk()?;
+    let rest = rest.get(usize::from(u16::from_be_bytes(*topic_length))..)?;
+    let qos = QoS::from_number(first >> 1 & 3)?;
+    let (identifier, payload) = match qos {
+        QoS::AtMostOnce => (0, rest),
+        QoS::AtLeastOnce | QoS::ExactlyOnce => {
+            let (identifier, payload) = rest.split_first_chunk()?;
+            match u16::from_be_bytes(*identifier) {
+                0 => return None,
+                identifier => (identifier, payload),
+            }
+        }
+    };
+    Some(Publish { qos, retain: first & 1 == 1, identifier, payload })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> Result<Option<(Incoming<'_>, usize)>, DecodeError> {
+        Decoder::new(1024).next(bytes)
+    }
+
+    #[test]
+    fn a_packet_that_is_not_whole_waits() {
+        assert_eq!(decode(b""), Ok(None));
+        assert_eq!(decode(b"\x20"), Ok(None));
+        assert_eq!(decode(b"\x20\x02\x00"), Ok(None));
+        assert_eq!(decode(b"\x30\x80"), Ok(None));
+    }
+
+    #[test]
+    fn a_whole_packet_is_read_and_what_follows_is_left() {
+        let read = decode(b"\x20\x02\x00\x05rest");
+        assert_eq!(read, Ok(Some((Incoming::ConnAck(ReturnCode::NotAuthorized), 4))));
+        let read = decode(b"\x90\x03\x00\x01\x80");
+        let refused = Incoming::SubAck { identifier: 1, granted: false };
+        assert_eq!(read, Ok(Some((refused, 5))));
+        assert_eq!(decode(b"\x40\x02\x12\x34"), Ok(Some((Incoming::PubAck(0x1234), 4))));
+        assert_eq!(decode(b"\xd0\x00"), Ok(Some((Incoming::PingResp, 2))));
+    }
+
+    #[test]
+    fn a_publish_is_a_view() {
+        let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore").unwrap().unwrap();
+        let expected =
+            Publish { qos: QoS::AtLeastOnce, retain: true, identifier: 7, payload: b"abc" };
+        assert_eq!((packet, length), (Incoming::Publish(expected), 10));
+    }
+
+    #[test]
+    fn faults_are_final() {
+        assert_eq!(decode(b"\x36\x05\x00\x01t\x00\x07"), Err(DecodeError::Publish), "QoS 3");
+        assert_eq!(decode(b"\x32\x05\x00\x01t\x00\x00"), Err(DecodeError::Publish), "id 0");
+        assert_eq!(decode(b"\x30\x03\x00\x05t"), Err(DecodeError::Publish), "topic past the end");
+        assert_eq!(decode(b"\x30\xff\xff\xff\xff\x01"), Err(DecodeError::RemainingLength));
+        assert_eq!(decode(b"\x30\x81\x08"), Err(DecodeError::TooLong(1025)));
+        assert_eq!(decode(b"\xc0\x00"), Err(DecodeError::Direction), "PINGREQ");
+        let unknown = DecodeError::Malformed(mqttbytes::Error::InvalidPacketType(15));
+        assert_eq!(decode(b"\xf0\x00"), Err(unknown));
+        let code = DecodeError::Malformed(mqttbytes::Error::InvalidConnectReturnCode(6));
+        assert_eq!(decode(b"\x20\x02\x00\x06"), Err(code));
+    }
+
+    #[test]
+    fn a_damaged_acknowledgement_does_not_wait_for_ever() {
+        assert!(matches!(decode(b"\x40\x01\x00"), Err(DecodeError::Malformed(_))));
+        assert!(matches!(decode(b"\x20\x00"), Err(DecodeError::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_taken_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let mut decoder = Decoder::new(64);
+            let mut rest = &bytes[..];
+            while let Ok(Some((_, length))) = decoder.next(rest) {
+                prop_assert!(length >= 2 && length <= rest.len());
+                rest = &rest[length..];
+            }
+        }
+
+        #[test]
+        fn the_view_agrees_with_mqttbytes(
+            topic in "[a-z/]{1,200}",
+            payload in proptest::collection::vec(any::<u8>(), 0..300),
+            qos in 0..3_u8,
+            retain: bool,
+            identifier in 1..=u16::MAX,
+        ) {
+            let qos = QoS::from_number(qos).unwrap();
+            let mut packet = v4::Publish::new(topic, qos.to_mqttbytes(), payload);
+            packet.retain = retain;
+            packet.pkid = if qos == QoS::AtMostOnce { 0 } else { identifier };
+            let mut bytes = BytesMut::new();
+            packet.write(&mut bytes).unwrap();
+            let view = Publish { qos, retain, identifier: packet.pkid, payload: &packet.payload };
+            let length = bytes.len();
+            let read = Decoder::new(1024).next(&bytes).unwrap();
+            prop_assert_eq!(read, Some((Incoming::Publish(view), length)));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The plan in words, before the run: so that nobody starts ten times the load that was meant.
+
+use std::net::SocketAddr;
+
+use crate::plan::Plan;
+use crate::rate::Rate;
+use crate::scenario::{Scenario, Target};
+use crate::units::{grouped, nearest, seconds};
+
+/// Everything that follows from the command line, a few lines.
+pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: SocketAddr) -> String {
+    let broker = match &scenario.target {
+        Target::Embedded { shards } => format!("embedded broker ({shards} thread(s)) on {address}"),
+        Target::External { host, port } => format!("mqtt://{host}:{port} ({address})"),
+    };
+    format!(
+        "{} publishers and {} subscribers, {}, topic {}, {broker}\n\
+         {}\n\
+         {} of warm-up, {} measured",
+        grouped(u64::from(scenario.publishers)),
+        grouped(u64::from(scenario.subscribers)),
+        scenario.topology.name(),
+        scenario.topic,
+        rates(scenario, plan),
+        duration(scenario.warmup_ns),
+        duration(scenario.duration_ns),
+    )
+}
+
+/// The rate as typed and in its other reading, and what follows from it.
+fn rates(scenario: &Scenario, plan: &Plan) -> String {
+    let each = 1e9 / crate::units::fraction(scenario.period_ns);
+    let total = scenario.publications_per_second();
+    let deliveries = total * f64::from(plan.deliveries_per_publication());
+    let bytes = deliveries * crate::units::fraction(scenario.payload_bytes as u64);
+    let period = humantime::format_duration(std::time::Duration::from_nanos(scenario.period_ns));
+    let meaning = match scenario.rate {
+        Rate::Period(_) => "a period per publisher",
+        Rate::Total(_) => "the total over all publishers",
+        Rate::PerClient(_) => "per publisher",
+    };
+    format!(
+        "--rate {} ({meaning}): each publishes every {period} ({}/s), all together {}/s; \
+         {} deliveries/s, {} B/s of payload",
+        scenario.rate,
+        decimal(each),
+        decimal(total),
+        decimal(deliveries),
+        decimal(bytes),
+    )
+}
+
+/// Three significant digits at least, thousands grouped.
+pub(super) fn decimal(value: f64) -> String {
+    if value >= 100.0 {
+        grouped(nearest(value))
+    } else if value >= 1.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+fn duration(duration_ns: u64) -> String {
+    format!("{} s", seconds(duration_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn announced(arguments: &str) -> String {
+        let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
+        let cli = Cli::try_parse_from(words).unwrap();
+        let scenario = Scenario::resolve(&cli, String::new()).unwrap();
+        let plan = Plan::new(&scenario);
+        announcement(&scenario, &plan, "127.0.0.1:1883".parse().unwrap())
+    }
+
+    #[test]
+    fn both_readings_of_the_rate_and_the_deliveries_are_told() {
+        let text = announced("--clients 5000 --rate 3s");
+        assert!(text.contains("2,500 publishers and 2,500 subscribers, shared"), "{text}");
+        assert!(text.contains("every 3s (0.333/s), all together 833/s"), "{text}");
+        assert!(text.contains("2,083,333 deliveries/s"), "{text}");
+
+        let text = announced("--topology pairs --clients 20 --rate 200000/s -h 127.0.0.1");
+        assert!(text.contains("the total over all publishers"), "{text}");
+        assert!(text.contains("every 50us (20,000/s), all together 200,000/s"), "{text}");
+        assert!(text.contains("200,000 deliveries/s, 6,000,000 B/s"), "{text}");
+    }
+}

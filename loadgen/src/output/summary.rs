@@ -1,0 +1,284 @@
+//! From what was measured to `summary.json`.
+
+use std::time::SystemTime;
+
+use hdrhistogram::Histogram;
+use reports::{
+    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary, rfc3339,
+};
+
+use crate::plan::Plan;
+use crate::recorder::Counters;
+use crate::scenario::{Scenario, Target};
+use crate::system::Usage;
+use crate::units::{fraction, grouped, nearest, seconds};
+
+/// Share of its threads' time above which the generator may have been the limit.
+const BUSY_SHARE: f64 = 0.95;
+
+/// Share of what becomes owed that must arrive, lest the backlog grows.
+const KEPT_UP_SHARE: f64 = 0.95;
+
+/// Everything that a run measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// When it began.
+    pub started: SystemTime,
+    /// False when it was cut short.
+    pub complete: bool,
+    /// Where it ran.
+    pub machine: Machine,
+    /// How long the measured part was.
+    pub length_ns: u64,
+    /// Publications that the schedule called for.
+    pub offered: u64,
+    /// Running totals of all workers.
+    pub counters: Counters,
+    /// From due to arrival.
+    pub from_due: Histogram<u64>,
+    /// From sent to arrival.
+    pub from_send: Histogram<u64>,
+    /// From due to sent.
+    pub send_lag: Histogram<u64>,
+    /// From the start of the TCP connection to the CONNACK.
+    pub connect: Histogram<u64>,
+    /// CPU time of the measured part.
+    pub usage: Usage,
+    /// Deliveries in the measured part, whenever they were due.
+    pub throughput: Throughput,
+    /// Peak memory.
+    pub memory: Memory,
+    /// Why the first connection ended during the run.
+    pub disconnect_reason: Option<String>,
+    /// What else went wrong.
+    pub warnings: Vec<String>,
+}
+
+/// What went on in the measured part, whenever it was due: under a broker that does not keep up,
+/// what arrives then was due long before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Throughput {
+    /// Deliveries that arrived.
+    pub arrived: u64,
+    /// Deliveries that were owed at the end.
+    pub backlog: u64,
+    /// Median delivery latency of the last second in which something arrived.
+    pub last_wait_ns: u64,
+}
+
+/// Sums up a run.
+pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Summary {
+    Summary {
+        schema: SCHEMA.to_owned(),
+        started: rfc3339(measured.started),
+        complete: measured.complete,
+        config: config(scenario, plan, measured),
+        machine: measured.machine.clone(),
+        counts: counts(measured),
+        latency: Latency {
+            delivery: Delivery {
+                from_due: Percentiles::from_histogram(&measured.from_due),
+                from_send: Percentiles::from_histogram(&measured.from_send),
+            },
+            connect: Percentiles::from_histogram(&measured.connect),
+            send_lag: Percentiles::from_histogram(&measured.send_lag),
+        },
+        cpu: Cpu {
+            broker_seconds: measured.usage.broker_seconds,
+            generator_seconds: measured.usage.generator_seconds,
+        },
+        memory: measured.memory,
+        warnings: warnings(scenario, measured),
+    }
+}
+
+fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
+    let publications_per_second = scenario.publications_per_second();
+    Config {
+        command: scenario.command.clone(),
+        broker: match &scenario.target {
+            Target::Embedded { .. } => "embedded".to_owned(),
+            Target::External { host, port } if host.contains(':') => {
+                format!("mqtt://[{host}]:{port}")
+            }
+            Target::External { host, port } => format!("mqtt://{host}:{port}"),
+        },
+        topology: scenario.topology.name().to_owned(),
+        topic: scenario.topic.clone(),
+        publishers: scenario.publishers,
+        subscribers: scenario.subscribers,
+        qos: scenario.qos.number(),
+        sub_qos: scenario.sub_qos.number(),
+        retain: scenario.retain,
+        payload_bytes: u32::try_from(scenario.payload_bytes).unwrap_or(u32::MAX),
+        period_seconds: seconds(scenario.period_ns),
+        publications_per_second,
+        deliveries_per_second: publications_per_second
+            * f64::from(plan.deliveries_per_publication()),
+        warmup_seconds: seconds(scenario.warmup_ns),
+        duration_seconds: seconds(scenario.duration_ns),
+        measured_seconds: seconds(measured.length_ns),
+        connect_rate: scenario.connect_rate,
+        threads: u32::from(scenario.threads),
+        seed: scenario.seed,
+    }
+}
+
+fn counts(measured: &Measured) -> Counts {
+    let counters = &measured.counters;
+    Counts {
+        offered: measured.offered,
+        sent: counters.measured_sent,
+        expected: counters.measured_owed,
+        delivered: counters.measured_delivered,
+        lost: counters.measured_owed.saturating_sub(counters.measured_delivered),
+        duplicate: counters.measured_duplicate,
+        reordered: counters.measured_reordered,
+        retained: counters.retained,
+        foreign: counters.foreign,
+        impossible: counters.impossible,
+        connected: counters.opened,
+        connect_failed: counters.connect_failed,
+        disconnected: counters.disconnected,
+    }
+}
+
+fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
+    let counters = &measured.counters;
+    let mut warnings = measured.warnings.clone();
+    let mut warn = |count: u64, text: &str| {
+        if count > 0 {
+            warnings.push(format!("{} {text}", grouped(count)));
+        }
+    };
+    let reason = measured.disconnect_reason.as_deref().unwrap_or("no reason is known");
+    warn(
+        counters.disconnected,
+        &format!("connection(s) ended during the run; the first: {reason}"),
+    );
+    warn(
+        measured.offered.saturating_sub(counters.measured_sent),
+        "publication(s) were due and never sent: the broker did not take them, or their \
+         connection had ended",
+    );
+    warn(
+        counters.ambiguous,
+        "message(s) came so late that nobody knows whether they came twice: they are in no count",
+    );
+    warn(counters.misrouted, "message(s) reached a subscriber that is not owed them");
+    warn(counters.foreign, "message(s) on a measured topic came from another program or run");
+    warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
+    warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
+    warn(counters.not_subscribed, "subscription(s) were refused");
+    warnings.extend(overload(measured));
+    let busy = measured.usage.generator_seconds
+        / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
+    if busy > BUSY_SHARE {
+        warnings.push(format!(
+            "the generator's thread(s) were busy {:.0} % of the time: it may have been the limit; \
+             try --threads {}",
+            busy * 100.0,
+            scenario.threads + 1
+        ));
+    }
+    warnings
+}
+
+/// Says when the broker did not keep up, and by how much.
+fn overload(measured: &Measured) -> Option<String> {
+    let Throughput { arrived, backlog, last_wait_ns } = measured.throughput;
+    let owed = measured.counters.measured_owed;
+    let length = seconds(measured.length_ns);
+    let per_second = |count: u64| fraction(count) / length;
+    let behind = length > 0.0
+        && fraction(backlog) > per_second(owed)
+        && fraction(arrived) < KEPT_UP_SHARE * fraction(owed);
+    behind.then(|| {
+        format!(
+            "the broker did not keep up: {} deliveries/s of {}/s arrived in the measured part; at \
+             its end {} were owed, and those that came last had waited {:.1} s",
+            grouped(nearest(per_second(arrived))),
+            grouped(nearest(per_second(owed))),
+            grouped(backlog),
+            seconds(last_wait_ns),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::recorder::histogram;
+
+    fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
+        let cli = Cli::try_parse_from(["loadgen", "-c", "4", "-h", "::1"]).unwrap();
+        let scenario = Scenario::resolve(&cli, "loadgen -c 4".to_owned()).unwrap();
+        let mut measured = Measured {
+            started: SystemTime::UNIX_EPOCH,
+            complete: true,
+            machine: Machine::detect("none"),
+            length_ns: 30_000_000_000,
+            offered: 20,
+            counters: Counters {
+                measured_sent: 20,
+                measured_owed: 40,
+                measured_delivered: 40,
+                ..Counters::default()
+            },
+            from_due: histogram(),
+            from_send: histogram(),
+            send_lag: histogram(),
+            connect: histogram(),
+            usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
+            throughput: Throughput::default(),
+            memory: Memory::default(),
+            disconnect_reason: None,
+            warnings: Vec::new(),
+        };
+        change(&mut measured);
+        summarize(&scenario, &Plan::new(&scenario), &measured)
+    }
+
+    #[test]
+    fn a_clean_run_has_no_warning() {
+        let summary = summary(|_| {});
+        assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+        assert_eq!(summary.config.broker, "mqtt://[::1]:1883");
+        assert_eq!((summary.counts.expected, summary.counts.lost), (40, 0));
+    }
+
+    #[test]
+    fn whatever_makes_a_figure_doubtful_is_a_warning() {
+        let summary = summary(|measured| {
+            measured.offered = 25;
+            measured.usage.generator_seconds = 29.0;
+            measured.throughput =
+                Throughput { arrived: 900, backlog: 33_000, last_wait_ns: 31_400_000_000 };
+            measured.disconnect_reason = Some("it fell".to_owned());
+            measured.counters.measured_owed = 30_000;
+            measured.counters.measured_delivered = 29_990;
+            for counter in [
+                &mut measured.counters.disconnected,
+                &mut measured.counters.ambiguous,
+                &mut measured.counters.misrouted,
+                &mut measured.counters.foreign,
+                &mut measured.counters.impossible,
+                &mut measured.counters.unexpected,
+            ] {
+                *counter = 3;
+            }
+        });
+        assert_eq!(summary.counts.lost, 10);
+        assert_eq!(summary.warnings.len(), 9, "{:#?}", summary.warnings);
+        assert!(summary.warnings[0].ends_with("the first: it fell"));
+        assert_eq!(
+            summary.warnings[7],
+            "the broker did not keep up: 30 deliveries/s of 1,000/s arrived in the measured part; \
+             at its end 33,000 were owed, and those that came last had waited 31.4 s"
+        );
+        assert!(summary.warnings[1].starts_with("5 publication(s) were due and never sent"));
+    }
+}

@@ -1,0 +1,235 @@
+//! The payload: a temperature that any subscriber can read, then a stamp from which the receiver
+//! knows publisher, sequence number, due time and send lag.
+//!
+//! ```text
+//! 23 kX3AAAbAAAAE7AAAB9f_Q2cAAAAa
+//! │  │  │   │     │        └ send lag in µs, 5 characters, saturating (17 minutes)
+//! │  │  │   │     └ due time in ns since the run's epoch, 9 characters (208 days)
+//! │  │  │   └ sequence number, 6 characters
+//! │  │  └ publisher, 4 characters
+//! │  └ run tag, 3 characters
+//! └ temperature, 1 to 40
+//! ```
+//!
+//! Every field is fixed-width base 64, most significant character first. A temperature of one
+//! digit is followed by one space more at the end, so that all payloads of a run have one size.
+
+use bytes::BytesMut;
+
+/// Digits of the stamp. None of them means anything in a Topic Filter or ends a word.
+const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
+/// Marks a byte that is not in [`ALPHABET`].
+const INVALID: u8 = 0x80;
+
+/// Value of each byte as a digit, or [`INVALID`].
+const VALUES: [u8; 256] = values();
+
+const TAG_CHARACTERS: usize = 3;
+const PUBLISHER_CHARACTERS: usize = 4;
+const SEQUENCE_CHARACTERS: usize = 6;
+const DUE_CHARACTERS: usize = 9;
+const LAG_CHARACTERS: usize = 5;
+const STAMP_CHARACTERS: usize =
+    TAG_CHARACTERS + PUBLISHER_CHARACTERS + SEQUENCE_CHARACTERS + DUE_CHARACTERS + LAG_CHARACTERS;
+
+/// The smallest payload: two digits, a space, the stamp.
+pub(crate) const PAYLOAD_BYTES_MIN: usize = 2 + 1 + STAMP_CHARACTERS;
+
+/// Publishers that the stamp can tell apart.
+pub(crate) const PUBLISHERS_MAX: u32 = 1 << (6 * PUBLISHER_CHARACTERS);
+
+/// The greatest send lag that the stamp can carry; longer lags read as this.
+pub(crate) const LAG_MAX_US: u64 = (1 << (6 * LAG_CHARACTERS)) - 1;
+
+/// Tells the messages of one run from those of another.
+pub(crate) type RunTag = [u8; TAG_CHARACTERS];
+
+/// What a payload says about its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Number of the publisher, less than [`PUBLISHERS_MAX`].
+    pub publisher: u32,
+    /// Number of the publication among those of its publisher.
+    pub sequence: u32,
+    /// When it was due, in nanoseconds since the run's epoch.
+    pub due_ns: u64,
+    /// How much later it was sent, in microseconds, at most [`LAG_MAX_US`].
+    pub lag_us: u64,
+}
+
+/// Makes a tag of what distinguishes a run.
+pub(crate) fn run_tag(seed: u64, started_ns: u64) -> RunTag {
+    digits(scramble(seed ^ scramble(started_ns)))
+}
+
+/// `ceil(random * 40)` of one publication: 1 to 40, the same whenever the seed is.
+pub(crate) fn temperature(seed: u64, publisher: u32, sequence: u32) -> u8 {
+    let random = scramble(seed ^ (u64::from(publisher) << 32 | u64::from(sequence)));
+    // The high half scaled to 40 values: no modulo, and the remainder shifts each by under 2^-26.
+    let scaled = ((random >> 32) * 40) >> 32;
+    u8::try_from(scaled).unwrap_or(39) + 1
+}
+
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014): each input bit reaches each output bit.
+pub(crate) fn scramble(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Appends a payload of exactly `size` bytes, or of [`PAYLOAD_BYTES_MIN`] when that is more.
+pub(crate) fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) {
+    let end = out.len() + size.max(PAYLOAD_BYTES_MIN);
+    if temperature >= 10 {
+        out.extend_from_slice(&[b'0' + temperature / 10, b'0' + temperature % 10, b' ']);
+    } else {
+        out.extend_from_slice(&[b'0' + temperature, b' ']);
+    }
+    out.extend_from_slice(&tag);
+    out.extend_from_slice(&digits::<PUBLISHER_CHARACTERS>(u64::from(stamp.publisher)));
+    out.extend_from_slice(&digits::<SEQUENCE_CHARACTERS>(u64::from(stamp.sequence)));
+    out.extend_from_slice(&digits::<DUE_CHARACTERS>(stamp.due_ns));
+    out.extend_from_slice(&digits::<LAG_CHARACTERS>(stamp.lag_us.min(LAG_MAX_US)));
+    out.resize(end, b' ');
+}
+
+/// Reads the stamp of a payload of the run `tag`; `None` for anything else.
+#[inline]
+pub(crate) fn read(payload: &[u8], tag: RunTag) -> Option<Stamp> {
+    let ([_, b' ', stamp @ ..] | [_, _, b' ', stamp @ ..]) = payload else {
+        return None;
+    };
+    let stamp: &[u8; STAMP_CHARACTERS] = stamp.first_chunk()?;
+    let (its_tag, rest) = stamp.split_first_chunk::<TAG_CHARACTERS>()?;
+    let (publisher, rest) = rest.split_first_chunk::<PUBLISHER_CHARACTERS>()?;
+    let (sequence, rest) = rest.split_first_chunk::<SEQUENCE_CHARACTERS>()?;
+    let (due_ns, rest) = rest.split_first_chunk::<DUE_CHARACTERS>()?;
+    let lag_us = rest.first_chunk::<LAG_CHARACTERS>()?;
+    if *its_tag != tag {
+        return None;
+    }
+    Some(Stamp {
+        publisher: u32::try_from(number(publisher)?).ok()?,
+        sequence: u32::try_from(number(sequence)?).ok()?,
+        due_ns: number(due_ns)?,
+        lag_us: number(lag_us)?,
+    })
+}
+
+/// The low `6 * N` bits of `value`.
+#[inline]
+fn digits<const N: usize>(mut value: u64) -> [u8; N] {
+    let mut text = [0; N];
+    for character in text.iter_mut().rev() {
+        *character = ALPHABET[(value & 63) as usize];
+        value >>= 6;
+    }
+    text
+}
+
+#[inline]
+fn number<const N: usize>(text: &[u8; N]) -> Option<u64> {
+    let mut value = 0;
+    let mut faults = 0;
+    for &character in text {
+        let digit = VALUES[usize::from(character)];
+        faults |= digit;
+        value = value << 6 | u64::from(digit);
+    }
+    (faults & INVALID == 0).then_some(value)
+}
+
+const fn values() -> [u8; 256] {
+    let mut values = [INVALID; 256];
+    let mut digit = 0_u8;
+    while digit < 64 {
+        values[ALPHABET[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn payload(temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) -> BytesMut {
+        let mut out = BytesMut::new();
+        write(&mut out, temperature, tag, stamp, size);
+        out
+    }
+
+    const STAMP: Stamp = Stamp { publisher: 2499, sequence: 7, due_ns: 1_234_567_890, lag_us: 15 };
+
+    #[test]
+    fn a_plain_subscriber_reads_the_temperature_first() {
+        let text = payload(23, *b"abc", &STAMP, 0);
+        assert!(text.starts_with(b"23 abc"));
+        let text = payload(7, *b"abc", &STAMP, 0);
+        assert!(text.starts_with(b"7 abc"));
+    }
+
+    #[test]
+    fn every_payload_of_a_run_has_one_size() {
+        for temperature in 1..=40 {
+            assert_eq!(payload(temperature, *b"abc", &STAMP, 0).len(), PAYLOAD_BYTES_MIN);
+            assert_eq!(payload(temperature, *b"abc", &STAMP, 100).len(), 100);
+        }
+    }
+
+    #[test]
+    fn another_run_and_other_payloads_have_no_stamp() {
+        let text = payload(23, *b"abc", &STAMP, 0);
+        assert_eq!(read(&text, *b"abd"), None);
+        assert_eq!(read(b"23", *b"abc"), None);
+        assert_eq!(read(b"", *b"abc"), None);
+        assert_eq!(read(&text[..PAYLOAD_BYTES_MIN - 1], *b"abc"), None);
+        let mut damaged = text;
+        damaged[12] = b'#';
+        assert_eq!(read(&damaged, *b"abc"), None);
+    }
+
+    #[test]
+    fn a_lag_beyond_the_field_saturates() {
+        let stamp = Stamp { lag_us: u64::MAX, ..STAMP };
+        let text = payload(1, *b"abc", &stamp, 0);
+        assert_eq!(read(&text, *b"abc").unwrap().lag_us, LAG_MAX_US);
+    }
+
+    #[test]
+    fn temperatures_are_1_to_40_and_all_occur() {
+        let mut seen = [0_u32; 41];
+        for sequence in 0..40_000 {
+            seen[usize::from(temperature(1, 3, sequence))] += 1;
+        }
+        assert_eq!(seen[0], 0);
+        assert!(seen[1..].iter().all(|&count| (800..1200).contains(&count)), "{seen:?}");
+        assert_eq!(temperature(9, 1, 2), temperature(9, 1, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            temperature in 1..=40_u8,
+            publisher in 0..PUBLISHERS_MAX,
+            sequence: u32,
+            due_ns in 0..1_u64 << 54,
+            lag_us in 0..=LAG_MAX_US,
+            size in 0..200_usize,
+            seed: u64,
+        ) {
+            let stamp = Stamp { publisher, sequence, due_ns, lag_us };
+            let tag = run_tag(seed, 5);
+            prop_assert_eq!(read(&payload(temperature, tag, &stamp, size), tag), Some(stamp));
+        }
+
+        #[test]
+        fn any_bytes_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _outcome = read(&bytes, *b"abc");
+        }
+    }
+}

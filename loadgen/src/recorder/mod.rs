@@ -1,0 +1,359 @@
+//! What one worker saw: counts, latency histograms per second and in all, and the ledger.
+
+mod histogram;
+mod ledger;
+
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+pub(crate) use histogram::{Second, histogram, merge};
+pub(crate) use ledger::{Arrival, Ledger};
+
+use crate::mqtt::Publish;
+use crate::payload::{self, RunTag, Stamp};
+use crate::plan::{Owed, Plan, Schedule};
+
+/// Running totals of one worker; those of all workers add up.
+///
+/// `sent`, `owed` and `delivered` are of the whole load, the warm-up included; what is named
+/// `measured` is of the publications that were due in the measured part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Network Connections that are open.
+    pub connected: u64,
+    /// Network Connections that were opened.
+    pub opened: u64,
+    /// Network Connections that could not be opened or were refused.
+    pub connect_failed: u64,
+    /// Network Connections that ended during the run.
+    pub disconnected: u64,
+    /// Subscriptions that were granted.
+    pub subscribed: u64,
+    /// Subscriptions that were refused.
+    pub not_subscribed: u64,
+    /// Publications that were written.
+    pub sent: u64,
+    /// Deliveries that they owe.
+    pub owed: u64,
+    /// Deliveries that came, each publication once for each subscriber.
+    pub delivered: u64,
+    /// Publications that were written.
+    pub measured_sent: u64,
+    /// Deliveries that they owe.
+    pub measured_owed: u64,
+    /// Deliveries that came.
+    pub measured_delivered: u64,
+    /// Deliveries that came again.
+    pub measured_duplicate: u64,
+    /// Deliveries that came after a later one of the same publisher.
+    pub measured_reordered: u64,
+    /// Deliveries that are late or came again, nobody knows which.
+    pub ambiguous: u64,
+    /// Messages with RETAIN = 1.
+    pub retained: u64,
+    /// Messages without this run's stamp.
+    pub foreign: u64,
+    /// Messages of this run that this subscriber is not owed.
+    pub misrouted: u64,
+    /// Messages that arrived before they were due.
+    pub impossible: u64,
+    /// Acknowledgements for which nothing waited.
+    pub unexpected: u64,
+}
+
+impl Counters {
+    /// Adds another worker's.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.fields_mut().into_iter().zip(other.clone().fields_mut()) {
+            *mine += *theirs;
+        }
+    }
+
+    fn fields_mut(&mut self) -> [&mut u64; 20] {
+        [
+            &mut self.connected,
+            &mut self.opened,
+            &mut self.connect_failed,
+            &mut self.disconnected,
+            &mut self.subscribed,
+            &mut self.not_subscribed,
+            &mut self.sent,
+            &mut self.owed,
+            &mut self.delivered,
+            &mut self.measured_sent,
+            &mut self.measured_owed,
+            &mut self.measured_delivered,
+            &mut self.measured_duplicate,
+            &mut self.measured_reordered,
+            &mut self.ambiguous,
+            &mut self.retained,
+            &mut self.foreign,
+            &mut self.misrouted,
+            &mut self.impossible,
+            &mut self.unexpected,
+        ]
+    }
+}
+
+/// Records what the clients of one worker see.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    tag: RunTag,
+    owed: Owed,
+    deliveries_per_publication: u64,
+    /// Numbers of this worker's subscribers, in the order of their places.
+    subscribers: Box<[u32]>,
+    publishers: u32,
+    schedule: Schedule,
+    ledger: Ledger,
+    /// Running totals.
+    pub counters: Counters,
+    second: Second,
+    from_send: Histogram<u64>,
+    connect: Histogram<u64>,
+}
+
+/// What is left at the end, beside the seconds.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    /// Delivery latency from the moment of sending, of the measured part.
+    pub from_send: Histogram<u64>,
+    /// From the start of the TCP connection to the CONNACK.
+    pub connect: Histogram<u64>,
+}
+
+impl Recorder {
+    /// Records for the subscribers with these numbers.
+    pub(crate) fn new(plan: &Arc<Plan>, tag: RunTag, subscribers: Vec<u32>) -> Self {
+        let slots = match plan.owed() {
+            Owed::All => plan.publishers() as usize * subscribers.len(),
+            Owed::Own => subscribers.len(),
+        };
+        Self {
+            tag,
+            owed: plan.owed(),
+            deliveries_per_publication: u64::from(plan.deliveries_per_publication()),
+            subscribers: subscribers.into_boxed_slice(),
+            publishers: plan.publishers(),
+            schedule: Schedule::default(),
+            ledger: Ledger::new(slots),
+            counters: Counters::default(),
+            second: Second::default(),
+            from_send: histogram(),
+            connect: histogram(),
+        }
+    }
+
+    /// Sets when publications are due and which of them count.
+    pub(crate) fn start(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn connected(&mut self, latency_ns: u64) {
+        self.counters.connected += 1;
+        self.counters.opened += 1;
+        self.connect.saturating_record(latency_ns);
+    }
+
+    /// A publication was written.
+    pub(crate) fn sent(&mut self, due_ns: u64, lag_ns: u64) {
+        let owed = self.deliveries_per_publication;
+        self.counters.sent += 1;
+        self.counters.owed += owed;
+        if self.schedule.is_measured(due_ns) {
+            self.counters.measured_sent += 1;
+            self.counters.measured_owed += owed;
+            self.second.measured.send_lag.saturating_record(lag_ns);
+        } else {
+            self.second.warmup.send_lag.saturating_record(lag_ns);
+        }
+    }
+
+    /// A message arrived at the subscriber in this place.
+    #[inline]
+    pub(crate) fn delivery(&mut self, place: usize, publish: &Publish<'_>, now_ns: u64) {
+        if publish.retain {
+            // Stored before the subscription: old, so in no latency and in no ledger.
+            self.counters.retained += 1;
+            return;
+        }
+        let Some(stamp) = payload::read(publish.payload, self.tag) else {
+            self.counters.foreign += 1;
+            return;
+        };
+        let arrival =
+            self.slot(place, &stamp).and_then(|slot| self.ledger.record(slot, stamp.sequence));
+        match arrival {
+            Some(Arrival::InOrder) => self.first(&stamp, now_ns),
+            Some(other) => self.out_of_step(other, &stamp, now_ns),
+            None => self.counters.misrouted += 1,
+        }
+    }
+
+    /// Where the ledger keeps this pair: a row for each publisher, a place for each subscriber,
+    /// so that neighbours read one after the other share cache lines.
+    #[inline]
+    fn slot(&self, place: usize, stamp: &Stamp) -> Option<usize> {
+        // A publication that was never due is a forgery: it must not move the ledger.
+        if stamp.due_ns >= self.schedule.end_ns || stamp.sequence == u32::MAX {
+            return None;
+        }
+        match self.owed {
+            Owed::All => (stamp.publisher < self.publishers)
+                .then(|| stamp.publisher as usize * self.subscribers.len() + place),
+            Owed::Own => (self.subscribers.get(place) == Some(&stamp.publisher)).then_some(place),
+        }
+    }
+
+    #[inline]
+    fn first(&mut self, stamp: &Stamp, now_ns: u64) {
+        self.counters.delivered += 1;
+        let measured = self.schedule.is_measured(stamp.due_ns);
+        self.counters.measured_delivered += u64::from(measured);
+        let Some(latency_ns) = now_ns.checked_sub(stamp.due_ns) else {
+            self.counters.impossible += 1;
+            return;
+        };
+        if measured {
+            self.second.measured.delivery.saturating_record(latency_ns);
+            let from_send_ns = latency_ns.saturating_sub(stamp.lag_us * 1000);
+            self.from_send.saturating_record(from_send_ns);
+        } else {
+            self.second.warmup.delivery.saturating_record(latency_ns);
+        }
+    }
+
+    #[cold]
+    fn out_of_step(&mut self, arrival: Arrival, stamp: &Stamp, now_ns: u64) {
+        let measured = u64::from(self.schedule.is_measured(stamp.due_ns));
+        match arrival {
+            Arrival::Duplicate => self.counters.measured_duplicate += measured,
+            Arrival::Ambiguous => self.counters.ambiguous += 1,
+            Arrival::InOrder => self.first(stamp, now_ns),
+            Arrival::Late => {
+                self.counters.measured_reordered += measured;
+                self.first(stamp, now_ns);
+            }
+        }
+    }
+
+    /// The samples since the last call.
+    pub(crate) fn take_second(&mut self) -> Second {
+        self.second.take()
+    }
+
+    /// What is left at the end.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals { from_send: self.from_send.clone(), connect: self.connect.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::mqtt::QoS;
+    use crate::scenario::Scenario;
+
+    const TAG: RunTag = *b"abc";
+
+    fn recorder(arguments: &str) -> Recorder {
+        let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
+        let scenario = Scenario::resolve(&Cli::try_parse_from(words).unwrap(), String::new());
+        let plan = Arc::new(Plan::new(&scenario.unwrap()));
+        let mut recorder = Recorder::new(&plan, TAG, plan.subscribers_of(0, 1));
+        recorder.start(Schedule {
+            start_ns: 1000,
+            measure_ns: 2000,
+            end_ns: 1_000_000,
+            period_ns: 1000,
+        });
+        recorder
+    }
+
+    fn arrive(recorder: &mut Recorder, place: usize, stamp: Stamp, retain: bool, now_ns: u64) {
+        let mut payload = BytesMut::new();
+        payload::write(&mut payload, 20, TAG, &stamp, 0);
+        let publish = Publish { qos: QoS::AtMostOnce, retain, identifier: 0, payload: &payload };
+        recorder.delivery(place, &publish, now_ns);
+    }
+
+    fn stamp(publisher: u32, sequence: u32) -> Stamp {
+        Stamp { publisher, sequence, due_ns: 2000 + u64::from(sequence) * 1000, lag_us: 3 }
+    }
+
+    #[test]
+    fn latency_counts_from_due_and_from_send() {
+        let mut recorder = recorder("--clients 4");
+        arrive(&mut recorder, 1, stamp(0, 0), false, 2000 + 10_000);
+        assert_eq!(recorder.counters.measured_delivered, 1);
+        let second = recorder.take_second();
+        assert_eq!(second.measured.delivery.max() / 1000, 10);
+        assert_eq!(recorder.totals().from_send.max() / 1000, 7);
+        assert!(recorder.take_second().measured.delivery.is_empty());
+    }
+
+    #[test]
+    fn retained_foreign_and_impossible_messages_are_counted_apart() {
+        let mut recorder = recorder("--clients 4");
+        arrive(&mut recorder, 0, stamp(0, 0), true, 50_000);
+        assert_eq!((recorder.counters.retained, recorder.counters.delivered), (1, 0));
+        arrive(&mut recorder, 0, stamp(0, 1), false, 10);
+        assert_eq!((recorder.counters.impossible, recorder.counters.delivered), (1, 1));
+        let strange =
+            Publish { qos: QoS::AtMostOnce, retain: false, identifier: 0, payload: b"21" };
+        recorder.delivery(0, &strange, 10);
+        assert_eq!(recorder.counters.foreign, 1);
+        assert!(recorder.take_second().measured.delivery.is_empty());
+    }
+
+    #[test]
+    fn the_warm_up_is_in_the_ledger_but_in_no_measured_count() {
+        let mut recorder = recorder("--clients 4");
+        let early = Stamp { due_ns: 1500, ..stamp(1, 0) };
+        arrive(&mut recorder, 0, early, false, 9000);
+        arrive(&mut recorder, 0, early, false, 9000);
+        arrive(&mut recorder, 0, stamp(1, 1), false, 9000);
+        let counters = recorder.counters;
+        assert_eq!((counters.delivered, counters.measured_delivered), (2, 1));
+        assert_eq!(counters.measured_duplicate, 0);
+        let second = recorder.take_second();
+        assert_eq!((second.warmup.delivery.len(), second.measured.delivery.len()), (1, 1));
+    }
+
+    #[test]
+    fn duplicates_and_disorder_are_told_for_each_pair() {
+        let mut recorder = recorder("--clients 4");
+        for (publisher, place, sequence) in [(0, 0, 1), (0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 1, 1)]
+        {
+            arrive(&mut recorder, place, stamp(publisher, sequence), false, 90_000);
+        }
+        let counters = recorder.counters;
+        assert_eq!(counters.measured_delivered, 4);
+        assert_eq!((counters.measured_reordered, counters.measured_duplicate), (1, 1));
+    }
+
+    #[test]
+    fn what_a_subscriber_is_not_owed_is_misrouted() {
+        let mut pairs = recorder("--topology pairs --clients 4");
+        arrive(&mut pairs, 1, stamp(0, 0), false, 90_000);
+        arrive(&mut pairs, 1, stamp(1, 0), false, 90_000);
+        assert_eq!((pairs.counters.misrouted, pairs.counters.delivered), (1, 1));
+        let mut shared = recorder("--clients 4");
+        arrive(&mut shared, 0, stamp(2, 0), false, 90_000);
+        arrive(&mut shared, 0, stamp(0, u32::MAX), false, 90_000);
+        assert_eq!(shared.counters.misrouted, 2);
+    }
+
+    #[test]
+    fn totals_of_workers_add_up() {
+        let mut one = Counters { sent: 1, unexpected: 2, ..Counters::default() };
+        one.add(&Counters { sent: 10, connected: 5, ..Counters::default() });
+        let sum = Counters { sent: 11, connected: 5, unexpected: 2, ..Counters::default() };
+        assert_eq!(one, sum);
+    }
+}

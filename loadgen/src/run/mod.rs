@@ -1,0 +1,459 @@
+//! The phases of a run: connect, subscribe, warm-up, measure, drain, disconnect. Each has a
+//! deadline.
+
+mod collector;
+mod target;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use reports::{Machine, Memory, RunDirectory, WriteError};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use collector::Collector;
+use target::Broker;
+pub use target::TargetError;
+
+use crate::clock::Clock;
+use crate::output::{self, Measured, Progress, Throughput};
+use crate::payload::run_tag;
+use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
+use crate::scenario::{Scenario, Target};
+use crate::system::{LimitError, Usage, peak_bytes, raise_open_files};
+use crate::units::{SECOND_NS, grouped, nanoseconds};
+use crate::worker::{self, Command, ConnectError, Handle, Report, Setup, WorkerError};
+
+/// Reports that may wait for the main thread, for each worker.
+const REPORTS_MAX: usize = 64;
+
+/// Time to open all connections, beside what `--connect-rate` asks for.
+const CONNECT_BASE: Duration = Duration::from_secs(30);
+/// Time for each further connection: a broker that takes longer takes a minute for 3,000.
+const CONNECT_EACH: Duration = Duration::from_millis(20);
+
+/// Time until every subscription is acknowledged, and for each.
+const SUBSCRIBE_BASE: Duration = Duration::from_secs(10);
+const SUBSCRIBE_EACH: Duration = Duration::from_millis(10);
+
+/// From the command to publish until the first publication is due: the command must have arrived.
+const START_DELAY_NS: u64 = SECOND_NS / 10;
+
+/// How long deliveries that are owed are waited for when the run was interrupted, at most.
+const DRAIN_INTERRUPTED_NS: u64 = SECOND_NS;
+
+/// How long the workers may take to end.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// How a run that could be carried out ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As planned.
+    Complete,
+    /// By a signal; what was measured until then is written.
+    Interrupted,
+}
+
+/// Why a run could not be carried out. One line for the user.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Too many clients for the limit of open files.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The broker could not be started or found.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The main thread has no runtime.
+    #[error("the generator could not be started: {0}")]
+    Start(#[source] io::Error),
+    /// A worker could not go on.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// A connection could not be opened.
+    #[error("{source}{}", connected(*.opened, *.clients))]
+    Connect {
+        /// Connections that were opened before.
+        opened: u64,
+        /// Clients of the run.
+        clients: u64,
+        /// Why the first one failed.
+        source: ConnectError,
+    },
+    /// Connections ended before the load began.
+    #[error("{count} of {clients} connections ended before the load began; the first: {reason}")]
+    Lost {
+        /// How many.
+        count: u64,
+        /// Clients of the run.
+        clients: u64,
+        /// Why the first one ended.
+        reason: String,
+    },
+    /// Not everybody was connected or subscribed in time.
+    #[error(
+        "only {done} of {all} clients were {what} within {seconds} s; is the broker overloaded?"
+    )]
+    Deadline {
+        /// `connected` or `subscribed`.
+        what: &'static str,
+        /// How many were.
+        done: u64,
+        /// How many should have been.
+        all: u64,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// All connections ended during the load.
+    #[error("every connection ended during the run{}; what was measured until then is in {}",
+        .reason.as_ref().map_or(String::new(), |reason| format!(" (the first: {reason})")),
+        .path.display())]
+    AllGone {
+        /// Why the first one ended.
+        reason: Option<String>,
+        /// Where the files are.
+        path: PathBuf,
+    },
+    /// The run was interrupted before the load began, so there is nothing to write.
+    #[error("interrupted before the load began: nothing was measured")]
+    Interrupted,
+    /// The files could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The summary could not be printed.
+    #[error("the summary cannot be printed: {0}")]
+    Print(#[source] io::Error),
+}
+
+fn connected(opened: u64, clients: u64) -> String {
+    match opened {
+        0 => String::new(),
+        _ => format!(" ({} of {} clients were connected)", grouped(opened), grouped(clients)),
+    }
+}
+
+/// Carries out a scenario and leaves its files. `allocator` names the binary's, for the record;
+/// `interrupt` turns true when the run has to end.
+pub fn run(
+    scenario: Scenario,
+    allocator: &str,
+    interrupt: watch::Receiver<bool>,
+) -> Result<Outcome, RunError> {
+    let embedded = matches!(scenario.target, Target::Embedded { .. });
+    raise_open_files(scenario.clients(), embedded)?;
+    let machine = Machine::detect(allocator);
+    let broker = Broker::start(&scenario.target)?;
+    let run = Run::new(scenario, machine, broker, interrupt)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(RunError::Start)?;
+    runtime.block_on(run.carry_out())
+}
+
+/// Why waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    Done,
+    Deadline,
+    Interrupted,
+    AllGone,
+}
+
+/// What is known when the load ends, before the drain.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    ended: Waited,
+    stopped_ns: u64,
+    /// CPU time of the measured part.
+    usage: Usage,
+    throughput: Throughput,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+struct Run {
+    setup: Setup,
+    machine: Machine,
+    broker: Broker,
+    interrupt: watch::Receiver<bool>,
+    reports: mpsc::Receiver<Report>,
+    workers: Vec<Handle>,
+    collector: Collector,
+    started: SystemTime,
+}
+
+impl Run {
+    fn new(
+        scenario: Scenario,
+        machine: Machine,
+        broker: Broker,
+        interrupt: watch::Receiver<bool>,
+    ) -> Result<Self, RunError> {
+        let (started, clock) = (SystemTime::now(), Clock::start());
+        let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let setup = Setup {
+            plan: Arc::new(Plan::new(&scenario)),
+            address: broker.address(),
+            clock,
+            tag: run_tag(scenario.seed, nanoseconds(since_epoch)),
+            scenario: Arc::new(scenario),
+        };
+        let mut progress = Progress::new(setup.scenario.quiet);
+        progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.address));
+        let threads = setup.scenario.threads;
+        let (sender, reports) = mpsc::channel(REPORTS_MAX * usize::from(threads));
+        let workers = (0..u32::from(threads))
+            .map(|number| worker::start(number, setup.clone(), sender.clone()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            collector: Collector::new(&setup, progress),
+            setup,
+            machine,
+            broker,
+            interrupt,
+            reports,
+            workers,
+            started,
+        })
+    }
+
+    async fn carry_out(mut self) -> Result<Outcome, RunError> {
+        self.connect().await?;
+        self.broker.locate();
+        self.collector.set_broker(self.broker.process());
+        self.subscribe().await?;
+        // Before the load, so that a folder that cannot be written costs no measurement.
+        let directory = self.directory()?;
+        let schedule = self.start_load();
+        let load = self.load(&schedule).await?;
+        let ended = load.ended;
+        self.drain(&schedule, ended).await?;
+        self.finish().await?;
+        self.broker.stop();
+        let measured = self.measured(&schedule, load);
+        let path = self.write(&directory, &measured)?;
+        match ended {
+            Waited::Interrupted => Ok(Outcome::Interrupted),
+            Waited::AllGone => Err(RunError::AllGone { reason: measured.disconnect_reason, path }),
+            Waited::Done | Waited::Deadline => Ok(Outcome::Complete),
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), RunError> {
+        let clients = self.setup.scenario.clients();
+        let paced = self.setup.scenario.connect_rate.map_or(0.0, |rate| f64::from(clients) / rate);
+        let time = CONNECT_BASE + CONNECT_EACH * clients + Duration::from_secs_f64(paced);
+        let all = u64::from(clients);
+        let waited = self.wait(time, |collector| collector.counters().opened == all).await?;
+        self.before_load(waited, "connected", self.collector.counters().opened, all, time)
+    }
+
+    async fn subscribe(&mut self) -> Result<(), RunError> {
+        self.command(Command::Subscribe);
+        let subscribers = self.setup.scenario.subscribers;
+        let time = SUBSCRIBE_BASE + SUBSCRIBE_EACH * subscribers;
+        let all = u64::from(subscribers);
+        let waited = self.wait(time, |collector| collector.counters().subscribed == all).await?;
+        self.before_load(waited, "subscribed", self.collector.counters().subscribed, all, time)
+    }
+
+    fn before_load(
+        &self,
+        waited: Waited,
+        what: &'static str,
+        done: u64,
+        all: u64,
+        time: Duration,
+    ) -> Result<(), RunError> {
+        match waited {
+            Waited::Done => Ok(()),
+            Waited::Interrupted => Err(RunError::Interrupted),
+            Waited::Deadline => {
+                Err(RunError::Deadline { what, done, all, seconds: time.as_secs() })
+            }
+            Waited::AllGone => Err(self.lost()),
+        }
+    }
+
+    fn lost(&self) -> RunError {
+        RunError::Lost {
+            count: self.collector.counters().disconnected,
+            clients: u64::from(self.setup.scenario.clients()),
+            reason: self.collector.disconnect_reason().unwrap_or("no reason is known").to_owned(),
+        }
+    }
+
+    fn start_load(&mut self) -> Schedule {
+        let scenario = &self.setup.scenario;
+        let start_ns = self.setup.clock.now_ns() + START_DELAY_NS;
+        let schedule =
+            self.setup.plan.schedule_at(start_ns, scenario.warmup_ns, scenario.duration_ns);
+        self.collector.start(schedule);
+        self.command(Command::Start(schedule));
+        schedule
+    }
+
+    /// Warm-up and measured part.
+    async fn load(&mut self, schedule: &Schedule) -> Result<Load, RunError> {
+        let mut ended = self.wait_until(schedule.measure_ns, |_| false).await?;
+        let (before, usage) = (self.collector.counters(), Usage::now(self.broker.process()));
+        if ended == Waited::Deadline {
+            ended = self.wait_until(schedule.end_ns, |_| false).await?;
+        }
+        let counters = self.collector.counters();
+        Ok(Load {
+            ended,
+            stopped_ns: self.setup.clock.now_ns().min(schedule.end_ns),
+            usage: Usage::now(self.broker.process()).since(usage),
+            throughput: Throughput {
+                arrived: counters.delivered.saturating_sub(before.delivered),
+                backlog: counters.owed.saturating_sub(counters.delivered),
+                last_wait_ns: self.collector.last_wait_ns(),
+            },
+        })
+    }
+
+    /// Waits for what is owed.
+    async fn drain(&mut self, schedule: &Schedule, ended: Waited) -> Result<(), RunError> {
+        let drain_ns = match ended {
+            Waited::Interrupted => self.setup.scenario.drain_ns.min(DRAIN_INTERRUPTED_NS),
+            Waited::AllGone => 0,
+            Waited::Done | Waited::Deadline => self.setup.scenario.drain_ns,
+        };
+        let clock = self.setup.clock;
+        let now_ns = clock.now_ns();
+        let stop_ns = now_ns.min(schedule.end_ns);
+        self.collector.drain();
+        self.command(Command::Drain { stop_ns });
+        let planned = self.setup.plan.offered(schedule, &(schedule.start_ns..stop_ns));
+        let deadline_ns = now_ns + drain_ns;
+        let waited = self.wait_until(deadline_ns, |collector| {
+            let counters = collector.counters();
+            let all_sent = counters.sent >= planned || clock.now_ns() > stop_ns + SEND_GRACE_NS;
+            all_sent && counters.delivered >= counters.owed
+        });
+        waited.await?;
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<(), RunError> {
+        self.command(Command::Finish);
+        self.collector.finish();
+        let workers = self.workers.len();
+        let waited = self.wait(FINISH, |collector| collector.finished() == workers).await?;
+        if waited != Waited::Done {
+            self.collector.warn(format!(
+                "{} of {workers} thread(s) of the generator did not end in time: their latencies \
+                 from send and of connecting are left out",
+                workers - self.collector.finished()
+            ));
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command) {
+        for worker in &self.workers {
+            // A worker that takes no commands has failed, and its report says why.
+            worker.send(command);
+        }
+    }
+
+    async fn wait_until(
+        &mut self,
+        time_ns: u64,
+        done: impl FnMut(&Collector) -> bool,
+    ) -> Result<Waited, RunError> {
+        let now_ns = self.setup.clock.now_ns();
+        self.wait(Duration::from_nanos(time_ns.saturating_sub(now_ns)), done).await
+    }
+
+    /// Takes reports until `done`, at most for `time`.
+    async fn wait(
+        &mut self,
+        time: Duration,
+        mut done: impl FnMut(&Collector) -> bool,
+    ) -> Result<Waited, RunError> {
+        let deadline = Instant::now() + time;
+        loop {
+            if done(&self.collector) {
+                return Ok(Waited::Done);
+            }
+            tokio::select! {
+                biased;
+                report = self.reports.recv() => match report {
+                    Some(report) => self.collector.take(report)?,
+                    None => return Ok(Waited::AllGone),
+                },
+                () = interrupted(&mut self.interrupt), if !self.collector.is_stopping() => {
+                    return Ok(Waited::Interrupted);
+                }
+                () = sleep_until(deadline) => return Ok(Waited::Deadline),
+                () = sleep_until(self.collector.next_tick()) => self.collector.tick(),
+            }
+            if self.collector.is_hopeless() {
+                return Ok(Waited::AllGone);
+            }
+        }
+    }
+
+    fn measured(&mut self, schedule: &Schedule, load: Load) -> Measured {
+        let results = self.collector.take_results();
+        let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
+        let offered = self.setup.plan.offered(schedule, &window);
+        Measured {
+            started: self.started,
+            complete: load.ended == Waited::Deadline,
+            machine: self.machine.clone(),
+            length_ns: window.end - window.start,
+            // A worker may have sent what became due while the interruption was on its way.
+            offered: offered.max(results.counters.measured_sent),
+            counters: results.counters,
+            from_due: results.from_due,
+            from_send: results.from_send,
+            send_lag: results.send_lag,
+            connect: results.connect,
+            usage: load.usage,
+            throughput: load.throughput,
+            memory: Memory {
+                broker_bytes: results.broker_peak_bytes,
+                generator_bytes: peak_bytes(None).unwrap_or(0),
+            },
+            disconnect_reason: results.disconnect_reason,
+            warnings: results.warnings,
+        }
+    }
+
+    fn directory(&self) -> Result<RunDirectory, RunError> {
+        let scenario = &self.setup.scenario;
+        Ok(RunDirectory::create(&scenario.out, &scenario.name, self.started)?)
+    }
+
+    /// Writes the files and prints the summary, the latter even when the disk is full.
+    fn write(
+        &mut self,
+        directory: &RunDirectory,
+        measured: &Measured,
+    ) -> Result<PathBuf, RunError> {
+        let scenario = &self.setup.scenario;
+        let summary = output::summarize(scenario, &self.setup.plan, measured);
+        let (rows, intervals) = self.collector.timeline();
+        let written = directory.write(&summary, rows, &measured.from_due, intervals);
+        let path = directory.path().to_owned();
+        if written.is_ok() {
+            self.collector.note(&format!("files in {}", path.display()));
+        }
+        output::print(&summary, scenario.format).map_err(RunError::Print)?;
+        written?;
+        Ok(path)
+    }
+}
+
+/// Returns when the run has to end; never when nobody can ask for it any more.
+async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
+    if interrupt.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

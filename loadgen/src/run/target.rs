@@ -1,0 +1,99 @@
+//! The broker of a run: an embedded one, or where somebody else's is.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::scenario::Target;
+use crate::system::{BrokerProcess, listening_process};
+
+/// How long an embedded broker may take to stop. The process ends anyway.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Why there is no broker to load.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The embedded broker did not start.
+    #[error("the embedded broker could not be started: {0}")]
+    Start(#[from] broker::StartError),
+    /// It started, but listens nowhere.
+    #[error("the embedded broker could not be started: it listens nowhere")]
+    NoAddress,
+    /// The host has no address.
+    #[error("the address of {host} is not known: {source}; write the broker's address instead")]
+    Resolve {
+        /// The host.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The broker of a run.
+#[derive(Debug)]
+pub(super) struct Broker {
+    address: SocketAddr,
+    process: BrokerProcess,
+    embedded: Option<broker::Broker>,
+}
+
+impl Broker {
+    /// Starts or finds it.
+    pub(super) fn start(target: &Target) -> Result<Self, TargetError> {
+        match target {
+            Target::Embedded { shards } => embedded(usize::from(*shards)),
+            Target::External { host, port } => external(host, *port),
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Looks for its process, now that it has answered.
+    pub(super) fn locate(&mut self) {
+        if self.process == BrokerProcess::Unknown {
+            let process = listening_process(self.address);
+            self.process = process.map_or(BrokerProcess::Unknown, BrokerProcess::Local);
+        }
+    }
+
+    pub(super) fn process(&self) -> BrokerProcess {
+        self.process
+    }
+
+    /// Stops an embedded broker, or goes on without it when it takes too long.
+    pub(super) fn stop(&mut self) {
+        let Some(broker) = self.embedded.take() else {
+            return;
+        };
+        let (stopped, wait) = mpsc::sync_channel(1);
+        thread::spawn(move || {
+            broker.stop();
+            let _nobody_waits = stopped.send(());
+        });
+        let _too_long = wait.recv_timeout(STOP);
+    }
+}
+
+fn embedded(shards: usize) -> Result<Broker, TargetError> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let broker = broker::Broker::builder().listen(any_port).shards(shards).start()?;
+    let address = broker.local_addresses().first().copied().ok_or(TargetError::NoAddress)?;
+    Ok(Broker { address, process: BrokerProcess::Embedded, embedded: Some(broker) })
+}
+
+fn external(host: &str, port: u16) -> Result<Broker, TargetError> {
+    let fault = |source| TargetError::Resolve { host: host.to_owned(), source };
+    let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(fault)?.collect();
+    // Brokers often listen on IPv4 alone, and `localhost` often means IPv6 first.
+    let address = addresses
+        .iter()
+        .find(|address| address.is_ipv4())
+        .or_else(|| addresses.first())
+        .copied()
+        .ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
+    Ok(Broker { address, process: BrokerProcess::Unknown, embedded: None })
+}

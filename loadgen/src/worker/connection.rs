@@ -1,0 +1,91 @@
+//! One Network Connection and what belongs to it.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+
+use bytes::BytesMut;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use crate::client::Client;
+
+/// Bytes that may wait for a socket, besides one publication: acknowledgements that the broker
+/// does not read. 64 Ki of them are every Packet Identifier four times.
+pub(super) const PENDING_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a connection was given up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("a write failed: {0}")]
+    Write(#[from] io::Error),
+    #[error("the broker did not read a mebibyte of acknowledgements")]
+    Unread,
+    #[error("the broker did not answer PINGREQ within the Keep Alive")]
+    Silent,
+}
+
+/// A connection. Idle, it owns no buffer.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// Its place among the worker's subscribers; unused for a publisher.
+    pub subscriber: usize,
+    pub stream: RefCell<TcpStream>,
+    pub client: RefCell<Client>,
+    /// The beginning of a packet whose end has not arrived.
+    pub partial: RefCell<Vec<u8>>,
+    /// What the socket did not take.
+    pub pending: RefCell<BytesMut>,
+    /// The socket does not take more now; a task waits until it does.
+    pub blocked: Cell<bool>,
+    /// It failed: nothing more is written, and its reader is about to notice.
+    pub failed: Cell<bool>,
+    /// Why it failed, when it was not its reader who noticed first.
+    pub failure: RefCell<Option<Failure>>,
+    /// When something was last written.
+    pub written_ns: Cell<u64>,
+    /// When a PINGREQ was written that is not answered; 0 when none is.
+    pub ping_ns: Cell<u64>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        subscriber: usize,
+        stream: TcpStream,
+        client: Client,
+        partial: Vec<u8>,
+        now_ns: u64,
+    ) -> Self {
+        Self {
+            subscriber,
+            stream: RefCell::new(stream),
+            client: RefCell::new(client),
+            partial: RefCell::new(partial),
+            pending: RefCell::new(BytesMut::new()),
+            blocked: Cell::new(false),
+            failed: Cell::new(false),
+            failure: RefCell::new(None),
+            written_ns: Cell::new(now_ns),
+            ping_ns: Cell::new(0),
+        }
+    }
+
+    /// Gives it up: its reader sees the end of the stream and does the rest.
+    pub(super) fn abandon(&self, failure: Failure) {
+        if !self.failed.replace(true) {
+            self.failure.replace(Some(failure));
+            let stream = self.stream.borrow();
+            // A socket that is closed already cannot be shut down, and need not.
+            drop(SockRef::from(&*stream).shutdown(std::net::Shutdown::Both));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_client_is_small() {
+        assert!(size_of::<Connection>() <= 336, "{} bytes", size_of::<Connection>());
+    }
+}

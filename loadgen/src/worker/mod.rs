@@ -1,0 +1,272 @@
+//! One thread with thousands of clients: it connects them, subscribes, publishes what is due,
+//! reads what arrives, and reports.
+//!
+//! ```text
+//! connect    opens the connections, a bounded number of handshakes at a time
+//! connection one socket: reads into the worker's buffer, writes, keeps what did not fit
+//! pacer      decides which publications are due, in the order of their due times
+//! keep_alive sends PINGREQ where nothing else was sent
+//! control    takes commands from the main thread and reports to it
+//! ```
+
+mod connect;
+mod connection;
+mod control;
+mod keep_alive;
+mod pacer;
+mod read;
+mod timer;
+mod write;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+
+use bytes::BytesMut;
+use tokio::sync::{Notify, mpsc};
+
+pub(crate) use connect::ConnectError;
+use connection::Connection;
+use pacer::Pacer;
+
+use crate::clock::Clock;
+use crate::mqtt::{Decoder, EncodeError, PublishTemplate};
+use crate::payload::RunTag;
+use crate::plan::{Plan, Schedule};
+use crate::recorder::{Counters, Recorder, Second, Totals};
+use crate::scenario::Scenario;
+
+/// Where one read goes. All connections share it, so that an idle one owns no buffer. Larger than
+/// a socket's receive buffer usually is, and small enough to stay in the second-level cache.
+const READ_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Commands that may wait for a worker. The main thread sends one for each phase.
+const COMMANDS_MAX: usize = 8;
+
+/// Packets that a broker may send, besides deliveries: a retained message of another program.
+const PACKET_BYTES_MIN: usize = 1024 * 1024;
+
+/// What every worker needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// What to do.
+    pub scenario: Arc<Scenario>,
+    /// Who does what.
+    pub plan: Arc<Plan>,
+    /// Where the broker is.
+    pub address: SocketAddr,
+    /// The clock of the run.
+    pub clock: Clock,
+    /// Tells this run's messages from others.
+    pub tag: RunTag,
+}
+
+/// What the main thread tells a worker to do next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command {
+    /// Send every SUBSCRIBE.
+    Subscribe,
+    /// Publish by this schedule.
+    Start(Schedule),
+    /// Publish nothing that is due from `stop_ns` on, and report more often.
+    Drain {
+        /// The end of the load.
+        stop_ns: u64,
+    },
+    /// Send DISCONNECT, report, end.
+    Finish,
+}
+
+/// What a worker tells the main thread.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Which worker.
+    pub worker: u32,
+    /// Running totals at this moment.
+    pub counters: Counters,
+    /// What else there is to tell.
+    pub news: News,
+}
+
+/// What a [`Report`] brings besides running totals.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Nothing.
+    None,
+    /// The samples of second `index` of the load, or of several that end with it.
+    Second {
+        /// 0 for the first second after the start of the schedule.
+        index: u64,
+        /// What was sampled.
+        samples: Box<Second>,
+    },
+    /// A connection could not be opened, and no further one will be tried.
+    ConnectFailed(ConnectError),
+    /// Why the first connection of this worker ended during the run.
+    Disconnected(String),
+    /// The worker is done. No report follows.
+    Finished(Box<Totals>),
+    /// The worker could not go on. No report follows.
+    Failed(WorkerError),
+}
+
+/// Why a worker could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The thread or its runtime could not be made.
+    #[error("a thread of the generator could not be started: {0}")]
+    Start(#[source] io::Error),
+    /// The timer could not be made.
+    #[error("the timer of the generator could not be made: {0}")]
+    Timer(#[source] io::Error),
+    /// A packet could not be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Handle {
+    /// Sends a command. A worker that is gone has reported why.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+}
+
+/// Starts worker `number` on a thread of its own. The thread ends after [`News::Finished`] or
+/// [`News::Failed`], or soon after its handle or the receiver of `reports` is dropped.
+pub(crate) fn start(
+    number: u32,
+    setup: Setup,
+    reports: mpsc::Sender<Report>,
+) -> Result<Handle, WorkerError> {
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    thread::Builder::new()
+        .name(format!("kelvin-load-{number}"))
+        .spawn(move || {
+            if let Err(error) = run(number, &setup, inbox, reports.clone()) {
+                let report = Report {
+                    worker: number,
+                    counters: Counters::default(),
+                    news: News::Failed(error),
+                };
+                // Nobody listens any more: nothing to tell.
+                drop(reports.blocking_send(report));
+            }
+        })
+        .map_err(WorkerError::Start)?;
+    Ok(Handle { commands })
+}
+
+fn run(
+    number: u32,
+    setup: &Setup,
+    inbox: mpsc::Receiver<Command>,
+    reports: mpsc::Sender<Report>,
+) -> Result<(), WorkerError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .map_err(WorkerError::Start)?;
+    let worker = Rc::new(Worker::new(number, setup)?);
+    runtime.block_on(control::run(worker, inbox, reports))
+}
+
+/// Everything that one thread owns.
+#[derive(Debug)]
+struct Worker {
+    number: u32,
+    setup: Setup,
+    /// Numbers of the publishers and then of the subscribers that are this worker's.
+    publishers: Box<[u32]>,
+    subscribers: Box<[u32]>,
+    /// One for each publisher and then for each subscriber; `None` before and after.
+    connections: RefCell<Box<[Option<Rc<Connection>>]>>,
+    recorder: RefCell<Recorder>,
+    decoder: RefCell<Decoder>,
+    read_buffer: RefCell<Box<[u8]>>,
+    /// Where packets are encoded before they are written. Empty between two uses.
+    write_buffer: RefCell<BytesMut>,
+    pacer: RefCell<Pacer>,
+    /// What all publications share, where there is one topic.
+    template: Option<Rc<PublishTemplate>>,
+    /// When the next publication is due; `u64::MAX` when none is. Read after every read.
+    next_due_ns: Cell<u64>,
+    /// Tells the pacer that there is a schedule.
+    scheduled: Notify,
+    /// Connections that end now end because the run does.
+    finishing: Cell<bool>,
+    /// A connection could not be opened, so no further one is tried.
+    connect_stopped: Cell<bool>,
+    /// Why it could not, until it is reported.
+    connect_failure: RefCell<Option<ConnectError>>,
+    /// Why the first connection ended during the run.
+    disconnect_reason: RefCell<Option<String>>,
+}
+
+impl Worker {
+    fn new(number: u32, setup: &Setup) -> Result<Self, WorkerError> {
+        let workers = u32::from(setup.scenario.threads);
+        let publishers = setup.plan.publishers_of(number, workers);
+        let subscribers = setup.plan.subscribers_of(number, workers);
+        let clients = publishers.len() + subscribers.len();
+        let template = setup.plan.has_one_topic().then(|| template(setup, 0)).transpose()?;
+        let packet_bytes_max = PACKET_BYTES_MIN.max(2 * setup.scenario.payload_bytes);
+        Ok(Self {
+            number,
+            connections: RefCell::new((0..clients).map(|_| None).collect()),
+            recorder: RefCell::new(Recorder::new(&setup.plan, setup.tag, subscribers.clone())),
+            decoder: RefCell::new(Decoder::new(packet_bytes_max)),
+            read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
+            write_buffer: RefCell::new(BytesMut::new()),
+            pacer: RefCell::new(Pacer::new(&setup.plan, &publishers)),
+            template,
+            next_due_ns: Cell::new(u64::MAX),
+            scheduled: Notify::new(),
+            finishing: Cell::new(false),
+            connect_stopped: Cell::new(false),
+            connect_failure: RefCell::new(None),
+            disconnect_reason: RefCell::new(None),
+            publishers: publishers.into_boxed_slice(),
+            subscribers: subscribers.into_boxed_slice(),
+            setup: setup.clone(),
+        })
+    }
+
+    /// The connection in this place, while it is open.
+    fn connection(&self, place: usize) -> Option<Rc<Connection>> {
+        self.connections.borrow().get(place).cloned().flatten()
+    }
+
+    /// All places: publishers, then subscribers.
+    fn places(&self) -> usize {
+        self.publishers.len() + self.subscribers.len()
+    }
+
+    /// The connection in this place ended.
+    fn closed(&self, place: usize, reason: String) {
+        if let Some(connection) = self.connections.borrow_mut().get_mut(place) {
+            *connection = None;
+        }
+        let counters = &mut self.recorder.borrow_mut().counters;
+        counters.connected = counters.connected.saturating_sub(1);
+        if !self.finishing.get() {
+            counters.disconnected += 1;
+            self.disconnect_reason.borrow_mut().get_or_insert(reason);
+        }
+    }
+}
+
+/// What all publications of a publisher share.
+fn template(setup: &Setup, publisher: u32) -> Result<Rc<PublishTemplate>, EncodeError> {
+    let scenario = &setup.scenario;
+    let topic = setup.plan.topic_name(publisher);
+    PublishTemplate::new(&topic, scenario.qos, scenario.retain, scenario.payload_bytes).map(Rc::new)
+}

@@ -1,0 +1,143 @@
+//! The way in: one read into the worker's buffer, all whole packets in it, one answer.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::Worker;
+use super::connection::Connection;
+use crate::client::{ClientError, Event};
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("the broker closed the connection")]
+    Closed,
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the broker refused the subscription")]
+    NotSubscribed,
+    #[error("the broker answered a CONNECT that was already answered")]
+    Connected,
+}
+
+/// Whether something happened that lets a publisher go on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    acknowledged: bool,
+}
+
+impl Worker {
+    /// Reads until the connection ends.
+    pub(super) async fn read(self: &Rc<Self>, connection: &Rc<Connection>) -> End {
+        loop {
+            let read = std::future::poll_fn(|context| self.poll_read(context, connection));
+            if let Err(end) = read.await {
+                return end;
+            }
+        }
+    }
+
+    /// One read. `poll_read` and not `try_read`: tokio then knows from a short read that the socket
+    /// is empty, and saves the call that would find out.
+    fn poll_read(
+        self: &Rc<Self>,
+        context: &mut Context<'_>,
+        connection: &Rc<Connection>,
+    ) -> Poll<Result<(), End>> {
+        let mut buffer = self.read_buffer.borrow_mut();
+        let mut partial = connection.partial.take();
+        // A packet that outgrows half of the shared buffer is gathered in its connection's own.
+        let shared = partial.len() <= buffer.len() / 2;
+        let start = if shared { partial.len() } else { 0 };
+        buffer[..start].copy_from_slice(&partial[..start]);
+        let mut free = ReadBuf::new(&mut buffer[start..]);
+        let read = Pin::new(&mut *connection.stream.borrow_mut()).poll_read(context, &mut free);
+        let length = free.filled().len();
+        match read {
+            Poll::Pending => {
+                connection.partial.replace(partial);
+                return Poll::Pending;
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::Io(error))),
+            Poll::Ready(Ok(())) if length == 0 => return Poll::Ready(Err(End::Closed)),
+            Poll::Ready(Ok(())) => {}
+        }
+        let now_ns = self.setup.clock.now_ns();
+        let bytes = if shared {
+            &buffer[..start + length]
+        } else {
+            partial.extend_from_slice(&buffer[..length]);
+            &partial[..]
+        };
+        let taken = self.take_packets(connection, bytes, now_ns)?;
+        let rest = bytes[taken..].to_vec();
+        drop(buffer);
+        connection.partial.replace(rest);
+        self.catch_up(now_ns);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Handles every whole packet; answers how many bytes they were.
+    fn take_packets(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        bytes: &[u8],
+        now_ns: u64,
+    ) -> Result<usize, End> {
+        let mut answer = self.write_buffer.take();
+        let mut seen = Seen::default();
+        let taken = self.take_each(connection, bytes, now_ns, &mut answer, &mut seen);
+        if !answer.is_empty() {
+            self.send(connection, &answer);
+            answer.clear();
+        }
+        self.write_buffer.replace(answer);
+        if seen.acknowledged {
+            // Bounded by the Packet Identifiers that are free now.
+            self.publish_due(connection, u32::MAX);
+        }
+        taken
+    }
+
+    fn take_each(
+        &self,
+        connection: &Connection,
+        bytes: &[u8],
+        now_ns: u64,
+        answer: &mut BytesMut,
+        seen: &mut Seen,
+    ) -> Result<usize, End> {
+        let mut decoder = self.decoder.borrow_mut();
+        let mut recorder = self.recorder.borrow_mut();
+        let mut client = connection.client.borrow_mut();
+        let mut taken = 0;
+        connection.ping_ns.set(0);
+        while let Some((packet, length)) =
+            decoder.next(&bytes[taken..]).map_err(ClientError::Decode)?
+        {
+            taken += length;
+            match client.handle(packet, answer)? {
+                Event::Delivery(publish) => {
+                    recorder.delivery(connection.subscriber, &publish, now_ns);
+                }
+                Event::Nothing => {}
+                Event::Acknowledged => seen.acknowledged = true,
+                Event::Unexpected => recorder.counters.unexpected += 1,
+                Event::Subscribed => recorder.counters.subscribed += 1,
+                Event::NotSubscribed => {
+                    recorder.counters.not_subscribed += 1;
+                    return Err(End::NotSubscribed);
+                }
+                Event::Connected | Event::Refused(_) => return Err(End::Connected),
+            }
+        }
+        Ok(taken)
+    }
+}

@@ -1,0 +1,32 @@
+//! What the command line answers before anything runs.
+
+use crate::loadgen::loadgen;
+
+#[test]
+fn help_teaches_with_examples() {
+    let run = loadgen("--help");
+    assert_eq!(run.code, Some(0));
+    for text in [
+        "loadgen --clients 5000 --rate 3s",
+        "Broker (the embedded one when none is named):",
+        "-h, --host <HOST>",
+        "Exit status: 0 done",
+    ] {
+        assert!(run.stdout.contains(text), "{text} is not in {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_wrong_usage_is_exit_status_2_and_names_the_cure() {
+    let run = loadgen("--rate fast");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("write 3s (a period per publisher)"), "{}", run.stderr);
+
+    let run = loadgen("--topology pairs --clients 3");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("try --clients 4"), "{}", run.stderr);
+
+    let run = loadgen("--size 3");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("the smallest is 30"), "{}", run.stderr);
+}

@@ -1,0 +1,12 @@
+//! The binary from end to end: against a scripted broker that misbehaves on purpose, and against
+//! the embedded one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod command_line;
+mod embedded;
+mod faults;
+mod interruption;
+mod loadgen;
+mod refusals;
+mod scripted;
