@@ -1,6 +1,6 @@
 //! `broker passwd`: the password file.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -52,7 +52,7 @@ impl Passwd {
 
     fn password(&self) -> anyhow::Result<Vec<u8>> {
         if self.stdin {
-            return read_line();
+            return read_line(b"\n");
         }
         if !io::stdin().is_terminal() {
             bail!("standard input is no terminal: use --stdin to take the password from it");
@@ -67,19 +67,25 @@ impl Passwd {
 fn ask(question: &str) -> anyhow::Result<Vec<u8>> {
     write!(io::stderr(), "{question}").context("cannot write")?;
     let silence = Silence::new().context("cannot silence the terminal")?;
-    let line = read_line();
+    // Without signals, Ctrl-C is a character that ends the line.
+    let line = read_line(&[b'\n', ETX]);
     drop(silence);
     writeln!(io::stderr()).context("cannot write")?;
-    let line = line?;
-    ensure!(!line.contains(&ETX), "given up, nothing was changed");
-    Ok(line)
+    line.context("nothing was changed")
 }
 
-fn read_line() -> anyhow::Result<Vec<u8>> {
+/// Reads up to one of `ends`, which is not part of the password.
+fn read_line(ends: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut line = Vec::new();
-    io::stdin().lock().read_until(b'\n', &mut line).context("cannot read the password")?;
-    // Without signals, the end of the line is what Ctrl-C makes too.
-    while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+    for byte in io::stdin().lock().bytes() {
+        let byte = byte.context("cannot read the password")?;
+        ensure!(byte != ETX || !ends.contains(&ETX), "given up");
+        if ends.contains(&byte) {
+            break;
+        }
+        line.push(byte);
+    }
+    if line.last() == Some(&b'\r') {
         line.pop();
     }
     ensure!(!line.is_empty(), "the password is empty, nothing was changed");
