@@ -25,7 +25,8 @@ pub struct Limits {
     pub output_bytes_max: usize,
     /// QoS 1 and 2 messages of one session that are sent and not yet acknowledged.
     pub inflight_max: u16,
-    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped.
+    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped, retained
+    /// messages for a new subscription excepted: as many more as it matches may wait.
     pub queued_messages_max: usize,
     /// Bytes of topic and payload that wait in one session. Past it the newest are dropped.
     pub queued_bytes_max: usize,

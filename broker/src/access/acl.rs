@@ -32,9 +32,27 @@ pub(super) enum Right {
 
 /// A rule for the topics that a filter matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rule {
-    pub(super) right: Right,
-    pub(super) filter: OwnedTopicFilter,
+struct Rule {
+    right: Right,
+    filter: OwnedTopicFilter,
+    /// Bytes of the filter before its first wildcard and the `/` in front of that, with which every
+    /// topic that it matches begins: most rules are passed by on one comparison.
+    literal: usize,
+}
+
+impl Rule {
+    fn new(right: Right, filter: TopicFilter<'_>) -> Self {
+        let text = filter.as_str();
+        let literal = text.find(['+', '#']).map_or(text.len(), |wildcard| wildcard.max(1) - 1);
+        Self { right, filter: filter.into(), literal }
+    }
+
+    fn matches(&self, topic: TopicName<'_>) -> bool {
+        let filter = self.filter.as_filter();
+        let (filter_bytes, topic_bytes) = (filter.as_str().as_bytes(), topic.as_str().as_bytes());
+        filter_bytes.get(..self.literal).is_some_and(|start| topic_bytes.starts_with(start))
+            && filter.matches(topic)
+    }
 }
 
 /// A whole file.
@@ -109,8 +127,7 @@ fn fill_in(rule: &Rule, client: &Identity) -> Option<Rule> {
         }
     }
     filled.push_str(rest);
-    let filter = TopicFilter::new(&filled).ok()?.into();
-    Some(Rule { right: rule.right, filter })
+    Some(Rule::new(rule.right, TopicFilter::new(&filled).ok()?))
 }
 
 #[derive(Debug, Default)]
@@ -177,8 +194,8 @@ fn parse_rule(keyword: &'static str, text: &str) -> Result<Rule, Problem> {
         Some(("deny", filter)) => (Right::Deny, filter),
         Some((other, _)) => return Err(Problem::UnknownRight(other.to_owned())),
     };
-    let filter = TopicFilter::new(filter.trim_start()).map_err(Problem::Topic)?.into();
-    Ok(Rule { right, filter })
+    let filter = TopicFilter::new(filter.trim_start()).map_err(Problem::Topic)?;
+    Ok(Rule::new(right, filter))
 }
 
 /// The rules of one Client, in the order in which they are asked.
@@ -197,10 +214,7 @@ impl AclRights {
     fn decide(&self, topic: TopicName<'_>, wanted: Right) -> bool {
         let has_say = |right: Right| matches!(right, Right::Deny | Right::ReadWrite);
         self.rules()
-            .find(|rule| {
-                (has_say(rule.right) || rule.right == wanted)
-                    && rule.filter.as_filter().matches(topic)
-            })
+            .find(|rule| (has_say(rule.right) || rule.right == wanted) && rule.matches(topic))
             .is_some_and(|rule| rule.right != Right::Deny)
     }
 }

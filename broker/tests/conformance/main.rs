@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bounds;
 mod clauses;
 mod faults_of_others;
 mod section_1_5_data;

@@ -46,6 +46,13 @@ pub(crate) fn everywhere_with(limits: &Limits, test: impl Fn(&Server)) {
     }
 }
 
+/// The default limits with a change.
+pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
 /// Says on a failure how many shards there were.
 struct Hint(usize);
 

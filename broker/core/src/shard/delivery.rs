@@ -5,13 +5,13 @@ use super::Shard;
 use super::connection::ConnectionKey;
 use crate::codec::{PacketIdentifier, PublishHeader, encode_pubcomp, encode_pubrel};
 use crate::message::Message;
-use crate::session::{Delivery, Offered, Retransmission, Session, SessionKey};
+use crate::session::{Delivery, Offered, QueueLimits, Retransmission, Session, SessionKey};
 
 impl Shard {
     /// Sends a message at QoS 1 or 2, or lets it wait.
-    pub(super) fn deliver(&mut self, session: SessionKey, delivery: Delivery) {
+    pub(super) fn deliver(&mut self, session: SessionKey, delivery: Delivery, limits: QueueLimits) {
         let Delivery { message, qos, retain } = delivery.clone();
-        if let Some((key, identifier)) = self.offer(session, delivery) {
+        if let Some((key, identifier)) = self.offer(session, delivery, limits) {
             let delivery = Some((qos, identifier));
             self.send(key, PublishHeader { duplicate: false, retain, delivery }, &message);
         }
@@ -22,9 +22,9 @@ impl Shard {
         &mut self,
         session: SessionKey,
         delivery: Delivery,
+        limits: QueueLimits,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let connection = self.links.online(session);
-        let limits = self.queue_limits();
         let outbound = &mut self.sessions.get_mut(session)?.outbound;
         match outbound.offer(delivery, connection.is_some(), limits) {
             Offered::Send(identifier) => Some((connection?, identifier)),

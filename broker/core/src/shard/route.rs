@@ -264,9 +264,10 @@ impl Shard {
         let delivery = Some((qos, PacketIdentifier::FIRST));
         let header = PublishHeader { duplicate: false, retain: false, delivery };
         let payload = self.encoder.encode_message(header, message).1.cloned();
+        let limits = self.queue_limits();
         for subscriber in subscribers {
             let delivery = Delivery { message: message.clone(), qos, retain: false };
-            if let Some((key, identifier)) = self.offer(subscriber, delivery) {
+            if let Some((key, identifier)) = self.offer(subscriber, delivery, limits) {
                 let packet = self.encoder.with_identifier(identifier);
                 self.links.put(key, packet, payload.as_ref());
                 self.statistics.deliveries += 1;

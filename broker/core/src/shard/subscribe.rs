@@ -7,7 +7,7 @@ use super::links::Put;
 use crate::codec::{PublishHeader, Subscribe, Unsubscribe, encode_suback, encode_unsuback};
 use crate::message::Message;
 use crate::qos::QoS;
-use crate::session::{Delivery, SessionKey};
+use crate::session::{Delivery, QueueLimits, SessionKey};
 use crate::topic::TopicFilter;
 
 impl Shard {
@@ -97,7 +97,8 @@ impl Shard {
         self.group.remove_interest(self.index, filter);
     }
 
-    /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6].
+    /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6]. The queue has
+    /// room for them beyond its limit: they must come all, and share their bytes with the store.
     fn send_retained(&mut self, session: SessionKey, filter: TopicFilter<'_>, granted: QoS) {
         let mut found: Vec<Message> = Vec::new();
         let reader = self.policy.as_ref().map(|_| self.sessions.get(session));
@@ -110,12 +111,18 @@ impl Shard {
                 found.push(message.clone());
             }
         });
+        let limits = self.queue_limits();
+        let limits = QueueLimits {
+            messages_max: limits.messages_max.saturating_add(found.len()),
+            bytes_max: limits.bytes_max.saturating_add(self.topics.retained.bytes()),
+            ..limits
+        };
         for message in found {
             let qos = message.qos.min(granted);
             if qos == QoS::AtMostOnce {
                 self.send_retained_at_most_once(session, &message);
             } else {
-                self.deliver(session, Delivery { message, qos, retain: true });
+                self.deliver(session, Delivery { message, qos, retain: true }, limits);
             }
         }
     }
