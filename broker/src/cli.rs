@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{Config, ConfigError, LogLevel, PORT, listener_url};
+use crate::listen::ListenArguments;
 use crate::passwd::Passwd;
 
 /// Descriptors that are no connections: listeners, epoll, the log.
@@ -23,6 +24,8 @@ Examples:
                                       for other machines too
   broker --bind 0.0.0.0 --allow-anonymous
                                       anybody may come in
+  broker --listen ws://127.0.0.1 --listen unix:/run/broker.socket
+  broker --listen mqtts://0.0.0.0 --tls-cert chain.pem --tls-key key.pem --password-file users
   broker --config kelvin.toml --check-config
                                       what the file says, with all defaults
   mosquitto_sub -t temperature -v     what the sensors say
@@ -66,6 +69,9 @@ pub(crate) struct Cli {
     /// On any other address clients must prove who they are, unless --allow-anonymous is said.
     #[arg(short, long, value_name = "ADDRESS")]
     bind: Vec<IpAddr>,
+
+    #[command(flatten)]
+    pub(crate) listen: ListenArguments,
 
     /// Threads that share the clients [default: 1]
     ///
@@ -149,7 +155,7 @@ impl Cli {
             Some(path) => Config::load(path)?,
             None => Config::default(),
         };
-        if self.port.is_some() || !self.bind.is_empty() {
+        if self.port.is_some() || !self.bind.is_empty() || self.listen.is_given() {
             config.listeners = self.listeners();
         }
         set(&mut config.shards, self.shards);
@@ -161,16 +167,22 @@ impl Cli {
             (false, true) => config.log_level = LogLevel::Debug,
             (false, false) => {}
         }
+        self.listen.set_tls(&mut config.tls);
         self.set_limits(&mut config, descriptors);
         config.resolve()
     }
 
-    /// Both loopback addresses unless others are named: `localhost` may mean either.
+    /// Both loopback addresses unless others, or other listeners alone, are named: `localhost` may
+    /// mean either.
     fn listeners(&self) -> Vec<String> {
+        let others = self.listen.listeners().map(ToString::to_string);
+        if self.bind.is_empty() && self.port.is_none() && self.listen.is_given() {
+            return others.collect();
+        }
         let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let addresses = if self.bind.is_empty() { &loopback[..] } else { &self.bind };
         let port = self.port.unwrap_or(PORT);
-        addresses.iter().map(|&address| listener_url(address, port)).collect()
+        addresses.iter().map(|&address| listener_url(address, port)).chain(others).collect()
     }
 
     fn set_limits(&self, config: &mut Config, descriptors: u64) {
@@ -183,6 +195,7 @@ impl Cli {
         set(&mut limits.inflight_max, self.max_inflight);
         set(&mut limits.queued_messages_max, self.max_queued);
         set(&mut limits.connect_timeout_seconds, self.connect_timeout);
+        set(&mut limits.handshake_timeout_seconds, self.listen.handshake_timeout);
         let room = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         let room = Limits::default().connections_max.min(room);
@@ -269,5 +282,18 @@ mod tests {
         let files = config(&["--password-file", "users"]).expect("safe").access_files();
         assert!(!files.expect("access control").allow_anonymous);
         assert!(config(&["--allow-anonymous=false"]).is_err(), "nobody could come in");
+    }
+
+    #[test]
+    fn listeners_replace_the_default_and_join_what_is_asked_for() {
+        let count = |arguments: &[&str]| {
+            let arguments = ["broker", "--listen", "ws://[::1]"].iter().chain(arguments);
+            let cli = Cli::parse_from(arguments);
+            (cli.listeners().len() - cli.listen.listeners().count(), cli.listen.listeners().count())
+        };
+        assert_eq!(count(&[]), (0, 1));
+        assert_eq!(count(&["--listen", "unix:/run/a"]), (0, 2));
+        assert_eq!(count(&["--port", "1884"]), (2, 1));
+        assert_eq!(count(&["--bind", "127.0.0.1"]), (1, 1));
     }
 }

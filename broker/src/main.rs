@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod listen;
 mod passwd;
 
 use std::io::Write;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use broker::{AccessFileError, Broker, FileAccess, StartError};
+use broker::{Broker, FileAccess, Listener, StartError};
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
@@ -92,8 +93,8 @@ fn run(
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
         let broker = start(config, access, may_skip_ipv6)?;
-        for address in broker.local_addresses() {
-            tracing::info!("listening on mqtt://{address}, {} shard(s)", config.shards);
+        for url in broker.local_urls() {
+            tracing::info!("listening on {url}, {} shard(s)", config.shards);
         }
         let signal = loop {
             match signals.next().await {
@@ -116,18 +117,18 @@ fn run(
 
 /// Reads again what may change while the broker runs. What has an error stays as it was.
 fn reload(broker: &Broker, access: Option<&FileAccess>) {
-    match reload_access(broker, access) {
-        Ok(()) => tracing::info!("SIGHUP: the files are read again"),
-        Err(error) => tracing::error!("SIGHUP: nothing was changed: {error}"),
+    match broker.reload() {
+        Ok(()) => tracing::info!("SIGHUP: certificates and keys are read again"),
+        Err(error) => tracing::error!("SIGHUP: certificates and keys are not changed: {error}"),
     }
-}
-
-fn reload_access(broker: &Broker, access: Option<&FileAccess>) -> Result<(), AccessFileError> {
-    if let Some(access) = access {
-        access.reload()?;
-        broker.recheck_access();
+    let Some(access) = access else { return };
+    match access.reload() {
+        Ok(()) => {
+            broker.recheck_access();
+            tracing::info!("SIGHUP: passwords and rules are read again");
+        }
+        Err(error) => tracing::error!("SIGHUP: passwords and rules are not changed: {error}"),
     }
-    Ok(())
 }
 
 fn start(
@@ -136,25 +137,26 @@ fn start(
     may_skip_ipv6: bool,
 ) -> anyhow::Result<Broker> {
     let connections_max = broker::Limits::default().connections_max;
-    let builder = || {
+    let builder = |listeners: &[Listener]| {
         let limits = config.limits.limits(connections_max);
-        let builder = Broker::builder().shards(config.shards.get()).limits(limits);
-        match access {
-            Some(access) => builder.shared_access(Arc::clone(access) as _),
-            None => builder,
+        let mut builder = Broker::builder().shards(config.shards.get()).limits(limits);
+        if let Some(access) = access {
+            builder = builder.shared_access(Arc::clone(access) as _);
         }
+        if let Some(tls) = config.tls() {
+            builder = builder.tls(tls);
+        }
+        listeners.iter().cloned().fold(builder, broker::Builder::listen)
     };
-    let addresses = config.addresses()?;
-    let broker = addresses.iter().fold(builder(), |builder, &address| builder.listen(address));
-    match broker.start() {
+    let mut listeners = config.listeners()?;
+    match builder(&listeners).start() {
         // A machine without IPv6 has one loopback address less, unless it was asked for.
-        Err(StartError::Listen { address, error })
-            if may_skip_ipv6 && address.is_ipv6() && !is_in_use(&error) =>
+        Err(StartError::Listen { listener, error })
+            if may_skip_ipv6 && listener.starts_with("mqtt://[::1]") && !is_in_use(&error) =>
         {
-            tracing::debug!("not listening on {address}: {error}");
-            let rest = addresses.iter().filter(|&&other| other != address);
-            let broker = rest.fold(builder(), |builder, &address| builder.listen(address));
-            Ok(broker.start()?)
+            tracing::debug!("not listening on {listener}: {error}");
+            listeners.retain(|other| other.to_string() != listener);
+            Ok(builder(&listeners).start()?)
         }
         result => Ok(result?),
     }

@@ -14,6 +14,10 @@ pub struct Limits {
     /// Network Connections that the whole broker takes in one second; 0 for any number. One more
     /// is closed at once.
     pub connections_per_second_max: u32,
+    /// TLS and WebSocket handshakes at once. Others wait for their turn, within their time.
+    pub handshakes_max: usize,
+    /// Time from the opening of a socket to the end of its TLS and WebSocket handshakes.
+    pub handshake_timeout: Duration,
     /// Time from the opening of a Network Connection to its CONNECT.
     pub connect_timeout: Duration,
     /// Size of a CONNECT packet in bytes: all that a stranger may make the broker hold.
@@ -53,6 +57,8 @@ impl Default for Limits {
             connections_max: 100_000,
             connections_per_address_max: 0,
             connections_per_second_max: 0,
+            handshakes_max: 1024,
+            handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
             connect_packet_bytes_max: 256 << 10,
             packet_bytes_max: 16 << 20,

@@ -51,6 +51,10 @@ statistics! {
     connections_refused_rate,
     /// Connections that could not be accepted, mostly for want of file descriptors.
     accepts_failed,
+    /// Connections that failed in the TLS or WebSocket handshake.
+    handshakes_failed,
+    /// Connections whose TLS or WebSocket handshake was not over in time.
+    handshake_timeouts,
     /// Network Connections that ended with a DISCONNECT.
     disconnects,
     /// Network Connections that ended without one.

@@ -17,6 +17,7 @@ macro_rules! limits {
             #[serde(skip_serializing_if = "Option::is_none")]
             pub(crate) connections_max: Option<usize>,
             pub(crate) connect_timeout_seconds: u64,
+            pub(crate) handshake_timeout_seconds: u64,
             $(pub(crate) $name: $kind,)+
         }
 
@@ -25,6 +26,7 @@ macro_rules! limits {
                 Self {
                     connections_max: None,
                     connect_timeout_seconds: limits.connect_timeout.as_secs(),
+                    handshake_timeout_seconds: limits.handshake_timeout.as_secs(),
                     $($name: limits.$name,)+
                 }
             }
@@ -36,6 +38,7 @@ macro_rules! limits {
                 let mut limits = Limits::default();
                 limits.connections_max = self.connections_max.unwrap_or(connections_max);
                 limits.connect_timeout = Duration::from_secs(self.connect_timeout_seconds);
+                limits.handshake_timeout = Duration::from_secs(self.handshake_timeout_seconds);
                 $(limits.$name = self.$name;)+
                 limits
             }
@@ -46,6 +49,7 @@ macro_rules! limits {
 limits! {
     connections_per_address_max: usize,
     connections_per_second_max: u32,
+    handshakes_max: usize,
     connect_packet_bytes_max: usize,
     packet_bytes_max: usize,
     output_bytes_max: usize,
@@ -72,6 +76,7 @@ impl LimitsConfig {
         let zero = [
             ("connections_max", self.connections_max == Some(0)),
             ("connect_timeout_seconds", self.connect_timeout_seconds == 0),
+            ("handshake_timeout_seconds", self.handshake_timeout_seconds == 0),
             ("connect_packet_bytes_max", self.connect_packet_bytes_max == 0),
             ("packet_bytes_max", self.packet_bytes_max == 0),
             ("inflight_max", self.inflight_max == 0),

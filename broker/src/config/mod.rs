@@ -1,6 +1,7 @@
 //! The configuration file: TOML, every setting with a default, unknown keys refused.
 
 mod limits;
+mod tls;
 mod unknown;
 
 use std::io;
@@ -8,11 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use broker::AccessFiles;
+use broker::{AccessFiles, Listener, ListenerError, Tls};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use limits::LimitsConfig;
+pub(crate) use tls::{Demand, TlsConfig, Version};
 
 /// The port of MQTT.
 pub(crate) const PORT: u16 = 1883;
@@ -27,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) shards: NonZeroUsize,
     pub(crate) log_level: LogLevel,
     pub(crate) access: AccessConfig,
+    pub(crate) tls: TlsConfig,
     pub(crate) limits: LimitsConfig,
 }
 
@@ -64,18 +67,20 @@ pub(crate) enum ConfigError {
     Parse { path: PathBuf, message: String },
     #[error("{}, line {line}: unknown key `{key}`{hint}", path.display())]
     UnknownKey { path: PathBuf, line: usize, key: String, hint: String },
-    #[error("listener {url:?}: {problem}")]
-    Listener { url: String, problem: &'static str },
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    #[error("tls.certificate_file and tls.key_file go together: one of them is missing")]
+    HalfOfTls,
     #[error("there is no listener: name one, such as \"mqtt://127.0.0.1:1883\"")]
     NoListener,
     #[error("limits.{name} must be at least 1")]
     Zero { name: &'static str },
     #[error(
-        "{address} lets other machines in, and nobody has to prove who they are: name a \
+        "{listener} lets other machines in, and nobody has to prove who they are: name a \
          password file (--password-file, made by `broker passwd`), or say --allow-anonymous to \
          let everybody in"
     )]
-    OpenToAll { address: SocketAddr },
+    OpenToAll { listener: String },
     #[error(
         "nobody could come in: anonymous clients may not, and there is no password file; name one \
          with --password-file, made by `broker passwd`"
@@ -91,6 +96,7 @@ impl Default for Config {
             shards: NonZeroUsize::MIN,
             log_level: LogLevel::default(),
             access: AccessConfig::default(),
+            tls: TlsConfig::default(),
             limits: LimitsConfig::default(),
         }
     }
@@ -104,7 +110,8 @@ impl Config {
         let mut config = Self::parse(path, &text)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let AccessConfig { password_file, acl_file, .. } = &mut config.access;
-        for file in [password_file, acl_file].into_iter().flatten() {
+        let files = [password_file, acl_file].into_iter().flatten();
+        for file in files.chain(config.tls.files()) {
             *file = folder.join(&*file);
         }
         Ok(config)
@@ -125,11 +132,15 @@ impl Config {
     /// Checks what settings mean together, and settles what depends on others.
     pub(crate) fn resolve(mut self) -> Result<Self, ConfigError> {
         self.limits.check()?;
-        let addresses = self.addresses()?;
-        let exposed = addresses.into_iter().find(|address| !address.ip().is_loopback());
+        if self.tls.certificate_file.is_some() != self.tls.key_file.is_some() {
+            return Err(ConfigError::HalfOfTls);
+        }
+        let exposed = self.listeners()?.into_iter().find(|listener| !listener.is_local());
         let AccessConfig { allow_anonymous, password_file, .. } = &mut self.access;
         match (*allow_anonymous, password_file.is_some(), exposed) {
-            (None, false, Some(address)) => return Err(ConfigError::OpenToAll { address }),
+            (None, false, Some(listener)) => {
+                return Err(ConfigError::OpenToAll { listener: listener.to_string() });
+            }
             (Some(false), false, _) => return Err(ConfigError::ClosedToAll),
             (None, has_passwords, _) => *allow_anonymous = Some(!has_passwords),
             _ => {}
@@ -138,11 +149,18 @@ impl Config {
     }
 
     /// Where to listen.
-    pub(crate) fn addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
+    pub(crate) fn listeners(&self) -> Result<Vec<Listener>, ConfigError> {
         if self.listeners.is_empty() {
             return Err(ConfigError::NoListener);
         }
-        self.listeners.iter().map(|url| parse_listener(url)).collect()
+        let listeners: Result<_, ListenerError> =
+            self.listeners.iter().map(|url| url.parse()).collect();
+        Ok(listeners?)
+    }
+
+    /// Certificate and key of the listeners that need them.
+    pub(crate) fn tls(&self) -> Option<Tls> {
+        self.tls.tls()
     }
 
     /// The files that decide about access; `None` when everybody may do everything.
@@ -160,6 +178,13 @@ impl Config {
                 allow_anonymous: Some(true),
                 password_file: Some(PathBuf::new()),
                 acl_file: Some(PathBuf::new()),
+            },
+            tls: TlsConfig {
+                certificate_file: Some(PathBuf::new()),
+                key_file: Some(PathBuf::new()),
+                client_authority_file: Some(PathBuf::new()),
+                client_certificates: Some(Demand::Required),
+                minimum_version: Version::default(),
             },
             limits: LimitsConfig { connections_max: Some(0), ..LimitsConfig::default() },
             ..Self::default()
@@ -181,23 +206,6 @@ impl From<LogLevel> for LevelFilter {
 /// The URL of a TCP listener.
 pub(crate) fn listener_url(address: IpAddr, port: u16) -> String {
     format!("mqtt://{}", SocketAddr::new(address, port))
-}
-
-/// Reads the URL of a listener, `mqtt://ADDRESS[:PORT]`.
-fn parse_listener(url: &str) -> Result<SocketAddr, ConfigError> {
-    let wrong = |problem| ConfigError::Listener { url: url.to_owned(), problem };
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("not a URL: mqtt://…"))?;
-    if scheme != "mqtt" {
-        return Err(wrong("unknown scheme, only mqtt:// can be listened on"));
-    }
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let rest = if rest == "localhost" { "127.0.0.1" } else { rest };
-    let bare = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(rest);
-    if let Ok(address) = bare.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(address, PORT));
-    }
-    let rest = rest.replace("localhost:", "127.0.0.1:");
-    rest.parse().map_err(|_| wrong("expected an IP address and a port, such as 127.0.0.1:1883"))
 }
 
 #[cfg(test)]

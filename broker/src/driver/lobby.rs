@@ -1,17 +1,17 @@
 //! Where a connection waits until its CONNECT tells which shard it belongs to.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use broker_core::codec::{Connect, PacketType, split};
 use broker_core::{Admission, CloseCause};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
-use super::Driver;
+use super::connection::cause_of;
 use super::mailbox::{HandedOver, Mail, Undelivered};
 use super::permit::ConnectionPermit;
+use super::{Driver, farewell};
+use crate::transport::{Peer, Stream};
 
 /// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
 const READ_BYTES: usize = 1024;
@@ -21,8 +21,8 @@ impl Driver {
     /// Client Identifier. What is wrong with it, that shard finds out again and answers.
     pub(super) async fn find_shard(
         self: Rc<Self>,
-        mut stream: TcpStream,
-        peer: SocketAddr,
+        mut stream: Stream,
+        peer: Peer,
         permit: ConnectionPermit,
     ) {
         let mut received = Vec::new();
@@ -34,18 +34,21 @@ impl Driver {
         let (shard, admission) = match tokio::time::timeout(timeout, look).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
-                return self.count_end(CloseCause::Lost);
+                let cause = cause_of(&error);
+                self.log.closed(peer, cause, None);
+                self.count_end(cause);
+                return farewell::close_stream(stream).await;
             }
             Err(_) => {
                 self.log.no_connect(peer);
-                return self.count_end(CloseCause::ConnectTimeout);
+                self.count_end(CloseCause::ConnectTimeout);
+                return farewell::close_stream(stream).await;
             }
         };
         if shard == self.index {
             return self.adopt(stream, peer, permit, &received, admission);
         }
-        let stream = match stream.into_std() {
+        let stream = match stream.detach() {
             Ok(stream) => stream,
             Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
         };
@@ -54,14 +57,14 @@ impl Driver {
     }
 
     /// `None` without access control, and when there are no credentials to check.
-    async fn check_credentials(&self, received: &[u8], peer: SocketAddr) -> Option<Admission> {
+    async fn check_credentials(&self, received: &[u8], peer: Peer) -> Option<Admission> {
         let access = self.shared.access()?;
         let (frame, _) = split(received, self.shared.limits().connect_packet_bytes_max).ok()??;
         if frame.header.packet != PacketType::Connect {
             return None;
         }
         let connect = Connect::decode(frame.body).ok()?;
-        Some(access.admit(&connect, Some(peer)).await)
+        Some(access.admit(&connect, peer.socket_address()).await)
     }
 
     /// Counts a connection that came to its end here, as a shard counts those that it opened.
@@ -81,11 +84,7 @@ impl Driver {
     }
 
     /// The shard of the Client Identifier; this one when the bytes are no CONNECT or name none.
-    async fn read_connect(
-        &self,
-        stream: &mut TcpStream,
-        received: &mut Vec<u8>,
-    ) -> io::Result<usize> {
+    async fn read_connect(&self, stream: &mut Stream, received: &mut Vec<u8>) -> io::Result<usize> {
         let size_max = self.shared.limits().connect_packet_bytes_max;
         loop {
             received.reserve(READ_BYTES);

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     /// How often the shards were told to ask for all access again.
     access_changes: AtomicU64,
     accepts_failed: AtomicU64,
+    handshakes_failed: AtomicU64,
+    handshake_timeouts: AtomicU64,
     /// As each shard last published it.
     statistics: Box<[Mutex<Statistics>]>,
 }
@@ -52,6 +54,8 @@ impl Shared {
             origin: Instant::now(),
             stopping: AtomicBool::new(false),
             accepts_failed: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
+            handshake_timeouts: AtomicU64::new(0),
         }
     }
 
@@ -125,6 +129,14 @@ impl Shared {
         self.accepts_failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_failed_handshake(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_handshake_timeout(&self) {
+        self.handshake_timeouts.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_statistics(&self, shard: usize, statistics: &Statistics) {
         if let Some(cell) = self.statistics.get(shard) {
             *cell.lock().unwrap_or_else(PoisonError::into_inner) = *statistics;
@@ -147,6 +159,8 @@ impl Shared {
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;
         sum.accepts_failed += self.accepts_failed.load(Ordering::Relaxed);
+        sum.handshakes_failed += self.handshakes_failed.load(Ordering::Relaxed);
+        sum.handshake_timeouts += self.handshake_timeouts.load(Ordering::Relaxed);
         sum
     }
 }

@@ -231,7 +231,7 @@ fn sighup_reads_the_files_again_and_keeps_the_old_ones_when_they_are_damaged() {
     assert_eq!([connect(address, "alice", "secret"), connect(address, "bob", "b")], [0, 4]);
     succeeds(&["passwd", "--stdin", &users, "bob"], "b");
     running.signal("-HUP");
-    running.wait_for("SIGHUP: the files are read again");
+    running.wait_for("SIGHUP: passwords and rules are read again");
     assert_eq!([connect(address, "alice", "secret"), connect(address, "bob", "b")], [0, 0]);
     fs::write(&users, "alice\n").expect("it can be written");
     running.signal("-HUP");

@@ -116,6 +116,9 @@ pub enum Violation {
     /// A second CONNECT.
     #[error("a second CONNECT came [MQTT-3.1.0-2]")]
     SecondConnect,
+    /// The protocol below MQTT was broken, such as by a WebSocket text frame, [MQTT-6.0.0-1].
+    #[error("the rules of TLS or WebSocket were broken")]
+    Transport,
 }
 
 impl fmt::Display for CloseCause {

@@ -145,6 +145,11 @@ impl Shard {
         self.links.take_dirty(taken);
     }
 
+    /// Whether a connection's CONNECT has been accepted, and it is not closed.
+    pub fn is_client(&self, key: ConnectionKey) -> bool {
+        matches!(self.links.phase(key), Phase::Connected(_))
+    }
+
     /// What waits to be written to a connection.
     pub fn output(&self, key: ConnectionKey) -> Option<&Output> {
         self.links.output(key)
