@@ -64,6 +64,14 @@ impl Broker {
         self.shared.publisher()
     }
 
+    /// Asks access control again for all that it has granted: to be called when its answers have
+    /// changed. Within a tenth of a second Clients that may not be here are closed, and
+    /// subscriptions, waiting messages and retained messages that are not allowed any more are
+    /// removed; [`Statistics`] counts each.
+    pub fn recheck_access(&self) {
+        self.shared.recheck_access();
+    }
+
     /// What all shards counted, as of a tenth of a second ago at most.
     pub fn statistics(&self) -> Statistics {
         self.shared.statistics()

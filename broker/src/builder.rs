@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use broker_core::{Event, Limits, ShardGroup};
 
+use crate::access::{Access, AccessControl};
 use crate::broker::{Broker, Places};
 use crate::driver::{self, Mailboxes, Shared};
 use crate::publisher::Publisher;
@@ -21,6 +22,7 @@ pub struct Builder {
     limits: Limits,
     seed: Option<u64>,
     handler: Option<Handler>,
+    access: Option<Arc<dyn Access>>,
 }
 
 /// What an embedder does on an event, on the thread of the shard on which it happens.
@@ -69,6 +71,7 @@ impl Builder {
             limits: Limits::default(),
             seed: None,
             handler: None,
+            access: None,
         }
     }
 
@@ -114,6 +117,18 @@ impl Builder {
         self
     }
 
+    /// Lets `access` decide who may come in and what they may do. Without it everybody may do
+    /// everything.
+    pub fn access(self, access: impl Access) -> Self {
+        self.shared_access(Arc::new(access))
+    }
+
+    /// [`access`](Self::access) for one that is used elsewhere too, such as to reload it.
+    pub fn shared_access(mut self, access: Arc<dyn Access>) -> Self {
+        self.access = Some(access);
+        self
+    }
+
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
         let mut opened = Opened::default();
@@ -125,7 +140,9 @@ impl Builder {
         let group = Arc::new(ShardGroup::new(self.shards, seed));
         let (mailboxes, inboxes) = Mailboxes::new(self.shards);
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
-        let shared = Arc::new(Shared::new(group, self.limits, mailboxes, publisher, self.handler));
+        let access = self.access.map(AccessControl::new);
+        let shared = Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
+        let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let threads = start_threads(&shared, inboxes, listeners)?;
         let places = Places { addresses, urls, credentials, files };

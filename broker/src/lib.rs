@@ -24,15 +24,20 @@
 //! The broker itself is [`broker_core`], a machine without I/O. This package drives it: one thread
 //! and one tokio runtime per shard, sockets in `transport`, the loop of a shard in `driver`.
 
+mod access;
 mod broker;
 mod builder;
 mod driver;
 mod publisher;
 mod transport;
 
+pub use access::{
+    Access, AccessFileError, AccessFiles, Credentials, FileAccess, PasswordFile, Refusal,
+};
 pub use broker::Broker;
 pub use broker_core::{
-    Client, CloseCause, ConnectionKey, Event, Limits, Publication, QoS, Statistics, Violation,
+    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS,
+    Rights, Statistics, Violation, topic,
 };
 pub use builder::{Builder, StartError};
 pub use publisher::{PublishError, Publisher};

@@ -1,10 +1,11 @@
 //! The flags of listeners and of TLS.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use broker::{ClientCertificates, Limits, Listener, Tls, TlsVersion};
-use clap::{Args, ValueEnum};
+use broker::Listener;
+use clap::Args;
+
+use crate::config::{Demand, TlsConfig, Version};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListenArguments {
@@ -32,28 +33,14 @@ pub(crate) struct ListenArguments {
     #[arg(long, value_name = "WHEN", requires = "tls_client_ca", help_heading = "TLS")]
     tls_client_certificates: Option<Demand>,
 
-    /// Oldest version of TLS
-    #[arg(long, value_name = "VERSION", default_value = "1.2", help_heading = "TLS")]
-    tls_min_version: Version,
+    /// Oldest version of TLS [default: 1.2]
+    #[arg(long, value_name = "VERSION", help_heading = "TLS")]
+    tls_min_version: Option<Version>,
 
     /// Seconds from the opening of a connection to the end of its TLS and WebSocket handshakes
-    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().handshake_timeout.as_secs(), help_heading = "Limits")]
-    handshake_timeout: u64,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Demand {
-    None,
-    Optional,
-    Required,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Version {
-    #[value(name = "1.2")]
-    Tls12,
-    #[value(name = "1.3")]
-    Tls13,
+    /// [default: 10]
+    #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
+    pub(crate) handshake_timeout: Option<u64>,
 }
 
 impl ListenArguments {
@@ -61,26 +48,20 @@ impl ListenArguments {
         !self.listen.is_empty()
     }
 
-    pub(crate) const fn handshake_timeout(&self) -> Duration {
-        Duration::from_secs(self.handshake_timeout)
-    }
-
     pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
         self.listen.iter()
     }
 
-    pub(crate) fn tls(&self) -> Option<Tls> {
-        let tls = Tls::new(self.tls_cert.as_ref()?, self.tls_key.as_ref()?);
-        let tls = tls.minimum_version(match self.tls_min_version {
-            Version::Tls12 => TlsVersion::Tls12,
-            Version::Tls13 => TlsVersion::Tls13,
-        });
-        let Some(authority) = &self.tls_client_ca else { return Some(tls) };
-        let demand = match self.tls_client_certificates {
-            Some(Demand::None) => ClientCertificates::None,
-            Some(Demand::Optional) => ClientCertificates::Optional,
-            Some(Demand::Required) | None => ClientCertificates::Required,
-        };
-        Some(tls.client_certificates(demand, authority))
+    /// Replaces what a file says of TLS when flags name a certificate.
+    pub(crate) fn set_tls(&self, config: &mut TlsConfig) {
+        if self.tls_cert.is_some() {
+            config.certificate_file.clone_from(&self.tls_cert);
+            config.key_file.clone_from(&self.tls_key);
+            config.client_authority_file.clone_from(&self.tls_client_ca);
+            config.client_certificates = self.tls_client_certificates;
+        }
+        if let Some(version) = self.tls_min_version {
+            config.minimum_version = version;
+        }
     }
 }

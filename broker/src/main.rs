@@ -1,36 +1,75 @@
 //! The `broker` binary: a stand-alone MQTT broker.
 
 mod cli;
+mod config;
 mod listen;
+mod passwd;
 
-use std::net::SocketAddr;
+use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
-use broker::{Broker, Builder, Listener, StartError};
+use broker::{Broker, FileAccess, Listener, StartError};
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
-use cli::Cli;
+use cli::{Cli, Command};
+use config::Config;
 
 /// Messages of many sizes live and die on one thread: measured against the system's allocator in
 /// ARCHITECTURE.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// A flag or a file is wrong.
+const EXIT_USAGE: u8 = 2;
+
 /// The run could not be carried out.
 const EXIT_UNABLE: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(cli.log_level());
-    match run(&cli) {
+    if let Some(Command::Passwd(passwd)) = &cli.command {
+        log_to_stderr(LevelFilter::INFO);
+        return exit(passwd.run(), EXIT_UNABLE);
+    }
+    let descriptors = cli::raise_descriptor_limit();
+    let (config, access) = match settle(&cli, descriptors) {
+        Ok(settled) => settled,
+        Err(error) => {
+            log_to_stderr(LevelFilter::ERROR);
+            return exit(Err(error), EXIT_USAGE);
+        }
+    };
+    log_to_stderr(config.log_level.into());
+    if cli.check_config {
+        return exit(print(&config), EXIT_UNABLE);
+    }
+    let may_skip_ipv6 = cli.listens_by_default(&config);
+    exit(run(&config, access.as_ref(), may_skip_ipv6), EXIT_UNABLE)
+}
+
+fn exit(result: anyhow::Result<()>, code: u8) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            ExitCode::from(EXIT_UNABLE)
+            ExitCode::from(code)
         }
     }
+}
+
+/// Flags and files, checked.
+fn settle(cli: &Cli, descriptors: u64) -> anyhow::Result<(Config, Option<Arc<FileAccess>>)> {
+    let config = cli.config(descriptors)?;
+    let access = config.access_files().map(FileAccess::load).transpose()?;
+    Ok((config, access.map(Arc::new)))
+}
+
+fn print(config: &Config) -> anyhow::Result<()> {
+    let text = toml::to_string(config).context("cannot print the configuration")?;
+    write!(std::io::stdout(), "{text}").context("cannot print the configuration")
 }
 
 fn log_to_stderr(level: LevelFilter) {
@@ -42,22 +81,25 @@ fn log_to_stderr(level: LevelFilter) {
         .init();
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
-    let descriptors = cli::raise_descriptor_limit();
+fn run(
+    config: &Config,
+    access: Option<&Arc<FileAccess>>,
+    may_skip_ipv6: bool,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
         .context("cannot start the runtime of the main thread")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
-        let broker = start(cli, descriptors)?;
+        let broker = start(config, access, may_skip_ipv6)?;
         for url in broker.local_urls() {
-            tracing::info!("listening on {url}, {} shard(s)", cli.shards());
+            tracing::info!("listening on {url}, {} shard(s)", config.shards);
         }
         let signal = loop {
             match signals.next().await {
-                "SIGHUP" => reload(&broker),
-                signal => break signal,
+                Signal::Reload => reload(&broker, access.map(|access| &**access)),
+                Signal::Stop(signal) => break signal,
             }
         };
         let statistics = broker.statistics();
@@ -73,33 +115,50 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     })
 }
 
-fn reload(broker: &Broker) {
+/// Reads again what may change while the broker runs. What has an error stays as it was.
+fn reload(broker: &Broker, access: Option<&FileAccess>) {
     match broker.reload() {
         Ok(()) => tracing::info!("SIGHUP: certificates and keys are read again"),
-        Err(error) => tracing::error!("SIGHUP: nothing is changed: {error}"),
+        Err(error) => tracing::error!("SIGHUP: certificates and keys are not changed: {error}"),
+    }
+    let Some(access) = access else { return };
+    match access.reload() {
+        Ok(()) => {
+            broker.recheck_access();
+            tracing::info!("SIGHUP: passwords and rules are read again");
+        }
+        Err(error) => tracing::error!("SIGHUP: passwords and rules are not changed: {error}"),
     }
 }
 
-fn start(cli: &Cli, descriptors: u64) -> Result<Broker, StartError> {
-    let builder = |addresses: &[SocketAddr]| {
-        let builder = Broker::builder().shards(cli.shards()).limits(cli.limits(descriptors));
-        let builder = cli.listen.tls().into_iter().fold(builder, Builder::tls);
-        let listeners = addresses.iter().copied().map(Listener::from);
-        listeners.chain(cli.listen.listeners().cloned()).fold(builder, Builder::listen)
+fn start(
+    config: &Config,
+    access: Option<&Arc<FileAccess>>,
+    may_skip_ipv6: bool,
+) -> anyhow::Result<Broker> {
+    let connections_max = broker::Limits::default().connections_max;
+    let builder = |listeners: &[Listener]| {
+        let limits = config.limits.limits(connections_max);
+        let mut builder = Broker::builder().shards(config.shards.get()).limits(limits);
+        if let Some(access) = access {
+            builder = builder.shared_access(Arc::clone(access) as _);
+        }
+        if let Some(tls) = config.tls() {
+            builder = builder.tls(tls);
+        }
+        listeners.iter().cloned().fold(builder, broker::Builder::listen)
     };
-    let addresses = cli.addresses();
-    let (ipv6, ipv4) = addresses.iter().partition::<Vec<_>, _>(|address| address.is_ipv6());
-    match builder(&addresses).start() {
+    let mut listeners = config.listeners()?;
+    match builder(&listeners).start() {
         // A machine without IPv6 has one loopback address less, unless it was asked for.
         Err(StartError::Listen { listener, error })
-            if cli.bind.is_empty()
-                && !is_in_use(&error)
-                && ipv6.iter().any(|&address| Listener::from(address).to_string() == listener) =>
+            if may_skip_ipv6 && listener.starts_with("mqtt://[::1]") && !is_in_use(&error) =>
         {
             tracing::debug!("not listening on {listener}: {error}");
-            builder(&ipv4).start()
+            listeners.retain(|other| other.to_string() != listener);
+            Ok(builder(&listeners).start()?)
         }
-        result => result,
+        result => Ok(result?),
     }
 }
 
@@ -107,11 +166,17 @@ fn is_in_use(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
+/// What a signal asks for.
+enum Signal {
+    Reload,
+    Stop(&'static str),
+}
+
 /// SIGINT, SIGTERM and SIGHUP.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -120,15 +185,15 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hang_up.recv() => "SIGHUP",
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+            _ = self.hangup.recv() => Signal::Reload,
         }
     }
 }

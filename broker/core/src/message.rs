@@ -36,10 +36,15 @@ impl Message {
         self.topic.len() + self.payload.len()
     }
 
+    /// Where it was published.
+    pub(crate) fn topic(&self) -> TopicName<'_> {
+        TopicName::new_unchecked(&self.topic)
+    }
+
     /// The view that routing takes.
     pub(crate) fn as_publication(&self) -> Publication<'_> {
         Publication {
-            topic: TopicName::new_unchecked(&self.topic),
+            topic: self.topic(),
             payload: &self.payload,
             qos: self.qos,
             retain: self.retain,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use super::Driver;
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 use crate::transport::{Acceptor, OpenListener, Peer, Protocol, Stream};
 
 /// Pause after a failed accept: out of descriptors or of memory, which a busy loop will not mend.
@@ -39,9 +39,9 @@ impl Driver {
 
     /// Takes in what was accepted, if there is room.
     fn welcome(self: &Rc<Self>, acceptor: &Acceptor, stream: Stream, peer: Peer) {
-        let Some(permit) = self.shared.connection_permit() else {
-            self.log.refused_connection(peer, self.shared.limits().connections_max);
-            return;
+        let permit = match self.shared.permits().take(peer.address(), self.now()) {
+            Ok(permit) => permit,
+            Err(limit) => return self.log.refused_connection(peer, limit),
         };
         if let Err(error) = stream.configure() {
             return tracing::debug!("connection from {peer} failed at once: {error}");
@@ -88,8 +88,8 @@ impl Driver {
     }
 
     fn take_in(self: &Rc<Self>, stream: Stream, peer: Peer, permit: ConnectionPermit) {
-        if self.shared.group().shards() == 1 {
-            self.adopt(stream, peer, permit, &[]);
+        if self.shared.group().shards() == 1 && self.shared.access().is_none() {
+            self.adopt(stream, peer, permit, &[], None);
         } else {
             tokio::task::spawn_local(Rc::clone(self).find_shard(stream, peer, permit));
         }

@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use broker_core::{CloseCause, ConnectionKey, Output, Violation};
+use broker_core::{Admission, CloseCause, ConnectionKey, Output, Violation};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{tcp, unix};
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::mailbox::HandedOver;
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 use super::{Driver, READ_BYTES};
 use crate::transport::{Duplex, Peer, Stream};
 
@@ -99,16 +99,21 @@ impl Drop for Link {
 }
 
 impl Driver {
-    /// Makes a connection this shard's own. `received` is what has been read from it.
+    /// Makes a connection this shard's own. `received` is what has been read from it, `admission`
+    /// what was made of the credentials in there.
     pub(super) fn adopt(
         self: &Rc<Self>,
         stream: Stream,
         peer: Peer,
         permit: ConnectionPermit,
         received: &[u8],
+        admission: Option<Admission>,
     ) {
         let now = self.now();
         let key = self.core.borrow_mut().open(now);
+        if let Some(admission) = admission {
+            self.core.borrow_mut().admit(key, admission);
+        }
         let driver = Rc::clone(self);
         let (task, writer) = match stream {
             Stream::Tcp(stream) => {
@@ -136,9 +141,9 @@ impl Driver {
     }
 
     pub(super) fn receive_connection(self: &Rc<Self>, handed_over: HandedOver) {
-        let HandedOver { stream, peer, permit, received } = handed_over;
+        let HandedOver { stream, peer, permit, received, admission } = handed_over;
         match stream.attach() {
-            Ok(stream) => self.adopt(stream, peer, permit, &received),
+            Ok(stream) => self.adopt(stream, peer, permit, &received, admission),
             Err(error) => tracing::error!("connection from {peer} got lost: {error}"),
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use broker_core::CloseCause;
 
+use super::permit::NoPermit;
 use crate::transport::Peer;
 
 /// Warnings per shard and second; the rest is counted and said in one line.
@@ -45,9 +46,9 @@ impl CloseLog {
         self.closed(peer, CloseCause::ConnectTimeout, None);
     }
 
-    pub(super) fn refused_connection(&self, peer: Peer, connections_max: usize) {
+    pub(super) fn refused_connection(&self, peer: Peer, limit: NoPermit) {
         if self.may_warn() {
-            tracing::warn!("closed {peer}: the limit of {connections_max} connections is reached");
+            tracing::warn!("closed {peer}: {limit}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! What one thread hands to the shard of another, in batches.
 
-use broker_core::{Forward, Message};
+use broker_core::{Admission, Forward, Message};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 use crate::publisher::PublishError;
 use crate::transport::{Detached, Peer};
 
@@ -33,6 +33,8 @@ pub(crate) struct HandedOver {
     pub(crate) permit: ConnectionPermit,
     /// What was read to find out where it belongs: a CONNECT and perhaps more.
     pub(crate) received: Vec<u8>,
+    /// What was made of its credentials, under access control.
+    pub(crate) admission: Option<Admission>,
 }
 
 /// The mailboxes of all shards, to send to.

@@ -12,6 +12,7 @@ mod flusher;
 mod lobby;
 mod log;
 mod mailbox;
+mod permit;
 mod shared;
 
 use std::cell::{Cell, RefCell};
@@ -112,7 +113,10 @@ impl Driver {
         let observer = shared.observer();
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
-        let core = Shard::new(group, index, shared.limits().clone(), observer);
+        let mut core = Shard::new(group, index, shared.limits().clone(), observer);
+        if let Some(access) = shared.access() {
+            core = core.with_policy(Arc::new(access.clone()));
+        }
         Self {
             index,
             core: RefCell::new(core),
@@ -157,8 +161,13 @@ impl Driver {
     }
 
     async fn tick(self: Rc<Self>) {
+        let mut access_changes = 0;
         loop {
             tokio::time::sleep(TICK).await;
+            let changes = self.shared.access_changes();
+            if std::mem::replace(&mut access_changes, changes) != changes {
+                self.core.borrow_mut().recheck_access();
+            }
             self.core.borrow_mut().handle_timeout(self.now());
             self.wake_flusher();
             self.publish_statistics();
@@ -166,7 +175,7 @@ impl Driver {
     }
 
     fn publish_statistics(&self) {
-        self.shared.set_statistics(self.index, self.core.borrow().statistics());
+        self.shared.set_statistics(self.index, &self.core.borrow().statistics());
     }
 
     /// Ends a connection from the driver's side.

@@ -1,7 +1,7 @@
 //! Where to listen, and what is spoken there.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -74,6 +74,19 @@ impl Listener {
     #[must_use]
     pub fn with_tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
+    }
+
+    /// Whether only this machine can reach it: a Unix socket, or a loopback address. A host name
+    /// other than `localhost` may mean any address.
+    pub fn is_local(&self) -> bool {
+        match &self.place {
+            Place::Unix(_) => true,
+            Place::Network { host, .. } => {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+            }
+        }
     }
 
     /// Opens the sockets, which needs a look-up for a host name. `tls` is used if the listener has no files of its own.

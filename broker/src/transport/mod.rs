@@ -90,6 +90,20 @@ pub(crate) enum HandshakeError {
     WebSocket(io::Error),
 }
 
+impl Peer {
+    /// Its address on the network; a process of this machine has none.
+    pub(crate) fn socket_address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Network(address, port) => Some(SocketAddr::new(address, port)),
+            Self::Process(_) => None,
+        }
+    }
+
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        self.socket_address().map(|address| address.ip())
+    }
+}
+
 impl OpenListener {
     /// Needs the runtime of this thread.
     pub(crate) fn attach(self) -> io::Result<Acceptor> {

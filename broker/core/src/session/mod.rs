@@ -10,6 +10,8 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use indexmap::IndexSet;
 
+use crate::access::SessionAccess;
+
 pub use inbound::Inbound;
 pub use outbound::{Delivery, Offered, Outbound, QueueLimits, Retransmission};
 
@@ -26,6 +28,8 @@ pub struct Session {
     pub client_identifier: Arc<str>,
     /// Whether it ends with its Network Connection, MQTT 3.1.2.4.
     pub clean: bool,
+    /// Whose it is and what it may do, under a policy.
+    pub access: Option<SessionAccess>,
     /// Topic Filters that are subscribed to.
     pub filters: IndexSet<Box<str>, FixedState>,
     /// QoS 1 and 2 messages to the Client.
@@ -40,6 +44,7 @@ impl Session {
         Self {
             client_identifier,
             clean,
+            access: None,
             filters: IndexSet::with_hasher(FixedState::default()),
             outbound: Outbound::default(),
             inbound: Inbound::default(),

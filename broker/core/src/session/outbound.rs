@@ -145,6 +145,18 @@ impl Outbound {
         })
     }
 
+    /// Removes messages that the Client may not have, from the queue and with `sent` from those in
+    /// flight too; returns how many.
+    pub fn revoke(&mut self, sent: bool, keep: impl Fn(&Message) -> bool) -> usize {
+        let before = self.queue.len() + self.inflight.len();
+        self.queue.retain(|delivery| keep(&delivery.message));
+        self.queue_bytes = self.queue.iter().map(|delivery| delivery.message.size()).sum();
+        if sent {
+            self.inflight.retain(|i| i.delivery.as_ref().is_none_or(|d| keep(&d.message)));
+        }
+        before - self.queue.len() - self.inflight.len()
+    }
+
     /// Messages that are sent and not yet acknowledged.
     pub fn inflight(&self) -> usize {
         self.inflight.len()

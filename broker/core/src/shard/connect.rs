@@ -35,6 +35,10 @@ impl Shard {
         } else {
             connect.client_identifier
         };
+        let access = match self.grant(key, identifier) {
+            Ok(access) => access,
+            Err(code) => return Err(self.refuse(key, code)),
+        };
         let kept = self.displace(identifier, connect.clean_session);
         // The byte is reserved in MQTT 3.1.
         let session_present = kept.is_some() && connect.protocol != ProtocolVersion::V3;
@@ -42,6 +46,7 @@ impl Shard {
         else {
             return Err(self.refuse(key, ConnectReturnCode::ServerUnavailable));
         };
+        self.set_access(session, access);
         self.accept(now, key, session, &connect);
         let accepted = encode_connack(session_present, ConnectReturnCode::Accepted);
         self.links.put(key, &accepted, None);
@@ -136,6 +141,7 @@ impl Shard {
         };
         let session = session_key.and_then(|session| self.sessions.get(session));
         let client_identifier = session.map(|session| Arc::clone(&session.client_identifier));
+        let access = session.and_then(|session| session.access.clone());
         self.links.close(Closed { key, cause, client_identifier });
         let Some(session_key) = session_key else { return };
         self.links.detach(session_key);
@@ -148,17 +154,26 @@ impl Shard {
                 self.end_session(session_key);
             }
         }
-        let keeps_will = matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown);
-        if let Some(will) = will.filter(|_| !keeps_will) {
+        if cause == CloseCause::Revoked && will.is_some() {
+            self.statistics.publications_denied += 1;
+        }
+        let keeps_will =
+            matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked);
+        if let Some(will) = will.filter(|_| !keeps_will)
+            && self.may_publish_will(access.as_ref(), will.as_publication())
+        {
             self.statistics.wills_published += 1;
-            self.publish(&will);
+            let origin = access.as_ref().map(|access| &access.identity);
+            self.publish_from(&will, origin);
         }
     }
 
     fn count_close(&mut self, cause: CloseCause) {
         let statistics = &mut self.statistics;
         *match cause {
-            CloseCause::Disconnect | CloseCause::Shutdown => &mut statistics.disconnects,
+            CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked => {
+                &mut statistics.disconnects
+            }
             CloseCause::Lost => &mut statistics.connections_lost,
             CloseCause::Violation(_) => &mut statistics.protocol_violations,
             CloseCause::Refused(_) => &mut statistics.connects_refused,
@@ -168,7 +183,7 @@ impl Shard {
         } += 1;
     }
 
-    fn end_session(&mut self, key: SessionKey) {
+    pub(super) fn end_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.remove(key) else {
             return;
         };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::output::Output;
+use crate::access::Admission;
 use crate::codec::{ConnectReturnCode, DecodeError, PacketType};
 use crate::message::Message;
 use crate::session::SessionKey;
@@ -23,6 +24,8 @@ pub(super) struct Connection {
     pub(super) dirty: bool,
     /// The front of a packet whose end has not come yet.
     pub(super) partial: Vec<u8>,
+    /// What was made of the credentials of the CONNECT to come.
+    pub(super) admission: Option<Box<Admission>>,
     pub(super) will: Option<Box<Message>>,
     pub(super) last_received: Time,
     /// When the timer that runs for it fires; an earlier one on the heap is out of date.
@@ -48,6 +51,7 @@ impl Connection {
             phase: Phase::AwaitingConnect,
             dirty: false,
             partial: Vec::new(),
+            admission: None,
             will: None,
             last_received: now,
             timer: now,
@@ -85,6 +89,8 @@ pub enum CloseCause {
     KeepAliveTimeout,
     /// No CONNECT came in time.
     ConnectTimeout,
+    /// The policy does not allow the Client to be here any more.
+    Revoked,
     /// The broker stops.
     Shutdown,
 }
@@ -99,6 +105,14 @@ pub enum Violation {
     /// Something else before the CONNECT.
     #[error("{0:?} came before CONNECT [MQTT-3.1.0-1]")]
     NotConnected(PacketType),
+    /// A Topic Name longer than the limit.
+    #[error("a Topic Name has {bytes} bytes, the limit is {bytes_max}")]
+    TopicTooLong {
+        /// What it has.
+        bytes: usize,
+        /// What it may have.
+        bytes_max: usize,
+    },
     /// A second CONNECT.
     #[error("a second CONNECT came [MQTT-3.1.0-2]")]
     SecondConnect,
@@ -117,6 +131,7 @@ impl fmt::Display for CloseCause {
             Self::TakenOver => f.write_str("another connection took the client identifier over"),
             Self::KeepAliveTimeout => f.write_str("the keep alive time ran out"),
             Self::ConnectTimeout => f.write_str("no CONNECT came in time"),
+            Self::Revoked => f.write_str("its access was withdrawn"),
             Self::Shutdown => f.write_str("the broker stops"),
         }
     }

@@ -5,6 +5,7 @@
 //! [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
 //! and drop the connections that [`poll_closed`](Shard::poll_closed) names.
 
+mod access;
 mod connect;
 mod connection;
 mod delivery;
@@ -36,6 +37,7 @@ use links::Links;
 use route::{Encoder, Topics};
 use timers::Timers;
 
+use crate::access::{Identity, Policy};
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
 use crate::session::{QueueLimits, Session, SessionKey};
@@ -58,6 +60,7 @@ pub struct Shard {
     forwards: Vec<Vec<Forward>>,
     statistics: Statistics,
     observer: Option<Observer>,
+    policy: Option<Arc<dyn Policy>>,
 }
 
 impl Shard {
@@ -81,6 +84,7 @@ impl Shard {
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
             statistics: Statistics::default(),
             observer,
+            policy: None,
             limits,
             group,
         }
@@ -108,7 +112,11 @@ impl Shard {
 
     /// Publishes from inside the broker, as no Client's.
     pub fn publish(&mut self, message: &Message) {
-        self.route(message.as_publication(), Some(message.clone()));
+        self.publish_from(message, None);
+    }
+
+    fn publish_from(&mut self, message: &Message, origin: Option<&Arc<Identity>>) {
+        self.route(message.as_publication(), Some(message.clone()), origin);
         self.emit_published(message.as_publication(), None);
     }
 

@@ -9,6 +9,7 @@ use crate::codec::{
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::time::Time;
+use crate::topic::TopicName;
 
 impl Shard {
     /// Handles what was received on a connection, packet by packet. Bytes of a packet that is not
@@ -117,7 +118,11 @@ impl Shard {
     ) -> Result<(), CloseCause> {
         let body = frame.body;
         match frame.header.packet {
-            PacketType::Publish => self.handle_publish(key, session, Publish::decode(frame)?),
+            PacketType::Publish => {
+                let publish = Publish::decode(frame)?;
+                self.check_topic(publish.publication.topic)?;
+                self.handle_publish(key, session, publish);
+            }
             PacketType::Puback => self.handle_puback(key, session, decode_acknowledgement(body)?),
             PacketType::Pubrec => self.handle_pubrec(key, session, decode_acknowledgement(body)?),
             PacketType::Pubrel => self.handle_pubrel(key, session, decode_acknowledgement(body)?),
@@ -149,6 +154,11 @@ impl Shard {
         Ok(())
     }
 
+    fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {
+        let (bytes, bytes_max) = (topic.as_str().len(), self.limits.topic_bytes_max);
+        if bytes <= bytes_max { Ok(()) } else { Err(Violation::TopicTooLong { bytes, bytes_max }) }
+    }
+
     /// Passes a publication on and acknowledges it, MQTT 4.3.
     fn handle_publish(&mut self, key: ConnectionKey, session: SessionKey, publish: Publish<'_>) {
         self.statistics.publications_received += 1;
@@ -160,7 +170,12 @@ impl Shard {
             self.statistics.duplicates_received += 1;
             return self.links.put(key, &encode_pubrec(identifier), None);
         }
-        self.route(publication, None);
+        let allowed = self.may_publish(session, publication);
+        if allowed {
+            let origin = if publication.retain { self.origin(session) } else { None };
+            self.route(publication, None, origin.as_ref());
+        }
+        // One that was not allowed is acknowledged all the same, [MQTT-3.3.5-2].
         if let Some(identifier) = publish.packet_identifier {
             let acknowledgement = match publication.qos {
                 QoS::ExactlyOnce => encode_pubrec(identifier),
@@ -168,7 +183,9 @@ impl Shard {
             };
             self.links.put(key, &acknowledgement, None);
         }
-        self.emit_published(publication, Some(key));
+        if allowed {
+            self.emit_published(publication, Some(key));
+        }
     }
 }
 

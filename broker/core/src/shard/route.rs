@@ -3,15 +3,18 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use slotmap::SlotMap;
+
 use super::Shard;
 use super::group::ShardGroup;
 use super::links::Put;
 use super::output::SHARED_PAYLOAD_MIN;
+use crate::access::Identity;
 use crate::codec::{PacketIdentifier, PublishHeader};
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
 use crate::qos::QoS;
-use crate::session::{Delivery, SessionKey};
+use crate::session::{Delivery, Session, SessionKey};
 use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{Match, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName};
 
@@ -21,6 +24,8 @@ pub struct Forward {
     message: Message,
     /// Settles which of two retained messages is the last; 0 when it is not retained.
     retained_version: u64,
+    /// Who answers for it when it is retained, under a policy.
+    origin: Option<Arc<Identity>>,
 }
 
 /// What a shard knows by topic.
@@ -67,11 +72,28 @@ impl Topics {
         self.cache.invalidate(filter, |topic| group.hash(topic));
     }
 
-    fn resolve(&mut self, topic: TopicName<'_>, hash: u64) -> Rc<Resolved<SessionKey>> {
+    /// Forgets who gets what, for the case that rights have changed.
+    pub(super) fn forget_matches(&mut self) {
+        self.cache.clear();
+    }
+
+    /// Who gets a publication to `topic`. With `readers` only those that may, which the cache
+    /// then remembers with the rest.
+    fn resolve(
+        &mut self,
+        topic: TopicName<'_>,
+        hash: u64,
+        readers: Option<&SlotMap<SessionKey, Session>>,
+    ) -> Rc<Resolved<SessionKey>> {
         if let Some(resolved) = self.cache.get(hash, topic) {
             return Rc::clone(resolved);
         }
         self.subscriptions.matches(topic, &mut self.found);
+        if let Some(sessions) = readers {
+            self.found.retain(|found| {
+                sessions.get(found.subscriber).is_some_and(|session| session.may_receive(topic))
+            });
+        }
         let matches = self.found.as_slice().into();
         let resolved = Rc::new(Resolved { topic: topic.as_str().into(), matches });
         self.cache.insert(hash, Rc::clone(&resolved));
@@ -146,37 +168,44 @@ impl Outgoing<'_> {
 impl Shard {
     /// Delivers a publication to the subscribers of this shard and hands it to the shards that
     /// have others. `message` is the publication in owned form, if there is one already.
-    pub(super) fn route(&mut self, publication: Publication<'_>, message: Option<Message>) {
+    pub(super) fn route(
+        &mut self,
+        publication: Publication<'_>,
+        message: Option<Message>,
+        origin: Option<&Arc<Identity>>,
+    ) {
         let hash = self.group.hash(publication.topic.as_str());
-        let resolved = self.topics.resolve(publication.topic, hash);
+        let readers = self.policy.is_some().then_some(&self.sessions);
+        let resolved = self.topics.resolve(publication.topic, hash, readers);
         let mut outgoing = Outgoing { publication, topic: &resolved.topic, message };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
-            self.retain(outgoing.message(), version);
+            self.retain(outgoing.message(), version, origin.cloned());
             version
         } else {
             0
         };
         self.fan_out(&resolved.matches, &mut outgoing);
-        self.forward(hash, retained_version, &mut outgoing);
+        self.forward(hash, retained_version, origin, &mut outgoing);
     }
 
     /// Delivers what another shard published.
     pub(super) fn route_forward(&mut self, forward: Forward) {
-        let Forward { message, retained_version } = forward;
+        let Forward { message, retained_version, origin } = forward;
         if retained_version > 0 {
-            self.retain(&message, retained_version);
+            self.retain(&message, retained_version, origin);
         }
         let publication = message.as_publication();
         let hash = self.group.hash(publication.topic.as_str());
-        let resolved = self.topics.resolve(publication.topic, hash);
+        let readers = self.policy.is_some().then_some(&self.sessions);
+        let resolved = self.topics.resolve(publication.topic, hash, readers);
         let message = Some(message.clone());
         let mut outgoing = Outgoing { publication, topic: &resolved.topic, message };
         self.fan_out(&resolved.matches, &mut outgoing);
     }
 
-    fn retain(&mut self, message: &Message, version: u64) {
-        if self.topics.retained.set(message, version).is_err() {
+    fn retain(&mut self, message: &Message, version: u64, origin: Option<Arc<Identity>>) {
+        if self.topics.retained.set_from(message, version, origin).is_err() {
             self.statistics.dropped_retained_full += 1;
         }
     }
@@ -246,14 +275,24 @@ impl Shard {
         }
     }
 
-    fn forward(&mut self, hash: u64, retained_version: u64, outgoing: &mut Outgoing<'_>) {
+    fn forward(
+        &mut self,
+        hash: u64,
+        retained_version: u64,
+        origin: Option<&Arc<Identity>>,
+        outgoing: &mut Outgoing<'_>,
+    ) {
         let (topic, here) = (outgoing.publication.topic, self.index);
         for shard in (0..self.forwards.len()).filter(|&shard| shard != here) {
             if retained_version == 0 && !self.group.may_want(shard, topic, hash) {
                 continue;
             }
             let message = outgoing.message().clone();
-            self.forwards[shard].push(Forward { message, retained_version });
+            self.forwards[shard].push(Forward {
+                message,
+                retained_version,
+                origin: origin.cloned(),
+            });
             self.statistics.forwarded += 1;
         }
     }

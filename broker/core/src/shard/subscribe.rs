@@ -31,7 +31,8 @@ impl Shard {
         }
     }
 
-    /// False when the session has too many subscriptions, or the filter too many levels.
+    /// False when the Client may not, when the session has too many subscriptions, or when the
+    /// filter has too many levels or bytes.
     fn subscribe(
         &mut self,
         connection: ConnectionKey,
@@ -42,8 +43,16 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
+        if self.policy.is_some() {
+            let rights = session.access.as_ref().map(|access| &access.rights);
+            if !rights.is_some_and(|rights| rights.may_subscribe(filter, qos)) {
+                self.statistics.subscriptions_denied += 1;
+                return false;
+            }
+        }
         let known = session.filters.contains(filter.as_str());
         let too_many = session.filters.len() >= self.limits.subscriptions_max
+            || filter.as_str().len() > self.limits.topic_bytes_max
             || filter.levels().count() > self.limits.topic_levels_max;
         if !known && too_many {
             self.statistics.subscriptions_refused += 1;
@@ -92,7 +101,16 @@ impl Shard {
     /// room for them beyond its limit: they must come all, and share their bytes with the store.
     fn send_retained(&mut self, session: SessionKey, filter: TopicFilter<'_>, granted: QoS) {
         let mut found: Vec<Message> = Vec::new();
-        self.topics.retained.matches(filter, |message| found.push(message.clone()));
+        let reader = self.policy.as_ref().map(|_| self.sessions.get(session));
+        let may = |message: &Message| match reader {
+            Some(session) => session.is_some_and(|session| session.may_receive(message.topic())),
+            None => true,
+        };
+        self.topics.retained.matches(filter, |message| {
+            if may(message) {
+                found.push(message.clone());
+            }
+        });
         let limits = self.queue_limits();
         let limits = QueueLimits {
             messages_max: limits.messages_max.saturating_add(found.len()),

@@ -76,9 +76,9 @@ impl<K> MatchCache<K> {
         }
     }
 
-    /// Looks at the slots only when there is something in them: a session that ends takes all its
+    /// Forgets everything. Looks at the slots only when there is something in them: a session that ends takes all its
     /// filters with it, one after another.
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.names > 0 {
             self.slots.fill_with(|| None);
         }

@@ -8,7 +8,7 @@ mod trie;
 
 pub mod cache;
 
-pub use filter::TopicFilter;
+pub use filter::{OwnedTopicFilter, TopicFilter};
 pub use name::{TopicError, TopicName};
 pub use retained::{Retained, RetainedLimit};
 pub use subscriptions::{Match, SubscriptionTree};

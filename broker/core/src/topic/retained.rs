@@ -1,8 +1,11 @@
 //! Retained messages, MQTT 3.3.1.3: the last one of each Topic Name.
 
+use std::sync::Arc;
+
 use super::filter::{MULTI_LEVEL, SINGLE_LEVEL, TopicFilter};
 use super::name::TopicName;
 use super::trie::{NONE, NodeId, ROOT, Trie};
+use crate::access::Identity;
 use crate::message::Message;
 
 /// How much a [`Retained`] may hold.
@@ -32,7 +35,7 @@ pub struct Retained {
     messages: usize,
     bytes: usize,
     /// Deleted names whose version is kept for a while, oldest first.
-    deleted: std::collections::VecDeque<(u64, std::sync::Arc<str>)>,
+    deleted: std::collections::VecDeque<(u64, Arc<str>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ struct Entry {
     version: u64,
     /// `None` after a deletion, until no older change can be on its way.
     message: Option<Message>,
+    /// Who answers for it, under a policy.
+    origin: Option<Arc<Identity>>,
 }
 
 /// Deletions whose version is remembered.
@@ -77,6 +82,16 @@ impl Retained {
     /// [MQTT-3.3.1-10]. A change older than what is there is passed over. A message that finds no
     /// room deletes too: the one before it is not the last any more, [MQTT-3.3.1-7].
     pub fn set(&mut self, message: &Message, version: u64) -> Result<(), RetainedFull> {
+        self.set_from(message, version, None)
+    }
+
+    /// [`set`](Self::set) with who answers for the message, for [`revoke`](Self::revoke).
+    pub fn set_from(
+        &mut self,
+        message: &Message,
+        version: u64,
+        origin: Option<Arc<Identity>>,
+    ) -> Result<(), RetainedFull> {
         let topic = TopicName::new_unchecked(&message.topic);
         let delete = message.payload.is_empty();
         if topic.levels().count() > self.limit.levels_max {
@@ -100,11 +115,39 @@ impl Retained {
         }
         let deleted = stored.is_none();
         let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
-        *self.trie.value_mut(node) = Some(Entry { version, message: stored });
+        *self.trie.value_mut(node) = Some(Entry { version, message: stored, origin });
         if deleted {
             self.remember_deletion(version, message);
         }
         if fits || delete { Ok(()) } else { Err(RetainedFull) }
+    }
+
+    /// Removes the messages with an origin that `keep` does not want; returns how many. Those that
+    /// nobody answers for stay.
+    pub fn revoke(&mut self, mut keep: impl FnMut(&Message, &Arc<Identity>) -> bool) -> usize {
+        let mut removed = Vec::new();
+        let mut stack = vec![ROOT];
+        while let Some(node) = stack.pop() {
+            if let Some(Entry { message: Some(message), origin: Some(origin), .. }) =
+                self.trie.value(node)
+                && !keep(message, origin)
+            {
+                removed.push(message.clone());
+            }
+            stack.extend(self.children(node, false));
+        }
+        for message in &removed {
+            let node = self.trie.find(message.topic().levels());
+            if let Some(entry) = self.trie.value_mut(node) {
+                entry.message = None;
+                entry.origin = None;
+                let version = entry.version;
+                self.messages -= 1;
+                self.bytes -= message.size();
+                self.remember_deletion(version, message);
+            }
+        }
+        removed.len()
     }
 
     fn remember_deletion(&mut self, version: u64, message: &Message) {

@@ -78,6 +78,12 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         removed
     }
 
+    /// The QoS of a subscription; `None` when there is no such one.
+    pub fn qos(&self, filter: TopicFilter<'_>, subscriber: K) -> Option<QoS> {
+        let node = self.trie.find(filter.levels());
+        if node == NONE { None } else { self.trie.value(node).qos(subscriber) }
+    }
+
     /// Fills `found` with everybody whose subscriptions match `topic`, each once.
     pub fn matches(&self, topic: TopicName<'_>, found: &mut Vec<Match<K>>) {
         found.clear();
@@ -142,6 +148,13 @@ impl<K: Copy + Eq + Hash> Subscribers<K> {
                 }
                 true
             }
+        }
+    }
+
+    fn qos(&self, subscriber: K) -> Option<QoS> {
+        match self {
+            Self::Many(many) => many.get(&subscriber).copied(),
+            Self::Few(few) => few.iter().find(|(other, _)| *other == subscriber).map(|&(_, q)| q),
         }
     }
 
