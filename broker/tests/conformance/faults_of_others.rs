@@ -107,7 +107,8 @@ fn repeated_qos_2_identifiers_hold_one_message() {
 fn port_in_use_is_an_error() {
     let server = Server::start(1, |builder| builder);
     let error = Broker::builder().listen(server.address()).start().expect_err("it is in use");
-    assert!(matches!(error, StartError::Listen { address, .. } if address == server.address()));
+    let url = format!("mqtt://{}", server.address());
+    assert!(matches!(&error, StartError::Listen { listener, .. } if *listener == url));
     assert!(error.to_string().contains("in use"), "{error}");
 }
 

@@ -149,7 +149,10 @@ impl Server {
     pub(crate) fn wait_for_connections(&self, count: u64) {
         self.wait_for("connections to be closed", |statistics| {
             // The figures may be older than the last connection.
-            let opened = statistics.connections_opened + statistics.connections_refused;
+            let opened = statistics.connections_opened
+                + statistics.connections_refused
+                + statistics.connections_refused_address
+                + statistics.connections_refused_rate;
             opened >= self.opened.get() && statistics.connections == count
         });
     }

@@ -190,6 +190,20 @@ impl Outbound {
         self.complete(identifier, Option::is_none)
     }
 
+    /// Removes messages that the Client may not have, from the queue and with `sent` from those in
+    /// flight too; returns how many. Not to be used between [`resume`](Self::resume) and the
+    /// sending of all that is to be sent again.
+    pub fn revoke(&mut self, sent: bool, keep: impl Fn(&Message) -> bool) -> usize {
+        let before = self.queue.len() + self.inflight.len();
+        self.queue.retain(|delivery| keep(&delivery.message));
+        self.queue_bytes = self.queue.iter().map(Delivery::size).sum();
+        if sent {
+            self.inflight.retain(|i| i.delivery.as_ref().is_none_or(|d| keep(&d.message)));
+            self.unsent = self.unsent.min(self.inflight.len());
+        }
+        before - self.queue.len() - self.inflight.len()
+    }
+
     /// Messages that are sent and not yet acknowledged.
     pub fn inflight(&self) -> usize {
         self.inflight.len()

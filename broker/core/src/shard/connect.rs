@@ -28,11 +28,16 @@ impl Shard {
             return Err(self.refuse(key, ReasonCode::PacketTooLarge));
         }
         let identifier = assigned.as_deref().unwrap_or(connect.client_identifier);
+        let access = match self.grant(key, identifier) {
+            Ok(access) => access,
+            Err(code) => return Err(self.refuse(key, code.into())),
+        };
         let kept = self.displace(identifier, connect.clean_session);
         let session_present = kept.is_some();
         let Some(session) = kept.or_else(|| self.begin_session(identifier)) else {
             return Err(self.refuse(key, ReasonCode::ServerUnavailable));
         };
+        self.set_access(session, access);
         self.attach(key, session, &connect);
         self.accept(key, session_present, assigned.as_deref(), &connect);
         self.emit_connected(key, session);
@@ -85,7 +90,6 @@ impl Shard {
         connection.protocol = connect.protocol;
         connection.packet_bytes_max = properties.maximum_packet_size.unwrap_or(u32::MAX);
         connection.receive_maximum = properties.receive_maximum;
-        connection.tells_problems = properties.request_problem_information;
         connection.outbound_aliases =
             (alias_max > 0).then(|| Box::new(OutboundAliases::new(alias_max, seed)));
         let keep_alive = self.limits.keep_alive(connect);

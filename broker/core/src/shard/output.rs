@@ -131,7 +131,7 @@ impl BufferPool {
     /// Bytes of all buffers that are kept.
     const BYTES_MAX: usize = 64 << 20;
     /// Capacity of a new buffer.
-    const BUFFER_BYTES_MIN: usize = 512;
+    const BUFFER_BYTES_MIN: usize = 128;
     /// Capacity above which a buffer is not kept.
     const BUFFER_BYTES_MAX: usize = 64 << 10;
 

@@ -84,8 +84,16 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return Outcome::Refused(ReasonCode::UnspecifiedError);
         };
+        if self.policy.is_some() {
+            let rights = session.access.as_ref().map(|access| &access.rights);
+            if !rights.is_some_and(|rights| rights.may_subscribe(target.filter(), options.qos)) {
+                self.statistics.subscriptions_denied += 1;
+                return Outcome::Refused(ReasonCode::NotAuthorized);
+            }
+        }
         let is_new = !session.filters.contains(filter.as_str());
         let refused = session.filters.len() >= self.limits.subscriptions_max
+            || filter.as_str().len() > self.limits.topic_bytes_max
             || filter.levels().count() > self.limits.topic_levels_max;
         if is_new && refused {
             self.statistics.subscriptions_refused += 1;
@@ -165,8 +173,13 @@ impl Shard {
     ) {
         let now = self.now;
         let mut found: Vec<Message> = Vec::new();
+        let reader = self.policy.as_ref().map(|_| self.sessions.get(session));
+        let may = |message: &Message| match reader {
+            Some(session) => session.is_some_and(|session| session.may_receive(message.topic())),
+            None => true,
+        };
         self.topics.retained.matches(filter, |message| {
-            if !message.is_expired(now) {
+            if !message.is_expired(now) && may(message) {
                 found.push(message.clone());
             }
         });

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::filter::TopicFilter;
-use super::matches::Matches;
+use super::matches::{Match, Matches};
 use super::name::TopicName;
 use super::subscriptions::SubscriptionTree;
 
@@ -48,12 +48,13 @@ impl<K> MatchCache<K> {
         (*known == hash && *resolved.topic == *topic.as_str()).then_some(resolved)
     }
 
-    /// What `tree` finds for `topic`, from the cache when it is known.
+    /// What `tree` finds for `topic` and `keep` keeps, from the cache when it is known.
     pub fn resolve(
         &mut self,
         hash: u64,
         topic: TopicName<'_>,
         tree: &SubscriptionTree<K>,
+        keep: impl Fn(&Match<K>) -> bool,
     ) -> Rc<Resolved<K>>
     where
         K: Copy + Hash + Ord,
@@ -63,6 +64,7 @@ impl<K> MatchCache<K> {
         }
         let mut matches = Matches::default();
         tree.matches(topic, &mut matches);
+        matches.retain(keep);
         matches.shrink_to_fit();
         let resolved = Rc::new(Resolved { topic: topic.as_str().into(), matches });
         self.insert(hash, Rc::clone(&resolved));
@@ -99,9 +101,9 @@ impl<K> MatchCache<K> {
         }
     }
 
-    /// Looks at the slots only when there is something in them: a session that ends takes all its
+    /// Forgets everything. Looks at the slots only when there is something in them: a session that ends takes all its
     /// filters with it, one after another.
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.names > 0 {
             self.slots.fill_with(|| None);
         }

@@ -82,6 +82,10 @@ impl<K> Matches<K> {
         self.identifiers.clear();
     }
 
+    pub(super) fn retain(&mut self, keep: impl Fn(&Match<K>) -> bool) {
+        self.entries.retain(keep);
+    }
+
     pub(super) fn shrink_to_fit(&mut self) {
         self.entries.shrink_to_fit();
         self.identifiers.shrink_to_fit();

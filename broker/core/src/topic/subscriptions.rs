@@ -11,6 +11,7 @@ use super::matches::Matches;
 use super::name::TopicName;
 use super::options::DeliveryOptions;
 use super::trie::{NONE, NodeId, ROOT, Trie};
+use crate::qos::QoS;
 
 /// Above this a set of subscribers is a hash map, so that one of a hundred thousand leaves fast.
 const FEW_MAX: usize = 16;
@@ -75,6 +76,12 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         removed
     }
 
+    /// The QoS of a subscription; `None` when there is no such one.
+    pub fn qos(&self, filter: TopicFilter<'_>, subscriber: K) -> Option<QoS> {
+        let node = self.trie.find(filter.levels());
+        if node == NONE { None } else { self.trie.value(node).qos(subscriber) }
+    }
+
     /// Fills `found` with everybody whose subscriptions match `topic`.
     pub fn matches(&self, topic: TopicName<'_>, found: &mut Matches<K>) {
         found.clear();
@@ -136,6 +143,15 @@ impl<K: Copy + Hash + Ord> Subscribers<K> {
                     *self = Self::Many(Box::new(few.drain(..).collect()));
                 }
                 true
+            }
+        }
+    }
+
+    fn qos(&self, subscriber: K) -> Option<QoS> {
+        match self {
+            Self::Many(many) => many.get(&subscriber).map(|options| options.qos),
+            Self::Few(few) => {
+                few.iter().find(|(other, _)| *other == subscriber).map(|(_, options)| options.qos)
             }
         }
     }
