@@ -145,8 +145,8 @@ impl World {
         for request in self.clients[client].connect(index, name, clean, will, dialect) {
             self.send(client, request);
         }
-        if clean {
-            // The Client has forgotten its session; the broker has to before the next step.
+        if clean || dialect.session_expiry(clean) == 0 {
+            // The Client forgets its session, now or next time; the broker has to know of it.
             self.arrive(client, usize::MAX);
         }
     }
