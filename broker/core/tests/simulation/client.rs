@@ -3,15 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use bytes::BytesMut;
+use mqttbytes::QoS;
 use mqttbytes::v4::{
-    self, Connect, LastWill, Packet, PubAck, PubComp, PubRec, PubRel, Publish, Subscribe,
-    Unsubscribe,
+    Connect, LastWill, Packet, PubAck, PubComp, PubRec, PubRel, Publish, Subscribe, Unsubscribe,
 };
-use mqttbytes::{QoS, check};
 
-/// Above any packet of a run.
-const PACKET_BYTES_MAX: usize = 1 << 20;
+use crate::dialect::{Aliases, Dialect, Options, Reader, Request, encode};
 
 /// An Application Message. Topic and payload tell it apart from all others, unless it is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +46,14 @@ pub(crate) struct Client {
     /// Whether its session ends with the connection.
     clean: bool,
     outgoing: Vec<Outgoing>,
-    /// Payloads of QoS 1 that it has sent again, which may come after newer ones.
+    /// Payloads that it has sent again and that the broker may have published again, which may come after newer ones.
     pub(crate) sent_again: BTreeSet<Vec<u8>>,
     received: BTreeSet<u16>,
     identifier: u16,
-    /// What has come and is no whole packet yet.
-    buffer: BytesMut,
+    /// What it speaks on that connection.
+    dialect: Option<Dialect>,
+    aliases: Aliases,
+    reader: Reader,
 }
 
 pub(crate) fn to_qos(qos: u8) -> QoS {
@@ -73,11 +72,15 @@ impl Client {
         name: &str,
         clean: bool,
         will: Option<&Message>,
-    ) -> Vec<Packet> {
+        dialect: Dialect,
+    ) -> Vec<Request> {
         self.leave();
         self.connection = Some(connection);
+        self.dialect = Some(dialect);
+        self.reader = Reader::new(dialect);
         // Nothing of a clean session is used in another one, [MQTT-3.1.2-6].
-        if std::mem::replace(&mut self.clean, clean) || clean {
+        let ends = dialect.session_expiry(clean) == 0;
+        if std::mem::replace(&mut self.clean, ends) || clean {
             self.outgoing.clear();
             self.received.clear();
         }
@@ -96,14 +99,21 @@ impl Client {
             Outgoing::Publish(identifier, message) => publish(*identifier, message, true),
             Outgoing::Pubrel(identifier) => Packet::PubRel(PubRel::new(*identifier)),
         });
-        std::iter::once(Packet::Connect(connect)).chain(again).collect()
+        let connect = std::iter::once(Request::Connect(connect, dialect));
+        connect.chain(again.map(Request::Plain)).collect()
+    }
+
+    /// The bytes of what it sends next on its connection.
+    pub(crate) fn encode(&mut self, request: &Request) -> Vec<u8> {
+        let dialect = self.dialect.expect("it has connected");
+        encode(request, dialect, &mut self.aliases)
     }
 
     /// Its connection is gone.
     pub(crate) fn leave(&mut self) {
         self.connection = None;
         self.owed.clear();
-        self.buffer.clear();
+        self.aliases.clear();
     }
 
     fn next_identifier(&mut self) -> u16 {
@@ -127,10 +137,11 @@ impl Client {
         publish(identifier, message, false)
     }
 
-    pub(crate) fn subscribe(&mut self, filter: &str, qos: u8) -> Packet {
+    pub(crate) fn subscribe(&mut self, filter: &str, qos: u8, options: Options) -> Request {
         let mut subscribe = Subscribe::new(filter, to_qos(qos));
         subscribe.pkid = self.next_identifier();
-        Packet::Subscribe(subscribe)
+        let is_v5 = self.dialect.is_some_and(Dialect::is_v5);
+        Request::Subscribe(subscribe, if is_v5 { options } else { Options::default() })
     }
 
     pub(crate) fn unsubscribe(&mut self, filter: &str) -> Packet {
@@ -146,11 +157,11 @@ impl Client {
 
     /// Takes bytes of the broker in; returns the messages that they complete.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Vec<Receipt> {
-        self.buffer.extend_from_slice(bytes);
+        self.reader.push(bytes);
         let connection = self.connection.expect("bytes come on a connection");
         let mut receipts = Vec::new();
-        while let Some(packet) = read(&mut self.buffer) {
-            if let Some(message) = self.handle(packet) {
+        while let Some(answer) = self.reader.next() {
+            if let Some(message) = self.handle(answer.packet) {
                 receipts.push(Receipt {
                     topic: message.topic,
                     payload: message.payload.to_vec(),
@@ -161,6 +172,17 @@ impl Client {
             }
         }
         receipts
+    }
+
+    /// The broker knows nothing of an older session: what came in it is past, and what was sent
+    /// again is new to it.
+    fn begin_session(&mut self) {
+        self.received.clear();
+        let sent_again = self.outgoing.iter().filter_map(|outgoing| match outgoing {
+            Outgoing::Publish(_, message) => Some(message.payload.clone()),
+            Outgoing::Pubrel(_) => None,
+        });
+        self.sent_again.extend(sent_again);
     }
 
     /// Notes what it owes for a packet; returns the message if it is one that is new.
@@ -200,7 +222,12 @@ impl Client {
             Packet::PubComp(PubComp { pkid }) => {
                 self.outgoing.retain(|o| !matches!(o, Outgoing::Pubrel(id) if *id == pkid));
             }
-            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {}
+            Packet::ConnAck(connack) if !connack.session_present => self.begin_session(),
+            Packet::ConnAck(_)
+            | Packet::SubAck(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingResp
+            | Packet::Disconnect => {}
             other => panic!("a broker does not send {other:?}"),
         }
         None
@@ -213,33 +240,4 @@ fn publish(identifier: u16, message: &Message, duplicate: bool) -> Packet {
     publish.retain = message.retain;
     publish.dup = duplicate;
     Packet::Publish(publish)
-}
-
-/// The bytes of a packet.
-pub(crate) fn encode(packet: &Packet) -> Vec<u8> {
-    let mut buffer = BytesMut::new();
-    let written = match packet {
-        Packet::Connect(packet) => packet.write(&mut buffer),
-        Packet::Publish(packet) => packet.write(&mut buffer),
-        Packet::PubAck(packet) => packet.write(&mut buffer),
-        Packet::PubRec(packet) => packet.write(&mut buffer),
-        Packet::PubRel(packet) => packet.write(&mut buffer),
-        Packet::PubComp(packet) => packet.write(&mut buffer),
-        Packet::Subscribe(packet) => packet.write(&mut buffer),
-        Packet::Unsubscribe(packet) => packet.write(&mut buffer),
-        Packet::PingReq => v4::PingReq.write(&mut buffer),
-        Packet::Disconnect => v4::Disconnect.write(&mut buffer),
-        other => panic!("a Client does not send {other:?}"),
-    };
-    written.expect("the packet is a good one");
-    buffer.to_vec()
-}
-
-/// The packet at the front, if all of it is there.
-pub(crate) fn read(buffer: &mut BytesMut) -> Option<Packet> {
-    match check(buffer.iter(), PACKET_BYTES_MAX) {
-        Ok(_) => Some(v4::read(buffer, PACKET_BYTES_MAX).expect("the broker sends good packets")),
-        Err(mqttbytes::Error::InsufficientBytes(_)) => None,
-        Err(error) => panic!("the broker sent something that is no packet: {error:?}"),
-    }
 }

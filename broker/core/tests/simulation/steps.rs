@@ -1,7 +1,11 @@
 //! What can happen next.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use crate::dialect::{Dialect, Options};
 
 /// Clients of a run; more than the shards, so that some share one.
 pub(crate) const CLIENTS: usize = 6;
@@ -39,11 +43,14 @@ pub(crate) enum Step {
         client: usize,
         clean: bool,
         will: Option<Draft>,
+        dialect: Dialect,
     },
     Subscribe {
         client: usize,
         filter: &'static str,
         qos: u8,
+        /// Said on a connection of 5.0 alone.
+        options: Options,
     },
     Unsubscribe {
         client: usize,
@@ -53,6 +60,8 @@ pub(crate) enum Step {
         client: usize,
         draft: Draft,
     },
+    /// Time passes.
+    Wait(Duration),
     Ping {
         client: usize,
     },
@@ -92,18 +101,43 @@ fn any_draft() -> impl Strategy<Value = Draft> {
         .prop_map(|(topic, qos, retain, payload)| Draft { topic, qos, retain, payload })
 }
 
+fn any_dialect() -> impl Strategy<Value = Dialect> {
+    let v5 =
+        (select(vec![1, 2, 3, u16::MAX]), select(vec![0, 10, 20, u32::MAX]), 0_u16..4, 0_u16..4)
+            .prop_map(|(receive_maximum, session_expiry, alias_maximum, aliases)| Dialect::V5 {
+                receive_maximum,
+                session_expiry,
+                alias_maximum,
+                aliases,
+            });
+    prop_oneof![Just(Dialect::V4), v5]
+}
+
+fn any_options() -> impl Strategy<Value = Options> {
+    (any::<bool>(), any::<bool>(), 0_u32..4).prop_map(
+        |(no_local, retain_as_published, identifier)| Options {
+            no_local,
+            retain_as_published,
+            identifier,
+        },
+    )
+}
+
 pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     let client = || 0..CLIENTS;
     let bytes = || prop_oneof![1_usize..8, 8_usize..200, Just(usize::MAX)];
     let filter = || select(&FILTERS[..]);
     let will = prop::option::weighted(0.2, any_draft());
     prop_oneof![
-        6 => (client(), prop::bool::weighted(0.25), will)
-            .prop_map(|(client, clean, will)| Step::Connect { client, clean, will }),
-        8 => (client(), filter(), 0_u8..3)
-            .prop_map(|(client, filter, qos)| Step::Subscribe { client, filter, qos }),
+        6 => (client(), prop::bool::weighted(0.25), will, any_dialect()).prop_map(
+            |(client, clean, will, dialect)| Step::Connect { client, clean, will, dialect }
+        ),
+        8 => (client(), filter(), 0_u8..3, any_options()).prop_map(
+            |(client, filter, qos, options)| Step::Subscribe { client, filter, qos, options }
+        ),
         2 => (client(), filter()).prop_map(|(client, filter)| Step::Unsubscribe { client, filter }),
         16 => (client(), any_draft()).prop_map(|(client, draft)| Step::Publish { client, draft }),
+        2 => (1_u64..15).prop_map(|seconds| Step::Wait(Duration::from_secs(seconds))),
         1 => client().prop_map(|client| Step::Ping { client }),
         1 => client().prop_map(|client| Step::Disconnect { client }),
         2 => client().prop_map(|client| Step::Break { client }),
@@ -114,4 +148,21 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
         10 => (0_usize..4, 0_usize..4, 1_usize..5)
             .prop_map(|(from, to, count)| Step::Forward { from, to, count }),
     ]
+}
+
+/// Whether a filter matches a topic, MQTT 4.7, level by level.
+pub(crate) fn matches(filter: &str, topic: &str) -> bool {
+    fn levels(filter: &[&str], topic: &[&str]) -> bool {
+        match (filter, topic) {
+            (["#"], _) | ([], []) => true,
+            ([first, filter @ ..], [level, topic @ ..]) => {
+                (*first == "+" || first == level) && levels(filter, topic)
+            }
+            _ => false,
+        }
+    }
+    let hidden = topic.starts_with('$') && filter.starts_with(['#', '+']);
+    let filter: Vec<&str> = filter.split('/').collect();
+    let topic: Vec<&str> = topic.split('/').collect();
+    !hidden && levels(&filter, &topic)
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Forward, Limits, Shard, ShardGroup, Time};
-use bytes::BytesMut;
 use mqttbytes::v4::Packet;
 
-use crate::client::{Client, Message, Receipt, encode, read};
+use crate::client::{Client, Message, Receipt};
+use crate::dialect::{Dialect, Options, Reader, Request};
 use crate::model::{Model, Offer, Routed};
 use crate::steps::{CLIENTS, Draft, Payload, Step, TOPICS};
 
@@ -19,11 +19,11 @@ struct Link {
     client: usize,
     key: ConnectionKey,
     /// What the Client has sent and the broker has not got, with how far the first has come.
-    outbox: VecDeque<(Packet, Vec<u8>)>,
+    outbox: VecDeque<(Request, Vec<u8>)>,
     arrived: usize,
     /// How much of the broker's output the model has seen.
     seen: usize,
-    wire: BytesMut,
+    wire: Reader,
     gone: bool,
 }
 
@@ -48,6 +48,8 @@ impl World {
         let group = Arc::new(ShardGroup::new(shards, 42));
         let mut limits = Limits::default();
         limits.inflight_max = window;
+        // Time passes while a CONNECT is on its way.
+        limits.connect_timeout = Duration::from_secs(100_000);
         // Those of the run, then one on each shard for the end.
         let mut names: Vec<String> = (0..CLIENTS).map(|number| format!("client{number}")).collect();
         for shard in 0..shards {
@@ -72,26 +74,29 @@ impl World {
     }
 
     pub(crate) fn take(&mut self, step: Step) {
-        self.now = self.now + Duration::from_millis(1);
+        self.pass(Duration::from_millis(1));
         match step {
-            Step::Connect { client, clean, will } => self.connect(client, clean, will),
-            Step::Subscribe { client, filter, qos } => {
-                let packet = self.clients[client].subscribe(filter, qos);
-                self.send(client, packet);
+            Step::Connect { client, clean, will, dialect } => {
+                self.connect(client, clean, will, dialect);
+            }
+            Step::Subscribe { client, filter, qos, options } => {
+                let request = self.clients[client].subscribe(filter, qos, options);
+                self.send(client, request);
             }
             Step::Unsubscribe { client, filter } => {
                 let packet = self.clients[client].unsubscribe(filter);
-                self.send(client, packet);
+                self.send_plain(client, packet);
             }
             Step::Publish { client, draft } => {
                 if self.clients[client].connection.is_some() {
                     let message = Rc::new(self.message('p', client, draft));
                     let packet = self.clients[client].publish(&message);
-                    self.send(client, packet);
+                    self.send_plain(client, packet);
                 }
             }
-            Step::Ping { client } => self.send(client, Packet::PingReq),
-            Step::Disconnect { client } => self.send(client, Packet::Disconnect),
+            Step::Wait(duration) => self.wait(duration),
+            Step::Ping { client } => self.send_plain(client, Packet::PingReq),
+            Step::Disconnect { client } => self.send_plain(client, Packet::Disconnect),
             Step::Break { client } => {
                 if let Some(link) = self.clients[client].connection {
                     self.lose(link);
@@ -120,7 +125,7 @@ impl World {
         Message { topic: topic.to_owned(), payload: text, qos, retain }
     }
 
-    fn connect(&mut self, client: usize, clean: bool, will: Option<Draft>) {
+    fn connect(&mut self, client: usize, clean: bool, will: Option<Draft>, dialect: Dialect) {
         let key = self.shards[self.shard_of[client]].open(self.now);
         let index = self.links.len();
         self.keys.insert((self.shard_of[client], key), index);
@@ -130,25 +135,45 @@ impl World {
             outbox: VecDeque::new(),
             arrived: 0,
             seen: 0,
-            wire: BytesMut::new(),
+            wire: Reader::new(dialect),
             gone: false,
         });
         self.model.open(client);
         let will = will.map(|draft| self.message('w', client, draft));
         let name = &self.names[client];
-        for packet in self.clients[client].connect(index, name, clean, will.as_ref()) {
-            self.send(client, packet);
+        let will = will.as_ref();
+        for request in self.clients[client].connect(index, name, clean, will, dialect) {
+            self.send(client, request);
         }
-        if clean {
-            // The Client has forgotten its session; the broker has to before the next step.
+        if clean || dialect.session_expiry(clean) == 0 {
+            // The Client forgets its session, now or next time; the broker has to know of it.
             self.arrive(client, usize::MAX);
         }
     }
 
-    fn send(&mut self, client: usize, packet: Packet) {
+    fn send(&mut self, client: usize, request: Request) {
         if let Some(link) = self.clients[client].connection {
-            let bytes = encode(&packet);
-            self.links[link].outbox.push_back((packet, bytes));
+            let bytes = self.clients[client].encode(&request);
+            self.links[link].outbox.push_back((request, bytes));
+        }
+    }
+
+    fn send_plain(&mut self, client: usize, packet: Packet) {
+        self.send(client, Request::Plain(packet));
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+        self.model.now = self.now;
+    }
+
+    /// Time passes, and the shards look at what is due.
+    fn wait(&mut self, duration: Duration) {
+        self.pass(duration);
+        self.model.expire();
+        for shard in 0..self.shards.len() {
+            self.shards[shard].handle_timeout(self.now);
+            self.settle(shard, &[]);
         }
     }
 
@@ -219,10 +244,10 @@ impl World {
     fn look_at_output(&mut self, shard: usize, index: usize) {
         let link = &mut self.links[index];
         let bytes = output(&self.shards[shard], link.key);
-        link.wire.extend_from_slice(&bytes[link.seen..]);
+        link.wire.push(&bytes[link.seen..]);
         link.seen = bytes.len();
-        while let Some(packet) = read(&mut link.wire) {
-            self.model.sent(index, &packet);
+        while let Some(answer) = link.wire.next() {
+            self.model.sent(index, &answer);
         }
         assert!(link.wire.is_empty(), "the output ends within a packet");
     }
@@ -244,7 +269,7 @@ impl World {
     fn acknowledge(&mut self, client: usize, count: usize) {
         for _ in 0..count {
             let Some(packet) = self.clients[client].owed.pop_front() else { return };
-            self.send(client, packet);
+            self.send_plain(client, packet);
         }
     }
 
@@ -268,7 +293,7 @@ impl World {
         for _ in 0..10_000 {
             for client in 0..CLIENTS {
                 if self.clients[client].connection.is_none() {
-                    self.connect(client, false, None);
+                    self.connect(client, false, None, Dialect::V4);
                 }
             }
             self.advance_everything();
@@ -366,10 +391,10 @@ impl World {
     pub(crate) fn check_retained_messages_agree(&mut self) {
         for shard in 0..self.shards.len() {
             let probe = CLIENTS + shard;
-            self.connect(probe, true, None);
+            self.connect(probe, true, None, Dialect::V4);
             for filter in ["#", "$s/#"] {
-                let packet = self.clients[probe].subscribe(filter, 0);
-                self.send(probe, packet);
+                let request = self.clients[probe].subscribe(filter, 0, Options::default());
+                self.send(probe, request);
             }
             while !self.is_settled() {
                 self.advance_everything();
@@ -387,8 +412,8 @@ impl World {
     /// Every Client ends its session.
     pub(crate) fn end_all_sessions(&mut self) {
         for client in 0..self.clients.len() {
-            self.connect(client, true, None);
-            self.send(client, Packet::Disconnect);
+            self.connect(client, true, None, Dialect::V4);
+            self.send_plain(client, Packet::Disconnect);
             self.arrive(client, usize::MAX);
         }
     }
@@ -409,12 +434,12 @@ impl World {
         let before = forwarded(self);
         for shard in 0..self.shards.len() {
             let probe = CLIENTS + shard;
-            self.connect(probe, true, None);
+            self.connect(probe, true, None, Dialect::V4);
             for topic in TOPICS {
                 let draft = Draft { topic, qos: 0, retain: false, payload: Payload::Small };
                 self.take(Step::Publish { client: probe, draft });
             }
-            self.send(probe, Packet::Disconnect);
+            self.send_plain(probe, Packet::Disconnect);
             self.arrive(probe, usize::MAX);
         }
         assert_eq!(forwarded(self), before, "nobody wants anything any more");
@@ -427,7 +452,7 @@ impl World {
 
 impl Link {
     /// Takes some of what was sent; returns the bytes and the packets that they complete.
-    fn take_bytes(&mut self, bytes: usize, packets_max: usize) -> (Vec<u8>, Vec<Packet>) {
+    fn take_bytes(&mut self, bytes: usize, packets_max: usize) -> (Vec<u8>, Vec<Request>) {
         let (mut chunk, mut packets) = (Vec::new(), Vec::new());
         while packets.len() < packets_max
             && let Some((_, front)) = self.outbox.front()

@@ -117,11 +117,15 @@ impl Broker {
         }
     }
 
+    /// A connection to the first shard on which nothing was sent yet.
+    pub(crate) fn open(&mut self) -> Link {
+        Link { shard: 0, key: self.shards[0].open(self.now), version: 5 }
+    }
+
     /// Connects without a Client Identifier; returns the properties of
     /// the CONNACK.
     pub(crate) fn begin_unnamed(&mut self) -> Vec<Property> {
-        let key = self.shards[0].open(self.now);
-        let link = Link { shard: 0, key, version: 5 };
+        let link = self.open();
         self.send(link, &client("").kept(100).encode());
         match self.take(link).pop() {
             Some(Packet::Connack { present: false, code: 0, properties }) => properties,
@@ -223,6 +227,11 @@ impl Broker {
     pub(crate) fn take(&mut self, link: Link) -> Vec<Packet> {
         let bytes = self.output(link, None);
         wire::read_all(&bytes, link.version)
+    }
+
+    /// [`take`](Self::take) on a connection of another version than it was thought.
+    pub(crate) fn take_as(&mut self, link: Link, version: u8) -> Vec<Packet> {
+        self.take(Link { version, ..link })
     }
 
     /// What has come to a Client since the last look: messages and nothing else.

@@ -235,4 +235,13 @@ fn a_remaining_length_that_is_too_long_is_malformed_at_5_0() {
     let old = broker.begin(&client("old").of_3_1_1());
     broker.send(old, b"\xc0\x80\x00");
     assert_eq!(broker.take(old), [Packet::Pingresp]);
+    for (version, code) in [(5, 0x81), (4, 0)] {
+        let link = broker.open();
+        let properties: &[u8] = if version == 5 { &[0] } else { &[] };
+        let head = [&b"\x00\x04MQTT"[..], &[version, 2, 0, 0], properties, b"\x00\x01a"].concat();
+        let length = u8::try_from(head.len()).expect("short") | 0x80;
+        broker.send(link, &[&[0x10, length, 0][..], &head].concat());
+        let answer = broker.take_as(link, version);
+        assert!(matches!(answer[..], [Packet::Connack { code: c, .. }] if c == code), "{answer:?}");
+    }
 }

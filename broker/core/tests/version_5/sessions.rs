@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use broker_core::Limits;
+
 use crate::broker::{Broker, Connect, Link, client};
 use crate::wire::{
-    ASSIGNED_IDENTIFIER, MESSAGE_EXPIRY, Packet, Publish, SESSION_EXPIRY, WILL_DELAY, publish,
-    seconds, user,
+    ASSIGNED_IDENTIFIER, KEEP_ALIVE, MESSAGE_EXPIRY, Packet, Publish, SESSION_EXPIRY, WILL_DELAY,
+    publish, seconds, two_bytes, user,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -242,4 +244,20 @@ fn a_client_without_a_name_is_told_the_one_it_gets() {
     // It comes back with it.
     let (_, present) = broker.connect(&client(&first).going_on());
     assert!(present);
+}
+
+/// MQTT 5.0 3.2.2.3.14; before 5.0 a Client cannot be told.
+#[test]
+fn a_keep_alive_of_the_broker_is_told_and_holds() {
+    let mut limits = Limits::default();
+    limits.keep_alive_max = Some(SECOND * 10);
+    let mut broker = Broker::with_limits(1, &limits);
+    let old = broker.begin(&client("old").of_3_1_1());
+    assert!(broker.begin_unnamed().contains(&two_bytes(KEEP_ALIVE, 10)));
+    broker.pass(Duration::from_millis(14_999));
+    assert_eq!(broker.statistics().keep_alive_timeouts, 0);
+    broker.pass(Duration::from_millis(1));
+    assert_eq!(broker.statistics().keep_alive_timeouts, 1);
+    broker.send(old, b"\xc0\x00");
+    assert_eq!(broker.take(old), [Packet::Pingresp]);
 }

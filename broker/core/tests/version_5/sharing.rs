@@ -1,7 +1,12 @@
 //! Shared subscriptions, MQTT 5.0 4.8.2.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use crate::broker::{Broker, Link, client};
-use crate::wire::{Packet, publish};
+use crate::wire::{Packet, SUBSCRIPTION_IDENTIFIER, publish};
 
 /// Members of one group, each on a shard of its own while there are enough.
 fn members(broker: &mut Broker, count: usize, filter: &str, qos: u8) -> Vec<Link> {
@@ -195,4 +200,160 @@ fn clients_of_both_versions_share() {
     broker.unsubscribe(new, "$share/g/t");
     broker.subscribe(new, "$share/g/t", 0, 0);
     assert_eq!(broker.messages(new), []);
+}
+
+const MEMBERS: usize = 5;
+
+/// The groups of a run; the number of each plus one is the Subscription Identifier of all members.
+const GROUPS: [&str; 4] = ["$share/g/t/#", "$share/g/t/a", "$share/h/t/a", "$share/h/#"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Join { member: usize, group: usize },
+    Leave { member: usize, group: usize },
+    Connect { member: usize },
+    Lose { member: usize },
+    Publish { topic: &'static str },
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let member = || 0..MEMBERS;
+    let group = || 0..GROUPS.len();
+    prop_oneof![
+        4 => (member(), group()).prop_map(|(member, group)| Step::Join { member, group }),
+        1 => (member(), group()).prop_map(|(member, group)| Step::Leave { member, group }),
+        2 => member().prop_map(|member| Step::Connect { member }),
+        2 => member().prop_map(|member| Step::Lose { member }),
+        8 => prop_oneof![Just("t/a"), Just("t/b"), Just("u")]
+            .prop_map(|topic| Step::Publish { topic }),
+    ]
+}
+
+/// Groups as plain sets.
+struct World {
+    broker: Broker,
+    names: Vec<String>,
+    links: Vec<Option<Link>>,
+    groups: Vec<BTreeSet<usize>>,
+    publisher: Link,
+    /// Who has got a message for which group.
+    owners: BTreeMap<(usize, Vec<u8>), usize>,
+    /// Messages that wait for a member, with their groups.
+    waiting: BTreeSet<(usize, Vec<u8>)>,
+    messages: usize,
+}
+
+impl World {
+    fn new(shards: usize) -> Self {
+        let mut broker = Broker::new(shards);
+        let publisher = broker.begin(&client("publisher"));
+        let names = (0..MEMBERS).map(|n| broker.name_on(n % shards, &format!("m{n}-"))).collect();
+        Self {
+            broker,
+            names,
+            links: vec![None; MEMBERS],
+            groups: vec![BTreeSet::new(); GROUPS.len()],
+            publisher,
+            owners: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            messages: 0,
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Join { member, group } => {
+                if let Some(link) = self.links[member] {
+                    let id = u32::try_from(group).expect("few") + 1;
+                    assert_eq!(self.broker.subscribe(link, GROUPS[group], 1, id), 1);
+                    self.groups[group].insert(member);
+                }
+            }
+            Step::Leave { member, group } => {
+                if let Some(link) = self.links[member] {
+                    self.broker.unsubscribe(link, GROUPS[group]);
+                    self.groups[group].remove(&member);
+                }
+            }
+            Step::Connect { member } => self.connect(member),
+            Step::Lose { member } => {
+                if let Some(link) = self.links[member].take() {
+                    self.broker.lose(link);
+                }
+            }
+            Step::Publish { topic } => self.publish(topic),
+        }
+    }
+
+    fn connect(&mut self, member: usize) {
+        if self.links[member].is_some() {
+            return;
+        }
+        let connect = client(&self.names[member]).kept(1000).going_on();
+        self.links[member] = Some(self.broker.connect(&connect).0);
+        for received in self.receive(member) {
+            assert!(self.waiting.remove(&received), "{received:?} waited for nobody");
+        }
+    }
+
+    /// What a member has got for the first time.
+    fn receive(&mut self, member: usize) -> Vec<(usize, Vec<u8>)> {
+        let Some(link) = self.links[member] else { return Vec::new() };
+        let mut new = Vec::new();
+        for message in self.broker.messages(link) {
+            let identifiers = message.all(SUBSCRIPTION_IDENTIFIER).concat();
+            let &[identifier] = &identifiers[..] else { panic!("one subscription each") };
+            let received = (usize::from(identifier) - 1, message.payload);
+            let owner = self.owners.insert(received.clone(), member);
+            if message.duplicate {
+                assert_eq!(owner, Some(member), "sent again to another one");
+            } else {
+                assert_eq!(owner, None, "{received:?} came twice");
+                new.push(received);
+            }
+        }
+        new
+    }
+
+    fn publish(&mut self, topic: &str) {
+        self.messages += 1;
+        let payload = self.messages.to_string().into_bytes();
+        self.broker.publish_all(self.publisher, &[publish(topic, &payload).at(1, 1)]);
+        for (group, whole) in GROUPS.iter().enumerate() {
+            let filter = whole.splitn(3, '/').nth(2).expect("a Topic Filter");
+            let matches = filter == topic
+                || filter.strip_suffix('#').is_some_and(|prefix| topic.starts_with(prefix));
+            if matches && !self.groups[group].is_empty() {
+                self.waiting.insert((group, payload.clone()));
+            }
+        }
+        for member in 0..MEMBERS {
+            for received in self.receive(member) {
+                let is_member = self.groups[received.0].contains(&member);
+                assert!(is_member && received.1 == payload, "{received:?} for {member}");
+                assert!(self.waiting.remove(&received), "{received:?} to two members");
+            }
+        }
+        for (group, payload) in self.waiting.iter().filter(|(_, other)| *other == payload) {
+            let online = self.groups[*group].iter().any(|&member| self.links[member].is_some());
+            assert!(!online, "{payload:?} waits for group {group}, of whom somebody is there");
+        }
+    }
+}
+
+proptest! {
+    /// Each message to exactly one member of each group: to one that is there, or else to the next
+    /// that comes back.
+    #[test]
+    fn each_group_gets_each_message_once(
+        shards in 1_usize..4,
+        steps in vec(any_step(), 0..80),
+    ) {
+        let mut world = World::new(shards);
+        for step in &steps {
+            world.take(step);
+        }
+        (0..MEMBERS).for_each(|member| world.connect(member));
+        prop_assert_eq!(world.waiting, BTreeSet::new(), "nobody has got them");
+    }
 }

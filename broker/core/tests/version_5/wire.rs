@@ -9,6 +9,7 @@ pub(crate) const MESSAGE_EXPIRY: u8 = 0x02;
 pub(crate) const SUBSCRIPTION_IDENTIFIER: u8 = 0x0b;
 pub(crate) const SESSION_EXPIRY: u8 = 0x11;
 pub(crate) const ASSIGNED_IDENTIFIER: u8 = 0x12;
+pub(crate) const KEEP_ALIVE: u8 = 0x13;
 pub(crate) const WILL_DELAY: u8 = 0x18;
 pub(crate) const RECEIVE_MAXIMUM: u8 = 0x21;
 pub(crate) const ALIAS_MAXIMUM: u8 = 0x22;
