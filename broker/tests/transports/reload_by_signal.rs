@@ -1,7 +1,9 @@
 //! The binary reads its certificates again on SIGHUP.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -24,6 +26,19 @@ impl Running {
     }
 }
 
+/// What the broker says, line by line, from a thread that ends with it.
+fn lines(stderr: ChildStderr) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 #[tokio::test]
 async fn sighup_reads_the_certificates_again() {
     let (folder, authority) = (Folder::new(), Authority::new("authority"));
@@ -36,10 +51,16 @@ async fn sighup_reads_the_certificates_again() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let lines = lines(child.stderr.take().unwrap());
     let running = Running(child);
-    let mut line_with =
-        |what: &str| lines.by_ref().map(Result::unwrap).find(|line| line.contains(what)).unwrap();
+    let line_with = |what: &str| loop {
+        let line = lines.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| {
+            panic!("the broker did not say {what:?}");
+        });
+        if line.contains(what) {
+            return line;
+        }
+    };
     let line = line_with("listening on ");
     let url = line.split_whitespace().find(|word| word.starts_with("mqtts://")).unwrap();
     let address = parts(url.trim_end_matches(',')).1;
@@ -54,12 +75,12 @@ async fn sighup_reads_the_certificates_again() {
 
     folder.write("key.pem", "no key");
     running.hang_up();
-    line_with("nothing is changed");
+    line_with("certificates and keys are not changed");
     assert_eq!(open().await, before);
 
     write_identity(&folder, &authority.issue("second"));
     running.hang_up();
-    line_with("are read again");
+    line_with("certificates and keys are read again");
     assert_ne!(open().await, before);
     old.expect_silence().await;
 }
