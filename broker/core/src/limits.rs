@@ -34,8 +34,8 @@ pub struct Limits {
     pub receive_maximum: u16,
     /// Topic Aliases of one connection in each direction; 0 for none.
     pub topic_alias_max: u16,
-    /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; `None` for any.
-    pub keep_alive_max: Option<Duration>,
+    /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; zero for any.
+    pub keep_alive_max: Duration,
     /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped, retained
     /// messages for a new subscription excepted: as many more as it matches may wait.
     pub queued_messages_max: usize,
@@ -74,7 +74,7 @@ impl Default for Limits {
             inflight_max: 256,
             receive_maximum: u16::MAX,
             topic_alias_max: 64,
-            keep_alive_max: None,
+            keep_alive_max: Duration::ZERO,
             queued_messages_max: 1_000,
             queued_bytes_max: 16 << 20,
             subscriptions_max: 100_000,

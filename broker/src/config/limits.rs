@@ -18,6 +18,7 @@ macro_rules! limits {
             pub(crate) connections_max: Option<usize>,
             pub(crate) connect_timeout_seconds: u64,
             pub(crate) handshake_timeout_seconds: u64,
+            pub(crate) keep_alive_max_seconds: u64,
             $(pub(crate) $name: $kind,)+
         }
 
@@ -27,6 +28,7 @@ macro_rules! limits {
                     connections_max: None,
                     connect_timeout_seconds: limits.connect_timeout.as_secs(),
                     handshake_timeout_seconds: limits.handshake_timeout.as_secs(),
+                    keep_alive_max_seconds: limits.keep_alive_max.as_secs(),
                     $($name: limits.$name,)+
                 }
             }
@@ -39,6 +41,7 @@ macro_rules! limits {
                 limits.connections_max = self.connections_max.unwrap_or(connections_max);
                 limits.connect_timeout = Duration::from_secs(self.connect_timeout_seconds);
                 limits.handshake_timeout = Duration::from_secs(self.handshake_timeout_seconds);
+                limits.keep_alive_max = Duration::from_secs(self.keep_alive_max_seconds);
                 $(limits.$name = self.$name;)+
                 limits
             }
@@ -54,6 +57,8 @@ limits! {
     packet_bytes_max: usize,
     output_bytes_max: usize,
     inflight_max: u16,
+    receive_maximum: u16,
+    topic_alias_max: u16,
     queued_messages_max: usize,
     queued_bytes_max: usize,
     subscriptions_max: usize,
@@ -80,6 +85,7 @@ impl LimitsConfig {
             ("connect_packet_bytes_max", self.connect_packet_bytes_max == 0),
             ("packet_bytes_max", self.packet_bytes_max == 0),
             ("inflight_max", self.inflight_max == 0),
+            ("receive_maximum", self.receive_maximum == 0),
             ("topic_bytes_max", self.topic_bytes_max == 0),
             ("topic_levels_max", self.topic_levels_max == 0),
             ("sessions_max", self.sessions_max == 0),

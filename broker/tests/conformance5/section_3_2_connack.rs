@@ -219,7 +219,7 @@ fn mqtt5_3_2_2_22_keep_alive_of_the_client_holds() {
 #[test]
 fn mqtt5_3_2_2_22_server_keep_alive_is_told_and_holds() {
     let mut limits = Limits::default();
-    limits.keep_alive_max = Some(Duration::from_secs(1));
+    limits.keep_alive_max = Duration::from_secs(1);
     everywhere_with(&limits, |server| {
         let mut old = server.client("old");
         for (asked, told) in [(0, Some(1)), (1, None), (60, Some(1)), (u16::MAX, Some(1))] {

@@ -255,12 +255,12 @@ impl crate::limits::Limits {
     /// shorten it, 3.2.2.3.14.
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
         let asked = connect.keep_alive_seconds;
-        match self.keep_alive_max {
-            Some(max) if connect.protocol.has_properties() => {
-                let max = u16::try_from(max.as_secs()).unwrap_or(u16::MAX);
-                if asked == 0 { max } else { asked.min(max) }
-            }
-            _ => asked,
+        let max = u16::try_from(self.keep_alive_max.as_secs()).unwrap_or(u16::MAX);
+        match (max, asked) {
+            (0, _) => asked,
+            _ if !connect.protocol.has_properties() => asked,
+            (_, 0) => max,
+            _ => asked.min(max),
         }
     }
 }

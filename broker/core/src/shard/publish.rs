@@ -34,16 +34,15 @@ impl Shard {
             (None, None) => return Err(Violation::TopicAliasUnknown(0).into()),
         };
         self.check_topic(topic)?;
-        if !self.may_publish(session, topic, publish.qos, publish.retain) {
-            // It is acknowledged all the same, [MQTT-3.3.5-2]; at 5.0 with the reason.
-            self.acknowledge(key, publish, ReasonCode::NotAuthorized);
-            return Ok(());
-        }
         if let (QoS::ExactlyOnce, Some(identifier)) = (publish.qos, publish.packet_identifier)
             && !self.receive_exactly_once(session, identifier)?
         {
             self.statistics.duplicates_received += 1;
             self.put_acknowledgement(key, PacketType::Pubrec, identifier, ReasonCode::Success);
+            return Ok(());
+        }
+        if !self.may_publish(session, topic, publish.qos, publish.retain) {
+            self.deny(key, session, publish);
             return Ok(());
         }
         let routed = self.pass_on(key, session, topic, publish);
@@ -53,6 +52,18 @@ impl Shard {
         };
         self.acknowledge(key, publish, reason);
         Ok(())
+    }
+
+    /// Acknowledges what is not passed on all the same, [MQTT-3.3.5-2]; at 5.0 with the reason,
+    /// which ends an exchange of QoS 2.
+    fn deny(&mut self, key: ConnectionKey, session: SessionKey, publish: &Publish<'_>) {
+        if let (Some(identifier), true) =
+            (publish.packet_identifier, self.links.protocol(key).has_properties())
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            session.inbound.release(identifier);
+        }
+        self.acknowledge(key, publish, ReasonCode::NotAuthorized);
     }
 
     fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {

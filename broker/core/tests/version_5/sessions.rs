@@ -250,7 +250,7 @@ fn a_client_without_a_name_is_told_the_one_it_gets() {
 #[test]
 fn a_keep_alive_of_the_broker_is_told_and_holds() {
     let mut limits = Limits::default();
-    limits.keep_alive_max = Some(SECOND * 10);
+    limits.keep_alive_max = SECOND * 10;
     let mut broker = Broker::with_limits(1, &limits);
     let old = broker.begin(&client("old").of_3_1_1());
     assert!(broker.begin_unnamed().contains(&two_bytes(KEEP_ALIVE, 10)));

@@ -103,7 +103,9 @@ impl Model {
 
     /// Holds what the session sends next against what it should.
     fn next(&mut self, next: Option<Sent>, some_expired: bool) {
-        if !self.is_open() {
+        let again = self.inflight.iter().find(|inflight| !inflight.sent);
+        // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
+        if !self.is_open() && !again.is_some_and(|again| again.received) {
             assert_eq!(next, None, "the window is closed");
             return;
         }
