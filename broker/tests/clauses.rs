@@ -152,33 +152,28 @@ impl Suite {
         rows.map(|(clause, status)| (clause.to_owned(), status.to_owned())).collect()
     }
 
-    /// Names and contents of its files.
     fn sources(&self) -> Vec<(String, String)> {
-        let entries = fs::read_dir(self.path()).expect("the folder of the tests is there");
-        let paths = entries.map(|entry| entry.expect("it can be listed").path());
-        let mut sources: Vec<_> = paths
-            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-            .map(|path| {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                (stem, read(&path))
-            })
-            .collect();
-        sources.sort();
-        sources
+        sources(&self.path())
     }
 
     fn tests(&self) -> Vec<Test> {
         let mut tests = Vec::new();
-        for (_, source) in self.sources() {
+        // Access and transports have tests of clauses, too.
+        let folders = ["access", "transports"].map(|folder| self.path().with_file_name(folder));
+        let others = folders.iter().flat_map(|folder| sources(folder));
+        for (_, source) in self.sources().into_iter().chain(others) {
             let mut documentation = String::new();
             for line in source.lines() {
                 if let Some(text) = line.strip_prefix("/// ") {
                     documentation.push_str(text);
                     documentation.push(' ');
-                } else if let Some(rest) = line.strip_prefix(self.prefix) {
+                } else if let Some(rest) =
+                    line.trim_start_matches("async ").strip_prefix(self.prefix)
+                {
                     let numbers: Vec<_> = rest.splitn(5, '_').take(4).collect();
                     let clause = format!("MQTT-{}-{}", numbers[..3].join("."), numbers[3]);
-                    let name = line.trim_start_matches("fn ").split('(').next();
+                    let name = line.trim_start_matches("async ").trim_start_matches("fn ");
+                    let name = name.split('(').next();
                     let name = name.unwrap_or_default().to_owned();
                     tests.push(Test { clause, name, documentation: documentation.clone() });
                 } else if !line.starts_with('#') {
@@ -190,8 +185,24 @@ impl Suite {
     }
 }
 
+/// Names and contents of the files of a folder.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder).expect("the folder of the tests is there");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let mut sources: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            (stem, read(&path))
+        })
+        .collect();
+    sources.sort();
+    sources
+}
+
 fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {path:?}: {error}"))
+    fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
 #[test]
@@ -229,7 +240,7 @@ fn every_clause_has_tests_or_a_reason() {
 fn every_test_names_its_clause_in_its_documentation() {
     for test in SUITES.iter().flat_map(Suite::tests) {
         let Test { clause, name, documentation } = test;
-        assert!(documentation.starts_with(&format!("[{clause}] ")), "{name}: {documentation:?}");
+        assert!(documentation.starts_with(&format!("[{clause}]")), "{name}: {documentation:?}");
     }
 }
 
@@ -295,7 +306,7 @@ fn write_table(suite: &Suite, text: &mut String) -> std::fmt::Result {
     writeln!(text, "\n## MQTT {}\n", suite.version)?;
     writeln!(
         text,
-        "Numbers are those of the [specification]({}); the tests are in `broker/tests/{}`.\n",
+        "Numbers are those of the [specification]({}); the tests are in `broker/tests/{}`, some in `broker/tests/access` and `broker/tests/transports`.\n",
         suite.specification, suite.folder
     )?;
     text.push_str("| statement | tests, or why there are none |\n|---|---|\n");

@@ -29,8 +29,8 @@ pub struct Limits {
     pub output_bytes_max: usize,
     /// QoS 1 and 2 messages of one session that are sent and not yet acknowledged.
     pub inflight_max: u16,
-    /// QoS 2 publications of one Client that are not released yet, the Receive Maximum of MQTT
-    /// 5.0; QoS 1 is acknowledged at once. One more closes the connection.
+    /// QoS 2 publications of one Network Connection that are not released yet, the Receive Maximum
+    /// of MQTT 5.0; QoS 1 is acknowledged at once. One more closes the connection.
     pub receive_maximum: u16,
     /// Topic Aliases of one connection in each direction; 0 for none.
     pub topic_alias_max: u16,

@@ -23,4 +23,5 @@ mod section_3_4_acknowledgements;
 mod section_3_8_subscribe;
 mod section_4_13_errors;
 mod section_4_1_state;
+mod section_4_3_rights;
 mod section_4_7_topics;

@@ -88,6 +88,25 @@ fn mqtt5_3_1_2_25_too_large_counts_as_delivered() {
     });
 }
 
+/// [MQTT-3.1.2-25] A message that fits as it is does not become too large by what the broker adds
+/// of its own will.
+#[test]
+fn mqtt5_3_1_2_25_topic_alias_makes_no_message_too_large() {
+    everywhere(|server| {
+        let mut publisher = server.client5("publisher");
+        let connect = at_most(server.connect5("small"), 50);
+        let connect = connect.with(|p| p.two_bytes(id::TOPIC_ALIAS_MAXIMUM, 5));
+        let mut small = server.accepted5(&connect, false);
+        small.subscribe5("a", 1);
+        // Told, known, and again.
+        for length in [44, 44, 41, 44, 20] {
+            let message = Publish::new("a", vec![0; length]);
+            publisher.send(&message.bytes());
+            assert_eq!(small.receive5().payload, message.payload);
+        }
+    });
+}
+
 /// [MQTT-3.1.2-26] No Topic Alias is above the Client's Topic Alias Maximum.
 #[test]
 fn mqtt5_3_1_2_26_topic_alias_maximum_is_kept() {

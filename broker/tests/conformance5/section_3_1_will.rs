@@ -128,7 +128,7 @@ fn mqtt5_3_1_2_10_will_is_published_once() {
         let mut witness = server.client5("witness");
         witness.subscribe5("will", 0);
         let connect = server.connect5("client").resume().expiry(NEVER);
-        let with_will = connect.clone().will(Publish::new("will", "gone"));
+        let with_will = connect.will(Publish::new("will", "gone"));
         drop(server.accepted5(&with_will, false));
         witness.expect_message5("will", "gone");
         drop(server.resume5("client"));

@@ -333,7 +333,7 @@ fn mqtt5_3_3_2_12_alias_of_a_duplicate_is_taken() {
         let mut subscriber = server.client5("subscriber");
         subscriber.subscribe5("a", 0);
         let message = Publish::new("a", "x").qos(2, 9);
-        publisher.send(&message.clone().bytes());
+        publisher.send(&message.bytes());
         assert_eq!(publisher.receive()[0], 0x50);
         publisher.send(&message.alias(2).duplicate().bytes());
         assert_eq!(publisher.receive()[0], 0x50);

@@ -6,7 +6,7 @@ use crate::support::packets::{
 };
 use crate::v5::packets::{Publish, acknowledgement};
 use crate::v5::properties::id;
-use crate::v5::{on_one_shard, settle5};
+use crate::v5::{NEVER, on_one_shard, settle5};
 
 /// [MQTT-3.3.1-1] A PUBLISH that is sent again has DUP = 1.
 #[test]
@@ -153,6 +153,12 @@ fn mqtt5_3_3_4_3_subscription_identifiers_go_along() {
                 assert_eq!(numbers, [u32::try_from(number).expect("28 bits")]);
             }
         }
+        publisher.retain5("retained", "x");
+        settle5(&mut publisher, &mut subscriber);
+        subscriber.subscribe5_as(5, "retained", 0);
+        let message = subscriber.receive5();
+        assert!(message.retain);
+        assert_eq!(message.properties.numbers(id::SUBSCRIPTION_IDENTIFIER), [5]);
         // A subscription without one takes its place.
         subscriber.subscribe5("a", 0);
         publisher.publish5("a", "x");
@@ -226,6 +232,46 @@ fn mqtt5_3_3_4_7_receive_maximum_of_the_broker_holds() {
             assert_eq!(client.receive()[0], 0x50);
         }
         client.expect_disconnect(0x93);
+    });
+}
+
+/// [MQTT-3.3.4-7] The count begins anew with each Network Connection, 4.9: what is left to be
+/// released from an earlier one does not count.
+#[test]
+fn mqtt5_3_3_4_7_count_begins_anew_with_the_connection() {
+    let mut limits = broker::Limits::default();
+    limits.receive_maximum = 2;
+    crate::support::everywhere_with(&limits, |server| {
+        let mut client = server.begin5("client");
+        for identifier in [1, 2] {
+            client.send(&Publish::new("a", "x").qos(2, identifier).bytes());
+            assert_eq!(client.receive()[0], 0x50);
+        }
+        let mut client = server.resume5("client");
+        for identifier in [3, 4] {
+            client.send(&Publish::new("a", "x").qos(2, identifier).bytes());
+            assert_eq!(client.receive()[0], 0x50);
+        }
+        for identifier in [1, 2, 3, 4] {
+            client.send(&pubrel(identifier));
+            client.expect(&pubcomp(identifier));
+        }
+        let mut subscriber = server.client5("subscriber");
+        subscriber.subscribe5("b", 0);
+        let third = Publish::new("b", "third").qos(2, 7);
+        for identifier in [5, 6] {
+            client.send(&Publish::new("a", "x").qos(2, identifier).bytes());
+        }
+        client.send(&third.bytes());
+        for _ in [5, 6] {
+            assert_eq!(client.receive()[0], 0x50);
+        }
+        client.expect_disconnect(0x93);
+        // The one too many was not taken, and is when it comes again.
+        let mut client = server.resume5("client");
+        client.send(&third.duplicate().bytes());
+        client.expect(&pubrec(7));
+        subscriber.expect_message5("b", "third");
     });
 }
 
@@ -303,32 +349,41 @@ fn mqtt5_3_3_4_10_other_packets_do_not_wait() {
 }
 
 /// [MQTT-3.3.4-10] Neither do the PUBRELs of a session that is gone on with, though they are more
-/// than the Receive Maximum that the Client has now.
+/// than the Receive Maximum that the Client has now, and behind a PUBLISH that fills it.
 #[test]
 fn mqtt5_3_3_4_10_pubrels_of_a_session_do_not_wait() {
     everywhere(|server| {
         let mut publisher = server.client5("publisher");
         let mut subscriber = server.begin5("subscriber");
         subscriber.subscribe5("a", 2);
-        for _ in 0..4 {
+        for _ in 0..6 {
             publisher.publish5_surely(&Publish::new("a", "x").qos(2, 0));
         }
-        let identifiers = [(); 4].map(|()| subscriber.receive5().identifier);
+        let messages = [(); 6].map(|()| subscriber.receive5());
+        let identifiers = [1, 2, 3, 5].map(|index: usize| messages[index].identifier);
         for identifier in identifiers {
             subscriber.send(&pubrec(identifier));
             subscriber.expect(&pubrel(identifier));
         }
-        let connect = server
-            .connect5("subscriber")
-            .resume()
-            .with(|properties| properties.two_bytes(id::RECEIVE_MAXIMUM, 1));
+        let connect = server.connect5("subscriber").resume().expiry(NEVER);
+        let connect = connect.with(|p| p.two_bytes(id::RECEIVE_MAXIMUM, 1));
+        for _ in 0..2 {
+            let mut subscriber = server.accepted5(&connect, true);
+            assert_eq!(subscriber.receive5(), messages[0].clone().duplicate());
+            for identifier in identifiers {
+                subscriber.expect(&pubrel(identifier));
+            }
+            subscriber.expect_silence();
+        }
         let mut subscriber = server.accepted5(&connect, true);
+        assert_eq!(subscriber.receive5().identifier, messages[0].identifier);
         for identifier in identifiers {
             subscriber.expect(&pubrel(identifier));
-        }
-        for identifier in identifiers {
             subscriber.send(&pubcomp(identifier));
         }
+        subscriber.expect_silence();
+        subscriber.complete5(&messages[0]);
+        assert_eq!(subscriber.receive5_surely(), messages[4].clone().duplicate());
         publisher.publish5_surely(&Publish::new("a", "new").qos(1, 0));
         assert_eq!(subscriber.receive5_surely().payload, b"new");
     });

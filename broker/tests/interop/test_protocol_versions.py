@@ -1,4 +1,4 @@
-"""MQTT 3.1 (MQIsdp, level 3) and 3.1.1 (MQTT, level 4), alone and with each other."""
+"""MQTT 3.1 (MQIsdp, level 3), 3.1.1 (MQTT, level 4) and 5.0 (level 5), alone and with each other."""
 
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -7,7 +7,8 @@ from harness.broker import Address
 from harness.paho_client import Client, forget_session, unique
 from harness.raw import Connection, packet, string
 
-VERSIONS = [MQTTProtocolVersion.MQTTv31, MQTTProtocolVersion.MQTTv311]
+OLD_VERSIONS = [MQTTProtocolVersion.MQTTv31, MQTTProtocolVersion.MQTTv311]
+VERSIONS = [*OLD_VERSIONS, MQTTProtocolVersion.MQTTv5]
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
@@ -26,7 +27,7 @@ def test_versions_talk_to_each_other(
         assert [(m.payload, m.qos) for m in subscriber.receive()] == [(b"across", qos)]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", OLD_VERSIONS)
 def test_session_is_kept(address: Address, topic: str, version: MQTTProtocolVersion) -> None:
     client_id = unique("kept")
     with Client(address, client_id, clean_session=False, protocol=version) as client:

@@ -51,6 +51,7 @@ async fn the_name_of_the_older_protocol_is_accepted() {
     fragmenting(&server, "chat, mqtt", 100).await.connect("choosy").await;
 }
 
+/// [MQTT-6.0.0-1] Packets come in binary frames; one of text closes the connection.
 #[tokio::test]
 async fn mqtt_6_0_0_1_text_closes_the_connection() {
     let server = Server::start(1);

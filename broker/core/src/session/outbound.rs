@@ -87,6 +87,8 @@ struct Inflight {
     serial: u64,
     /// `None` once a PUBREC has come: only PUBREL and PUBCOMP are left.
     delivery: Option<Delivery>,
+    /// Whether its PUBREL went before its turn on this Network Connection.
+    early: bool,
 }
 
 impl Inflight {
@@ -122,6 +124,7 @@ impl Outbound {
     /// old order, [MQTT-4.4.0-1] and [MQTT-4.6.0-1].
     pub fn resume(&mut self) {
         self.unsent = self.inflight.len();
+        self.inflight.iter_mut().for_each(|inflight| inflight.early = false);
     }
 
     /// The next thing to send, if the window is open. `wanted` says of a message that has not been
@@ -131,13 +134,14 @@ impl Outbound {
         limits: QueueLimits,
         mut wanted: impl FnMut(&Delivery) -> bool,
     ) -> Option<Outgoing<'_>> {
+        while self.inflight.get(self.inflight.len() - self.unsent).is_some_and(|next| next.early) {
+            self.unsent -= 1;
+        }
+        if !self.has_room(limits) {
+            return self.early_pubrel();
+        }
         let duplicate = self.unsent > 0;
         let index = self.inflight.len() - self.unsent;
-        // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
-        let is_pubrel = self.inflight.get(index).is_some_and(|next| next.delivery.is_none());
-        if !is_pubrel && !self.has_room(limits) {
-            return None;
-        }
         if duplicate {
             self.unsent -= 1;
         } else {
@@ -156,6 +160,15 @@ impl Outbound {
             Some(delivery) => Outgoing::Publish { identifier, delivery, duplicate },
             None => Outgoing::Pubrel(identifier),
         })
+    }
+
+    /// A PUBREL that is to be sent again: it need not wait for the window, which is for PUBLISH
+    /// alone, 5.0 [MQTT-3.3.4-10].
+    fn early_pubrel(&mut self) -> Option<Outgoing<'_>> {
+        let unsent = self.inflight.range_mut(self.inflight.len() - self.unsent..);
+        let pubrel = unsent.filter(|next| next.delivery.is_none()).find(|next| !next.early)?;
+        pubrel.early = true;
+        Some(Outgoing::Pubrel(pubrel.identifier()))
     }
 
     /// A PUBACK. False when no QoS 1 message waits for it.
@@ -229,7 +242,7 @@ impl Outbound {
         }
         let serial = self.next;
         self.next += 1;
-        self.inflight.push_back(Inflight { serial, delivery: Some(delivery) });
+        self.inflight.push_back(Inflight { serial, delivery: Some(delivery), early: false });
         identifier(serial)
     }
 

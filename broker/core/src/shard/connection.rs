@@ -38,6 +38,9 @@ pub(super) struct Connection {
     /// QoS 1 and 2 messages that the Client takes before it acknowledges one, MQTT 5.0 section
     /// 3.1.2.11.3.
     pub(super) receive_maximum: u16,
+    /// QoS 2 publications of the Client that began on this Network Connection and are not released
+    /// yet, MQTT 5.0 section 4.9.
+    pub(super) receiving: u16,
     /// Topic Aliases of the Client.
     pub(super) inbound_aliases: Option<Box<InboundAliases>>,
     /// Topic Aliases to the Client, if it takes any.
@@ -69,6 +72,7 @@ impl Connection {
             protocol: ProtocolVersion::V4,
             packet_bytes_max: u32::MAX,
             receive_maximum: u16::MAX,
+            receiving: 0,
             inbound_aliases: None,
             outbound_aliases: None,
         }

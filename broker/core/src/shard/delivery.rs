@@ -120,22 +120,30 @@ impl Shard {
         let Some(connection) = links.get_mut(key) else { return };
         let topic = publication.topic.as_str();
         let aliases = connection.outbound_aliases.as_deref();
-        let alias = aliases.and_then(|aliases| aliases.choose(topic));
-        let form = if connection.protocol.has_properties() {
-            let header = PublishHeaderV5 {
-                subscription_identifiers: identifiers,
-                topic_alias: alias.map(TopicAlias::number),
-                ..header_v5(header, publication, *now)
-            };
-            let names_topic = !matches!(alias, Some(TopicAlias::Known(_)));
-            PacketForm::V5 { header, names_topic }
-        } else {
-            PacketForm::V4(header)
-        };
+        let mut alias = aliases.and_then(|aliases| aliases.choose(topic));
+        let has_properties = connection.protocol.has_properties();
         let identifier = header.delivery.map(|(_, identifier)| identifier);
-        let packet = encoder.single(&form, publication, payload.is_some());
         let pending_max = pending_max(identifier, limits.output_bytes_max);
-        let put = links.put_within(key, packet, payload, pending_max);
+        let mut put_with = |alias: Option<TopicAlias>| {
+            let form = if has_properties {
+                let header = PublishHeaderV5 {
+                    subscription_identifiers: identifiers,
+                    topic_alias: alias.map(TopicAlias::number),
+                    ..header_v5(header, publication, *now)
+                };
+                let names_topic = !matches!(alias, Some(TopicAlias::Known(_)));
+                PacketForm::V5 { header, names_topic }
+            } else {
+                PacketForm::V4(header)
+            };
+            let packet = encoder.single(&form, publication, payload.is_some());
+            links.put_within(key, packet, payload, pending_max)
+        };
+        let mut put = put_with(alias);
+        if put == Put::TooLarge && alias.take().is_some() {
+            // An alias takes three bytes, which may be those too many.
+            put = put_with(None);
+        }
         if let (Put::Done, Some(alias)) = (put, alias)
             && let Some(connection) = links.get_mut(key)
             && let Some(aliases) = &mut connection.outbound_aliases

@@ -35,7 +35,7 @@ impl Shard {
         };
         self.check_topic(topic)?;
         if let (QoS::ExactlyOnce, Some(identifier)) = (publish.qos, publish.packet_identifier)
-            && !self.receive_exactly_once(session, identifier)?
+            && !self.receive_exactly_once(key, session, identifier)?
         {
             self.statistics.duplicates_received += 1;
             self.put_acknowledgement(key, PacketType::Pubrec, identifier, ReasonCode::Success);
@@ -116,17 +116,22 @@ impl Shard {
     /// False when the publication came before and must not be passed on again.
     fn receive_exactly_once(
         &mut self,
+        key: ConnectionKey,
         session: SessionKey,
         identifier: PacketIdentifier,
     ) -> Result<bool, Violation> {
         let receive_maximum = self.limits.receive_maximum;
         let Some(session) = self.sessions.get_mut(session) else { return Ok(false) };
+        let Some(connection) = self.links.get_mut(key) else { return Ok(false) };
         if !session.inbound.receive(identifier) {
             return Ok(false);
         }
-        if session.inbound.len() > usize::from(receive_maximum) {
+        if connection.receiving >= receive_maximum {
+            // It is not taken: sent again on another Network Connection, it is to be.
+            session.inbound.release(identifier);
             return Err(Violation::ReceiveMaximum(receive_maximum));
         }
+        connection.receiving += 1;
         Ok(true)
     }
 
@@ -162,6 +167,11 @@ impl Shard {
         match packet {
             PacketType::Pubrel => {
                 let known = self.apply(session, |session| session.inbound.release(identifier));
+                if let Some(connection) = self.links.get_mut(key) {
+                    // One of an earlier Network Connection counts as well, and no further than zero,
+                    // as in the quota of the Client, MQTT 5.0 section 4.9.
+                    connection.receiving = connection.receiving.saturating_sub(1);
+                }
                 // In any case, [MQTT-4.3.3-2]: the Client may have kept what this session lost.
                 self.put_acknowledgement(key, PacketType::Pubcomp, identifier, found(known));
             }

@@ -1,4 +1,4 @@
-"""`mosquitto_pub` and `mosquitto_sub`, Debian's package mosquitto-clients."""
+"""`mosquitto_pub`, `mosquitto_sub` and `mosquitto_rr`, Debian's package mosquitto-clients."""
 
 import subprocess
 
@@ -10,27 +10,28 @@ from .waiting import DEADLINE_SECONDS
 FORMAT = "%r %q %t %p"
 
 
-def _command(name: str, address: Address, arguments: tuple[str, ...]) -> list[str]:
+def command(name: str, address: Address, arguments: tuple[str, ...]) -> list[str]:
+    """The command of one of the programs."""
     return [name, "-h", address.host, "-p", str(address.port), *arguments]
 
 
 def publish(address: Address, *arguments: str, standard_input: bytes | None = None) -> None:
     """One `mosquitto_pub` that has to end with 0."""
-    command = _command("mosquitto_pub", address, arguments)
+    program = command("mosquitto_pub", address, arguments)
     result = subprocess.run(
-        command, input=standard_input or b"", capture_output=True, timeout=DEADLINE_SECONDS
+        program, input=standard_input or b"", capture_output=True, timeout=DEADLINE_SECONDS
     )
     output = (result.stdout + result.stderr).decode(errors="backslashreplace")
-    assert result.returncode == 0, f"{' '.join(command)[:300]}: {result.returncode}\n{output}"
+    assert result.returncode == 0, f"{' '.join(program)[:300]}: {result.returncode}\n{output}"
 
 
 def run_subscriber(address: Address, *arguments: str) -> list[str]:
     """One `mosquitto_sub` that ends by itself (`-C`, `-E`) with 0; returns its lines."""
-    command = _command("mosquitto_sub", address, arguments)
-    with Program(command) as program:
+    subscriber = command("mosquitto_sub", address, arguments)
+    with Program(subscriber) as program:
         status = program.wait_for_exit()
         output = program.lines + program.errors
-        assert status == 0, f"{' '.join(command)}: {status}\n{output}"
+        assert status == 0, f"{' '.join(subscriber)}: {status}\n{output}"
         return program.lines
 
 
@@ -40,7 +41,7 @@ class Subscriber(Program):
     def __init__(self, address: Address, *arguments: str, text_format: str = FORMAT) -> None:
         # -d tells of SUBACK; stdbuf because the client writes to a pipe in blocks.
         options = ("-d", "-F", "message " + text_format, *arguments)
-        super().__init__(["stdbuf", "-oL", *_command("mosquitto_sub", address, options)])
+        super().__init__(["stdbuf", "-oL", *command("mosquitto_sub", address, options)])
         self.wait_for_line(lambda line: line.startswith("Subscribed (mid"), "SUBACK")
 
     def messages(self, count: int) -> list[str]:

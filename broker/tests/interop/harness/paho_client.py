@@ -3,10 +3,13 @@
 import itertools
 import socket
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .broker import Address
 from .waiting import DEADLINE_SECONDS, Signal
@@ -19,6 +22,14 @@ def unique(prefix: str) -> str:
     return f"{prefix[:8]}-{uuid.uuid4().hex[:8]}-{next(_numbers) % 10_000}"
 
 
+def properties(packet: int, **values: object) -> Properties:
+    """Properties of MQTT 5.0 for one of `PacketTypes`, by their names without spaces."""
+    made = Properties(packet)
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
 @dataclass(frozen=True)
 class Message:
     """One PUBLISH as it arrived."""
@@ -28,6 +39,12 @@ class Message:
     qos: int
     retain: bool
     dup: bool
+    properties: Properties | None = field(default=None, compare=False)
+    packet_identifier: int = field(default=0, compare=False)
+
+    def value(self, name: str) -> object:
+        """A property by its name without spaces; `None` when it is not there."""
+        return getattr(self.properties, name, None)
 
 
 class Client:
@@ -42,12 +59,19 @@ class Client:
         protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
         keep_alive_seconds: int = 60,
         manual_acknowledgement: bool = False,
+        connect_properties: Properties | None = None,
     ) -> None:
+        is_5 = protocol == MQTTProtocolVersion.MQTTv5
         self.client_id = unique("paho") if client_id is None else client_id
         self.received: list[Message] = []
         self.session_present: bool | None = None
+        self.connack_properties: Properties | None = None
+        self.disconnect_reason: int | None = None
         self._address = address
         self._keep_alive_seconds = keep_alive_seconds
+        self._connect_options = (
+            {"clean_start": clean_session, "properties": connect_properties} if is_5 else {}
+        )
         self._taken = 0
         self._connack: paho.ReasonCode | None = None
         self._closed = False
@@ -57,7 +81,7 @@ class Client:
         self.paho = paho.Client(
             CallbackAPIVersion.VERSION2,
             self.client_id,
-            clean_session=clean_session,
+            clean_session=None if is_5 else clean_session,
             protocol=protocol,
             reconnect_on_failure=False,
             manual_ack=manual_acknowledgement,
@@ -70,20 +94,28 @@ class Client:
 
     # Callbacks, on Paho's thread.
 
-    def _on_connect(self, _client, _data, flags, reason_code, _properties) -> None:
+    def _on_connect(self, _client, _data, flags, reason_code, connack_properties) -> None:
         with self._signal:
+            self.connack_properties = connack_properties
             self._connack = reason_code
             self.session_present = flags.session_present
 
-    def _on_disconnect(self, *_: object) -> None:
+    def _on_disconnect(self, _client, _data, _flags, reason_code, _properties) -> None:
         with self._signal:
+            self.disconnect_reason = reason_code.value
             self._closed = True
 
     def _on_message(self, _client, _data, message) -> None:
         with self._signal:
             self.received.append(
                 Message(
-                    message.topic, message.payload, message.qos, bool(message.retain), message.dup
+                    message.topic,
+                    message.payload,
+                    message.qos,
+                    bool(message.retain),
+                    message.dup,
+                    getattr(message, "properties", None),
+                    message.mid,
                 )
             )
 
@@ -97,14 +129,22 @@ class Client:
 
     # What a test calls.
 
-    def will(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> "Client":
-        """Sets the Will Message; before `connect`."""
-        self.paho.will_set(topic, payload, qos, retain)
+    def will(
+        self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, **values: object
+    ) -> "Client":
+        """Sets the Will Message, at 5.0 with these properties; before `connect`."""
+        made = properties(PacketTypes.WILLMESSAGE, **values) if values else None
+        self.paho.will_set(topic, payload, qos, retain, made)
         return self
 
     def connect(self) -> "Client":
         """Returns once CONNACK accepted the connection."""
-        self.paho.connect(self._address.host, self._address.port, self._keep_alive_seconds)
+        self.paho.connect(
+            self._address.host,
+            self._address.port,
+            self._keep_alive_seconds,
+            **self._connect_options,
+        )
         self.paho.loop_start()
         self._signal.wait(
             lambda: self._connack is not None or self._closed,
@@ -114,9 +154,12 @@ class Client:
         assert not self._connack.is_failure, f"{self.client_id}: {self._connack}"
         return self
 
-    def subscribe(self, *filters: tuple[str, int]) -> list[int]:
-        """One SUBSCRIBE; returns the return codes of its SUBACK."""
-        _, mid = self.paho.subscribe(list(filters))
+    def subscribe(
+        self, *filters: tuple[str, int | SubscribeOptions], **values: object
+    ) -> list[int]:
+        """One SUBSCRIBE, at 5.0 with these properties; returns the codes of its SUBACK."""
+        made = properties(PacketTypes.SUBSCRIBE, **values) if values else None
+        _, mid = self.paho.subscribe(list(filters), properties=made)
         self._signal.wait(lambda: mid in self._subscribed, lambda: f"no SUBACK for {filters[:3]}")
         return self._subscribed[mid]
 
@@ -126,16 +169,28 @@ class Client:
         self._signal.wait(lambda: mid in self._unsubscribed, lambda: f"no UNSUBACK for {filters}")
 
     def publish(
-        self, topic: str, payload: bytes | None, qos: int = 0, retain: bool = False
+        self,
+        topic: str,
+        payload: bytes | None,
+        qos: int = 0,
+        retain: bool = False,
+        **values: object,
     ) -> paho.MQTTMessageInfo:
-        """Hands over one PUBLISH; `delivered` waits for its acknowledgement."""
-        return self.paho.publish(topic, payload, qos, retain)
+        """Hands over one PUBLISH, at 5.0 with these properties; `delivered` waits for its
+        acknowledgement."""
+        made = properties(PacketTypes.PUBLISH, **values) if values else None
+        return self.paho.publish(topic, payload, qos, retain, made)
 
     def deliver(
-        self, topic: str, payload: bytes | None, qos: int = 0, retain: bool = False
+        self,
+        topic: str,
+        payload: bytes | None,
+        qos: int = 0,
+        retain: bool = False,
+        **values: object,
     ) -> None:
         """Publishes and waits for PUBACK or PUBCOMP (QoS 0: until it is written)."""
-        self.delivered(self.publish(topic, payload, qos, retain))
+        self.delivered(self.publish(topic, payload, qos, retain, **values))
 
     def delivered(self, *infos: paho.MQTTMessageInfo) -> None:
         """Waits until each publication is acknowledged."""

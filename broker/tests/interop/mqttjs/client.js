@@ -22,7 +22,8 @@ async function connect (options = {}) {
   let arrived = () => {}
   // Before CONNACK: a resumed session sends its messages at once.
   client.on('message', (topic, payload, packet) => {
-    waiting.push({ topic, payload, qos: packet.qos, retain: packet.retain, dup: packet.dup })
+    const { qos, retain, dup, properties } = packet
+    waiting.push({ topic, payload, qos, retain, dup, properties })
     arrived()
   })
   client.messages = async (count) => {
