@@ -58,6 +58,8 @@ struct Inflight {
     received: bool,
     /// Whether it was sent on this Network Connection.
     sent: bool,
+    /// Whether its PUBREL went past a closed window.
+    early: bool,
 }
 
 /// The same as [`Outbound`] in plain lists.
@@ -83,7 +85,13 @@ impl Model {
     fn send(&mut self, identifier: PacketIdentifier, delivery: Delivery) {
         let in_use = self.inflight.iter().any(|other| other.identifier == identifier);
         assert!(!in_use, "{identifier:?} is in use [MQTT-2.3.1-4]");
-        self.inflight.push(Inflight { identifier, delivery, received: false, sent: true });
+        self.inflight.push(Inflight {
+            identifier,
+            delivery,
+            received: false,
+            sent: true,
+            early: false,
+        });
     }
 
     fn offer(&mut self, delivery: Delivery, offered: Offered) {
@@ -103,10 +111,17 @@ impl Model {
 
     /// Holds what the session sends next against what it should.
     fn next(&mut self, next: Option<Sent>, some_expired: bool) {
-        let again = self.inflight.iter().find(|inflight| !inflight.sent);
-        // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
-        if !self.is_open() && !again.is_some_and(|again| again.received) {
-            assert_eq!(next, None, "the window is closed");
+        while let Some(first) = self.inflight.iter_mut().find(|i| !i.sent).filter(|i| i.early) {
+            first.sent = true;
+        }
+        if !self.is_open() {
+            // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
+            let mut pubrels = self.inflight.iter_mut().filter(|i| !i.sent && i.received);
+            let early = pubrels.find(|inflight| !inflight.early);
+            assert_eq!(next, early.as_deref().map(sent_again), "only a PUBREL may pass");
+            if let Some(early) = early {
+                early.early = true;
+            }
             return;
         }
         if let Some(again) = self.inflight.iter_mut().find(|inflight| !inflight.sent) {
@@ -197,7 +212,7 @@ fn take(outbound: &mut Outbound, model: &mut Model, number: usize, step: &Step) 
             outbound.resume();
             model.connected = true;
             model.limits.window = window;
-            model.inflight.iter_mut().for_each(|inflight| inflight.sent = false);
+            model.inflight.iter_mut().for_each(|i| (i.sent, i.early) = (false, false));
         }
     }
 }
