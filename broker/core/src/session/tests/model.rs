@@ -56,8 +56,10 @@ struct Inflight {
     delivery: Delivery,
     /// Whether a PUBREC came.
     received: bool,
-    /// Whether it was sent on this Network Connection.
+    /// Whether it was sent on this Network Connection, in its turn.
     sent: bool,
+    /// Whether its PUBREL went before its turn.
+    early: bool,
 }
 
 /// The same as [`Outbound`] in plain lists.
@@ -83,7 +85,13 @@ impl Model {
     fn send(&mut self, identifier: PacketIdentifier, delivery: Delivery) {
         let in_use = self.inflight.iter().any(|other| other.identifier == identifier);
         assert!(!in_use, "{identifier:?} is in use [MQTT-2.3.1-4]");
-        self.inflight.push(Inflight { identifier, delivery, received: false, sent: true });
+        self.inflight.push(Inflight {
+            identifier,
+            delivery,
+            received: false,
+            sent: true,
+            early: false,
+        });
     }
 
     fn offer(&mut self, delivery: Delivery, offered: Offered) {
@@ -103,10 +111,19 @@ impl Model {
 
     /// Holds what the session sends next against what it should.
     fn next(&mut self, next: Option<Sent>, some_expired: bool) {
-        let again = self.inflight.iter().find(|inflight| !inflight.sent);
-        // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
-        if !self.is_open() && !again.is_some_and(|again| again.received) {
-            assert_eq!(next, None, "the window is closed");
+        while let Some(first) = self.inflight.iter_mut().find(|inflight| !inflight.sent)
+            && first.early
+        {
+            first.sent = true;
+        }
+        if !self.is_open() {
+            let mut unsent = self.inflight.iter_mut().filter(|inflight| !inflight.sent);
+            let pubrel = unsent.find(|inflight| inflight.received && !inflight.early);
+            let pubrel = pubrel.map(|inflight| {
+                inflight.early = true;
+                Sent::Pubrel(inflight.identifier)
+            });
+            assert_eq!(next, pubrel, "the window is closed to all but PUBREL [MQTT-3.3.4-10]");
             return;
         }
         if let Some(again) = self.inflight.iter_mut().find(|inflight| !inflight.sent) {
@@ -197,7 +214,9 @@ fn take(outbound: &mut Outbound, model: &mut Model, number: usize, step: &Step) 
             outbound.resume();
             model.connected = true;
             model.limits.window = window;
-            model.inflight.iter_mut().for_each(|inflight| inflight.sent = false);
+            for inflight in &mut model.inflight {
+                (inflight.sent, inflight.early) = (false, false);
+            }
         }
     }
 }
