@@ -56,7 +56,7 @@ struct Inflight {
     delivery: Delivery,
     /// Whether a PUBREC came.
     received: bool,
-    /// Whether it was sent on this Network Connection.
+    /// Whether it was sent on this Network Connection, in its turn.
     sent: bool,
     /// Whether its PUBREL went past a closed window.
     early: bool,
