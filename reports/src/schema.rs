@@ -40,6 +40,12 @@ pub struct Config {
     pub command: String,
     /// `embedded`, or the URL of the broker.
     pub broker: String,
+    /// Version of MQTT: `3.1`, `3.1.1` or `5`. Runs before MQTT 5 have no such key.
+    #[serde(default = "before_versions")]
+    pub protocol: String,
+    /// `tcp`, `tls`, `ws`, `wss` or `unix`. Runs before there were several have no such key.
+    #[serde(default = "before_transports")]
+    pub transport: String,
     /// `shared`, `pairs`, `fan-in` or `fan-out`.
     pub topology: String,
     /// Topic Name, with `%i` where each client has its own.
@@ -74,6 +80,15 @@ pub struct Config {
     pub threads: u32,
     /// Seed of the temperatures and of the phases.
     pub seed: u64,
+}
+
+/// What a run spoke before there was a choice.
+fn before_versions() -> String {
+    "3.1.1".to_owned()
+}
+
+fn before_transports() -> String {
+    "tcp".to_owned()
 }
 
 /// Where a run took place.
