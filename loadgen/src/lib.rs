@@ -8,6 +8,7 @@
 //! plan       who does what, when: pure, the same whenever the scenario is
 //! mqtt       Control Packets; the one module that names mqttbytes
 //! payload    the temperature and the stamp in every message
+//! transport  TCP, TLS, WebSocket, Unix sockets
 //! client     one client as a state machine, without socket and clock
 //! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
 //! worker     one thread and thousands of clients
@@ -27,7 +28,9 @@ mod rate;
 mod recorder;
 pub mod run;
 pub mod scenario;
+pub mod secrets;
 pub mod signals;
 mod system;
+mod transport;
 mod units;
 mod worker;

@@ -1,26 +1,27 @@
 //! The plan in words, before the run: so that nobody starts ten times the load that was meant.
 
-use std::net::SocketAddr;
-
 use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::scenario::{Scenario, Target};
+use crate::transport::{Address, Scheme};
 use crate::units::{grouped, nearest, seconds};
 
 /// Everything that follows from the command line, a few lines.
-pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: SocketAddr) -> String {
+pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: &Address) -> String {
     let broker = match &scenario.target {
         Target::Embedded { shards } => format!("embedded broker ({shards} thread(s)) on {address}"),
-        Target::External { host, port } => format!("mqtt://{host}:{port} ({address})"),
+        Target::External(endpoint) if endpoint.scheme == Scheme::Unix => endpoint.to_string(),
+        Target::External(endpoint) => format!("{endpoint} ({address})"),
     };
     format!(
-        "{} publishers and {} subscribers, {}, topic {}, {broker}\n\
+        "{} publishers and {} subscribers, {}, topic {}, MQTT {}, {broker}\n\
          {}\n\
          {} of warm-up, {} measured",
         grouped(u64::from(scenario.publishers)),
         grouped(u64::from(scenario.subscribers)),
         scenario.topology.name(),
         scenario.topic,
+        scenario.version.name(),
         rates(scenario, plan),
         duration(scenario.warmup_ns),
         duration(scenario.duration_ns),
@@ -77,7 +78,8 @@ mod tests {
         let cli = Cli::try_parse_from(words).unwrap();
         let scenario = Scenario::resolve(&cli, String::new()).unwrap();
         let plan = Plan::new(&scenario);
-        announcement(&scenario, &plan, "127.0.0.1:1883".parse().unwrap())
+        let address = Address::Network("127.0.0.1:1883".parse().unwrap());
+        announcement(&scenario, &plan, &address)
     }
 
     #[test]

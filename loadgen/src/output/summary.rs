@@ -7,8 +7,9 @@ use reports::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary, rfc3339,
 };
 
+use crate::client::StampPlace;
 use crate::plan::Plan;
-use crate::recorder::Counters;
+use crate::recorder::{Counters, Reasons, Refused};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
@@ -42,6 +43,8 @@ pub(crate) struct Measured {
     pub send_lag: Histogram<u64>,
     /// From the start of the TCP connection to the CONNACK.
     pub connect: Histogram<u64>,
+    /// Reasons that the broker gave.
+    pub reasons: Reasons,
     /// CPU time of the measured part.
     pub usage: Usage,
     /// Deliveries in the measured part, whenever they were due.
@@ -98,11 +101,10 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
         command: scenario.command.clone(),
         broker: match &scenario.target {
             Target::Embedded { .. } => "embedded".to_owned(),
-            Target::External { host, port } if host.contains(':') => {
-                format!("mqtt://[{host}]:{port}")
-            }
-            Target::External { host, port } => format!("mqtt://{host}:{port}"),
+            Target::External(endpoint) => endpoint.to_string(),
         },
+        protocol: scenario.version.name().to_owned(),
+        transport: scenario.target.scheme().transport().to_owned(),
         topology: scenario.topology.name().to_owned(),
         topic: scenario.topic.clone(),
         publishers: scenario.publishers,
@@ -170,6 +172,14 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
+    warnings.extend(reasons(&measured.reasons));
+    if scenario.stamp_place == StampPlace::Nowhere {
+        warnings.push(format!(
+            "plain payloads have no stamp at MQTT {}: deliveries are only counted, and latency and \
+             order are not known; -V 5 has room for a stamp beside the payload",
+            scenario.version.name()
+        ));
+    }
     warnings.extend(overload(measured));
     let busy = measured.usage.generator_seconds
         / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
@@ -182,6 +192,18 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// What a broker of MQTT 5 said about what it refused.
+fn reasons(reasons: &Reasons) -> impl Iterator<Item = String> {
+    reasons.iter().map(|((refused, code), count)| match refused {
+        Refused::Publication => {
+            format!("{} publication(s) were refused: {code}", grouped(*count))
+        }
+        Refused::Connection => {
+            format!("the broker sent DISCONNECT on {} connection(s): {code}", grouped(*count))
+        }
+    })
 }
 
 /// Says when the broker did not keep up, and by how much.
@@ -232,6 +254,7 @@ mod tests {
             from_send: histogram(),
             send_lag: histogram(),
             connect: histogram(),
+            reasons: Reasons::new(),
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             throughput: Throughput::default(),
             memory: Memory::default(),
