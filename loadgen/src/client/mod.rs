@@ -116,7 +116,7 @@ impl Client {
     ) -> Result<Event<'a>, ClientError> {
         match packet {
             Incoming::Publish(publish) => self.handle_publish(publish, out),
-            other => self.handle_control(other, out),
+            other => self.handle_control(&other, out),
         }
     }
 
@@ -154,25 +154,24 @@ impl Client {
             _ => Err(ClientError::TopicAlias(alias)),
         };
         match topic {
-            Topic::Name => {}
             Topic::NameAndAlias(alias) => self.aliases |= bit(alias)?,
             Topic::Alias(alias) if self.aliases & bit(alias)? == 0 => {
                 return Err(ClientError::TopicAlias(alias));
             }
-            Topic::Alias(_) => {}
+            Topic::Name | Topic::Alias(_) => {}
         }
         Ok(())
     }
 
     fn handle_control<'a>(
         &mut self,
-        packet: Incoming<'a>,
+        packet: &Incoming<'a>,
         out: &mut BytesMut,
     ) -> Result<Event<'a>, ClientError> {
         if self.state == State::AwaitsConnAck && !matches!(packet, Incoming::ConnAck(_)) {
             return Err(ClientError::OutOfPlace("packet before CONNACK"));
         }
-        match packet {
+        match *packet {
             Incoming::ConnAck(answer) => self.handle_connack(answer),
             Incoming::SubAck { identifier, refusal } => self.handle_suback(identifier, refusal),
             Incoming::PubRel(identifier) => {

@@ -43,7 +43,7 @@ impl Connect {
     /// The whole packet.
     pub(crate) fn encode(&self) -> Result<BytesMut, EncodeError> {
         match self.version {
-            Version::V31 => self.encode_v3().map(renamed),
+            Version::V31 => self.encode_v3().map(|packet| renamed(&packet)),
             Version::V311 => self.encode_v3(),
             Version::V5 => self.encode_v5(),
         }
@@ -107,7 +107,7 @@ impl Connect {
 
 /// Detour: mqttbytes knows no MQTT 3.1. Its CONNECT is that of 3.1.1 but for the name of the
 /// protocol and its level, so those are replaced.
-fn renamed(packet: BytesMut) -> BytesMut {
+fn renamed(packet: &[u8]) -> BytesMut {
     const NAME_AND_LEVEL: &[u8] = b"\x00\x04MQTT\x04";
     const OLD_NAME_AND_LEVEL: &[u8] = b"\x00\x06MQIsdp\x03";
     let header = packet.iter().skip(1).take_while(|byte| **byte & 0x80 != 0).count() + 2;

@@ -43,7 +43,7 @@ impl ReasonCode {
 
     fn name(self) -> &'static str {
         match self.0 {
-            0x00 => "success",
+            0x00 => "normal disconnection",
             0x04 => "disconnect with Will Message",
             0x10 => "no matching subscribers",
             0x11 => "no subscription existed",
