@@ -1,5 +1,6 @@
 //! The plan in words, before the run: so that nobody starts ten times the load that was meant.
 
+use crate::client::StampPlace;
 use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::scenario::{Scenario, Target};
@@ -13,10 +14,16 @@ pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: &Address) 
         Target::External(endpoint) if endpoint.scheme == Scheme::Unix => endpoint.to_string(),
         Target::External(endpoint) => format!("{endpoint} ({address})"),
     };
+    let blind = match scenario.stamp_place {
+        StampPlace::Nowhere => {
+            "\nplain payloads before MQTT 5 have no stamp: deliveries are only counted"
+        }
+        StampPlace::Payload | StampPlace::Correlation => "",
+    };
     format!(
         "{} publishers and {} subscribers, {}, topic {}, MQTT {}, {broker}\n\
          {}\n\
-         {} of warm-up, {} measured",
+         {} of warm-up, {} measured{blind}",
         grouped(u64::from(scenario.publishers)),
         grouped(u64::from(scenario.subscribers)),
         scenario.topology.name(),
@@ -93,5 +100,13 @@ mod tests {
         assert!(text.contains("the total over all publishers"), "{text}");
         assert!(text.contains("every 50us (20,000/s), all together 200,000/s"), "{text}");
         assert!(text.contains("200,000 deliveries/s, 6,000,000 B/s"), "{text}");
+    }
+
+    #[test]
+    fn the_version_is_told_and_that_plain_payloads_are_only_counted() {
+        let text = announced("--clients 4 -V 5 --payload plain");
+        assert!(text.contains(", MQTT 5, "), "{text}");
+        assert!(!text.contains("only counted"), "{text}");
+        assert!(announced("--clients 4 --payload plain").ends_with("are only counted"));
     }
 }

@@ -172,6 +172,10 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
+    warn(
+        counters.unaliased,
+        "publisher(s) sent Topic Names in spite of --topic-alias: the broker allows no Topic Alias",
+    );
     warnings.extend(reasons(&measured.reasons));
     if scenario.stamp_place == StampPlace::Nowhere {
         warnings.push(format!(
@@ -233,6 +237,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+    use crate::mqtt::ReasonCode;
     use crate::recorder::histogram;
 
     fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
@@ -281,6 +286,8 @@ mod tests {
             measured.throughput =
                 Throughput { arrived: 900, backlog: 33_000, last_wait_ns: 31_400_000_000 };
             measured.disconnect_reason = Some("it fell".to_owned());
+            measured.reasons.insert((Refused::Publication, ReasonCode(0x97)), 1234);
+            measured.reasons.insert((Refused::Connection, ReasonCode(0x8b)), 2);
             measured.counters.measured_owed = 30_000;
             measured.counters.measured_delivered = 29_990;
             for counter in [
@@ -290,15 +297,24 @@ mod tests {
                 &mut measured.counters.foreign,
                 &mut measured.counters.impossible,
                 &mut measured.counters.unexpected,
+                &mut measured.counters.unaliased,
             ] {
                 *counter = 3;
             }
         });
         assert_eq!(summary.counts.lost, 10);
-        assert_eq!(summary.warnings.len(), 9, "{:#?}", summary.warnings);
+        assert_eq!(summary.warnings.len(), 12, "{:#?}", summary.warnings);
         assert!(summary.warnings[0].ends_with("the first: it fell"));
         assert_eq!(
-            summary.warnings[7],
+            summary.warnings[8..10],
+            [
+                "1,234 publication(s) were refused: quota exceeded (reason code 0x97)",
+                "the broker sent DISCONNECT on 2 connection(s): server shutting down (reason code \
+                 0x8b)",
+            ]
+        );
+        assert_eq!(
+            summary.warnings[10],
             "the broker did not keep up: 30 deliveries/s of 1,000/s arrived in the measured part; \
              at its end 33,000 were owed, and those that came last had waited 31.4 s"
         );

@@ -63,6 +63,8 @@ pub(crate) struct Counters {
     pub unexpected: u64,
     /// Publications that the broker refused with a Reason Code.
     pub rejected: u64,
+    /// Publishers that were to use a Topic Alias and may not.
+    pub unaliased: u64,
 }
 
 /// What a broker of MQTT 5 gives a reason for.
@@ -85,7 +87,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 21] {
+    fn fields_mut(&mut self) -> [&mut u64; 22] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -108,6 +110,7 @@ impl Counters {
             &mut self.impossible,
             &mut self.unexpected,
             &mut self.rejected,
+            &mut self.unaliased,
         ]
     }
 }

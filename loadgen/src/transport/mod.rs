@@ -8,10 +8,11 @@ mod web_socket;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,6 +21,9 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 pub(crate) use endpoint::{Endpoint, EndpointError, Place, Scheme};
 use tls::Tls;
 pub(crate) use tls::{TlsError, TlsOptions};
+
+/// Time between two attempts to reach a Unix socket whose listener is behind.
+const UNIX_RETRY: Duration = Duration::from_millis(5);
 
 /// Where a broker is, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +91,7 @@ impl Dialer {
     /// been agreed on when it is there.
     pub(crate) async fn open(&self, source: Option<IpAddr>) -> Result<Stream, OpenError> {
         let stream = match &self.address {
-            Address::Unix(path) => return Ok(Stream::Unix(UnixStream::connect(path).await?)),
+            Address::Unix(path) => return Ok(Stream::Unix(connect_unix(path).await?)),
             Address::Network(address) => connect(*address, source).await?,
         };
         match (&self.tls, &self.web_socket) {
@@ -117,6 +121,19 @@ async fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpS
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// A Unix socket whose listener is behind refuses at once, where TCP would try again. The caller has
+/// a deadline.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(UNIX_RETRY).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// A connection whose bytes are not those of its socket.
@@ -262,6 +279,26 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let stream = runtime.block_on(connect(address, Some(source))).unwrap();
         assert_eq!(stream.local_addr().unwrap().ip(), source);
+    }
+
+    #[test]
+    fn a_unix_socket_whose_listener_is_behind_is_waited_for() {
+        let name = format!("kelvin-loadgen-queue-{}.socket", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let listener = listener.unwrap();
+        listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let in_vain = tokio::time::timeout(10 * UNIX_RETRY, connect_unix(&path)).await;
+            assert!(in_vain.is_err(), "the queue holds one");
+            listener.accept().unwrap();
+            connect_unix(&path).await.unwrap();
+        });
+        drop(first);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -220,6 +220,9 @@ impl Worker {
             let most = limits.packet_bytes_max;
             format!("packets of {most} bytes at most, and these are {packet_bytes}; lower --size")
         } else {
+            if scenario.topic_alias && limits.topic_alias_maximum == 0 {
+                self.recorder.borrow_mut().counters.unaliased += 1;
+            }
             return Ok(());
         };
         Err(ConnectError::Limit { address: self.address(), limit })
@@ -304,7 +307,7 @@ fn source_address(number: u32) -> Option<IpAddr> {
 
 fn failure(address: Address, source: io::Error) -> ConnectError {
     match source.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => ConnectError::Absent(address),
+        io::ErrorKind::ConnectionRefused => ConnectError::Absent(address),
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => ConnectError::Ports(address),
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
