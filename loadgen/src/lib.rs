@@ -3,12 +3,12 @@
 //! Each module imports only those above it:
 //!
 //! ```text
-//! cli        what was typed
-//! scenario   what to do: resolved, completed, checked
-//! plan       who does what, when: pure, the same whenever the scenario is
 //! mqtt       Control Packets; the one module that names mqttbytes
 //! payload    the temperature and the stamp in every message
 //! transport  TCP, TLS, WebSocket, Unix sockets
+//! cli        what was typed
+//! scenario   what to do: resolved, completed, checked
+//! plan       who does what, when: pure, the same whenever the scenario is
 //! client     one client as a state machine, without socket and clock
 //! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
 //! worker     one thread and thousands of clients

@@ -51,6 +51,17 @@ pub(crate) const LAG_MAX_US: u64 = (1 << (6 * LAG_CHARACTERS)) - 1;
 /// Tells the messages of one run from those of another.
 pub(crate) type RunTag = [u8; TAG_CHARACTERS];
 
+/// Where the stamp is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StampPlace {
+    /// In the payload, after the temperature.
+    Payload,
+    /// In the Correlation Data of MQTT 5; the payload is plain.
+    Correlation,
+    /// Nowhere: deliveries can only be counted.
+    Nowhere,
+}
+
 /// What a payload says about its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {

@@ -10,10 +10,10 @@ use bytes::BytesMut;
 
 pub(crate) use inflight::{Inflight, Unexpected};
 pub(crate) use publisher::{Batch, Publisher, Settled};
-pub(crate) use templates::{StampPlace, Templates};
+pub(crate) use templates::Templates;
 
 use crate::mqtt::{
-    ConnAck, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode, ServerLimits, Topic,
+    ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode, ServerLimits, Topic,
     Version,
 };
 
@@ -78,7 +78,7 @@ pub(crate) enum Event<'a> {
 pub enum ClientError {
     /// Bytes that are no Control Packet.
     #[error("the broker sent {0}")]
-    Decode(#[from] crate::mqtt::DecodeError),
+    Decode(#[from] DecodeError),
     /// A packet that has no place here.
     #[error("the broker sent a {0} out of place")]
     OutOfPlace(&'static str),
@@ -88,6 +88,20 @@ pub enum ClientError {
     /// A packet of ours could not be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+}
+
+impl ClientError {
+    /// What a DISCONNECT of MQTT 5 says about it.
+    pub(crate) fn reason_code(&self) -> ReasonCode {
+        match self {
+            Self::Decode(DecodeError::TooLong(_)) => ReasonCode::PACKET_TOO_LARGE,
+            Self::Decode(DecodeError::Direction | DecodeError::Authentication)
+            | Self::OutOfPlace(_) => ReasonCode::PROTOCOL_ERROR,
+            Self::Decode(_) => ReasonCode::MALFORMED_PACKET,
+            Self::TopicAlias(_) => ReasonCode::TOPIC_ALIAS_INVALID,
+            Self::Encode(_) => ReasonCode::UNSPECIFIED,
+        }
+    }
 }
 
 impl Client {
@@ -254,6 +268,7 @@ mod tests {
     use super::*;
     use crate::client::templates::tests::templates;
     use crate::mqtt::ReturnCode;
+    use crate::payload::StampPlace;
     use crate::plan::Schedule;
 
     fn connected(publisher: Option<Box<Publisher>>) -> Client {

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 
-use super::{Inflight, StampPlace, Templates};
+use super::{Inflight, Templates};
 use crate::mqtt::{PublishTemplate, QoS, ServerLimits};
-use crate::payload::{self, RunTag, Stamp};
+use crate::payload::{self, RunTag, Stamp, StampPlace};
 use crate::plan::Schedule;
 
 /// The publishing side of a client.

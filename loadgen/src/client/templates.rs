@@ -2,21 +2,10 @@
 
 use super::publisher::Naming;
 use crate::mqtt::{EncodeError, PublicationForm, PublishTemplate, QoS};
-use crate::payload::{PLAIN_BYTES_MAX, STAMP_CHARACTERS};
+use crate::payload::{PLAIN_BYTES_MAX, STAMP_CHARACTERS, StampPlace};
 
 /// The one Topic Alias of a publisher, which has one topic.
 const TOPIC_ALIAS: u16 = 1;
-
-/// Where the stamp is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StampPlace {
-    /// In the payload, after the temperature.
-    Payload,
-    /// In the Correlation Data of MQTT 5; the payload is plain.
-    Correlation,
-    /// Nowhere: deliveries can only be counted.
-    Nowhere,
-}
 
 /// Every form of a publication.
 #[derive(Debug)]

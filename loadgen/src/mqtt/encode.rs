@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use mqttbytes::{v4, v5};
 
-use super::{QoS, Version};
+use super::{QoS, ReasonCode, Version};
 
 /// Bytes of a Topic Name or Topic Filter at most `[MQTT-1.5.3]`.
 pub(crate) const TOPIC_BYTES_MAX: usize = 65_535;
@@ -86,6 +86,14 @@ impl<'a> Encoder<'a> {
     /// DISCONNECT.
     pub(crate) fn disconnect(&mut self) -> Result<(), EncodeError> {
         self.append(|out| v4::Disconnect.write(out))
+    }
+
+    /// A DISCONNECT of MQTT 5 that says why.
+    pub(crate) fn disconnect_because(&mut self, code: ReasonCode) -> Result<(), EncodeError> {
+        let reason_code = v5::DisconnectReasonCode::try_from(code.0);
+        let reason_code = reason_code.map_err(EncodeError::Refused)?;
+        let packet = v5::Disconnect { reason_code, properties: None };
+        self.append(|out| packet.write(out))
     }
 
     fn append(
@@ -337,6 +345,14 @@ mod tests {
         let mut out = BytesMut::new();
         Encoder::new(&mut out).subscribe(Version::V5, 1, "t", QoS::ExactlyOnce).unwrap();
         assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x02");
+    }
+
+    #[test]
+    fn a_disconnect_of_mqtt_5_says_why() {
+        let mut out = BytesMut::new();
+        Encoder::new(&mut out).disconnect_because(ReasonCode(0x94)).unwrap();
+        assert_eq!(out[..], *b"\xe0\x01\x94");
+        assert!(Encoder::new(&mut out).disconnect_because(ReasonCode(0x01)).is_err());
     }
 
     #[test]

@@ -34,6 +34,14 @@ impl ReasonCode {
     pub const SUCCESS: Self = Self(0);
     /// 0x80: the answer of MQTT 3.1.1 to a SUBSCRIBE that it refuses.
     pub const UNSPECIFIED: Self = Self(0x80);
+    /// 0x81.
+    pub const MALFORMED_PACKET: Self = Self(0x81);
+    /// 0x82.
+    pub const PROTOCOL_ERROR: Self = Self(0x82);
+    /// 0x94.
+    pub const TOPIC_ALIAS_INVALID: Self = Self(0x94);
+    /// 0x95.
+    pub const PACKET_TOO_LARGE: Self = Self(0x95);
 
     /// Whether it stands for a failure.
     #[inline]

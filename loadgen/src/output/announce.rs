@@ -1,6 +1,6 @@
 //! The plan in words, before the run: so that nobody starts ten times the load that was meant.
 
-use crate::client::StampPlace;
+use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::scenario::{Scenario, Target};

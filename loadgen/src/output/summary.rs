@@ -7,7 +7,7 @@ use reports::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary, rfc3339,
 };
 
-use crate::client::StampPlace;
+use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::recorder::{Counters, Reasons, Refused};
 use crate::scenario::{Scenario, Target};

@@ -10,9 +10,8 @@ use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
 
-use crate::client::StampPlace;
 use crate::mqtt::{Publish, ReasonCode};
-use crate::payload::{self, RunTag, Stamp};
+use crate::payload::{self, RunTag, Stamp, StampPlace};
 use crate::plan::{Owed, Plan, Schedule};
 
 /// Running totals of one worker; those of all workers add up.

@@ -17,10 +17,9 @@ use collector::Collector;
 use target::Broker;
 pub use target::TargetError;
 
-use crate::client::StampPlace;
 use crate::clock::Clock;
 use crate::output::{self, Measured, Progress, Throughput};
-use crate::payload::run_tag;
+use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
 use crate::recorder::Counters;
 use crate::scenario::{Scenario, Target};

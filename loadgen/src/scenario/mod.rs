@@ -12,9 +12,8 @@ pub use error::ScenarioError;
 use sides::sides;
 
 use crate::cli::{Cli, Format, PayloadKind, Topology};
-use crate::client::StampPlace;
 use crate::mqtt::{QoS, TOPIC_BYTES_MAX, Version};
-use crate::payload::{PAYLOAD_BYTES_MIN, PLAIN_BYTES_MAX};
+use crate::payload::{PAYLOAD_BYTES_MIN, PLAIN_BYTES_MAX, StampPlace};
 use crate::rate::Rate;
 use crate::transport::{Endpoint, EndpointError, Scheme, TlsOptions};
 use crate::units::{SECOND_NS, fraction, nanoseconds};

@@ -12,9 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::Connection;
+use super::read::End;
 use super::{Worker, packet_bytes_max, templates};
 use crate::client::{Client, ClientError, Event, Publisher, TOPIC_ALIASES_MAX};
-use crate::mqtt::{Connect, Decoder, EncodeError, Refusal, ServerLimits, Version, WillMessage};
+use crate::mqtt::{Connect, Decoder, EncodeError, Encoder, Refusal, ServerLimits, Version, WillMessage};
 use crate::scenario::CLIENT_NUMBER;
 use crate::transport::{Address, OpenError, Stream};
 
@@ -138,9 +139,21 @@ impl Worker {
         }
         drop(permit);
         let end = self.read(&connection).await;
+        if let End::Client(error) = &end {
+            self.complain(&connection, error);
+        }
         connection.failed.set(true);
         let failure = connection.failure.take().map(|failure| failure.to_string());
         self.closed(place, failure.unwrap_or_else(|| end.to_string()));
+    }
+
+    /// Tells a broker of MQTT 5 what was wrong, section 4.13.
+    fn complain(self: &Rc<Self>, connection: &Rc<Connection>, error: &ClientError) {
+        let mut packet = BytesMut::new();
+        let encoded = Encoder::new(&mut packet).disconnect_because(error.reason_code());
+        if self.setup.scenario.version == Version::V5 && encoded.is_ok() {
+            self.send(connection, &packet);
+        }
     }
 
     fn failed(&self, error: ConnectError) {

@@ -161,11 +161,28 @@ fn topic_aliases_of_the_broker_are_understood() {
     let summary = run("--topic-alias", Script { route, ..script() }).summary(0);
     assert_eq!((summary.counts.delivered, summary.counts.disconnected), (60, 0));
 
+    let (sender, seen) = mpsc::channel();
     let route = Box::new(|_, _, packet: &[u8]| vec![publish("", b"\x23\x00\x03", packet)]);
-    let summary = run("--topic-alias", Script { route, ..script() }).summary(0);
+    let script = Script { route, seen: Some(sender), ..script() };
+    let summary = run("--topic-alias", script).summary(0);
     assert_eq!((summary.counts.delivered, summary.counts.disconnected), (0, 2));
     let ended = "the first: the broker used the Topic Alias 3, which stands for no topic";
     assert!(has_warning(&summary, ended), "{:?}", summary.warnings);
+    let told = seen.try_iter().filter(|packet| packet == b"\xe0\x01\x94").count();
+    assert_eq!(told, 2, "the broker is told why");
+}
+
+#[test]
+fn a_malformed_packet_is_answered_with_a_reason() {
+    let (sender, seen) = mpsc::channel();
+    let route = Box::new(|number, subscriber, packet: &[u8]| match (number, subscriber) {
+        (4, 0) => vec![b"\x30\x05\x00\x01t\x02\x7f".to_vec()],
+        _ => vec![packet.to_vec()],
+    });
+    let summary = run("", Script { route, seen: Some(sender), ..script() }).summary(0);
+    assert_eq!((summary.counts.disconnected, summary.counts.lost), (1, 26));
+    assert!(has_warning(&summary, "malformed PUBLISH"), "{:?}", summary.warnings);
+    assert!(seen.try_iter().any(|packet| packet == b"\xe0\x01\x81"));
 }
 
 #[test]
