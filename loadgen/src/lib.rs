@@ -6,6 +6,7 @@
 //! mqtt       Control Packets; the one module that names mqttbytes
 //! payload    the temperature and the stamp in every message
 //! transport  TCP, TLS, WebSocket, Unix sockets
+//! secrets    the command line without what nobody else may read
 //! cli        what was typed
 //! scenario   what to do: resolved, completed, checked
 //! plan       who does what, when: pure, the same whenever the scenario is
