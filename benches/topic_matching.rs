@@ -12,7 +12,7 @@ use std::rc::Rc;
 use benches::CpuTime;
 use broker_core::QoS;
 use broker_core::topic::cache::{MatchCache, Resolved};
-use broker_core::topic::{SubscriptionTree, TopicFilter, TopicName};
+use broker_core::topic::{Matches, SubscriptionTree, TopicFilter, TopicName};
 use criterion::{Criterion, criterion_group, criterion_main};
 use foldhash::quality::FixedState;
 
@@ -97,7 +97,7 @@ fn matching(criterion: &mut Criterion<CpuTime>) {
             let prepared = LazyCell::new(|| {
                 let tree = build(filter_of, filters, subscribers);
                 let names = asked(filters);
-                let mut found = Vec::new();
+                let mut found = Matches::default();
                 for topic in &names {
                     tree.matches(name(topic), &mut found);
                     assert_eq!(found.len(), subscribers, "{kind} {topic}");
@@ -108,7 +108,7 @@ fn matching(criterion: &mut Criterion<CpuTime>) {
                 let (tree, names) = &*prepared;
                 let names: Vec<_> = names.iter().map(|topic| name(topic)).collect();
                 let mut names = names.iter().cycle();
-                let mut found = Vec::new();
+                let mut found = Matches::default();
                 bencher.iter(|| {
                     let topic = *names.next().expect("endless");
                     tree.matches(black_box(topic), &mut found);
@@ -138,7 +138,7 @@ fn caching(criterion: &mut Criterion<CpuTime>) {
     let names = asked(1_000);
     let mut cache = MatchCache::<u32>::new();
     let remember = |cache: &mut MatchCache<u32>, topic: &str| {
-        let resolved = Resolved { topic: topic.into(), matches: [].into() };
+        let resolved = Resolved { topic: topic.into(), matches: Matches::default() };
         cache.insert(hasher.hash_one(topic), Rc::new(resolved));
     };
     for topic in &names {

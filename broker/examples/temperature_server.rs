@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "an example that shows what happens")]
 
 use std::error::Error;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use broker::{Broker, Event};
 
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let port = std::env::args().nth(1).map_or(Ok(1883), |port| port.parse())?;
 
     let server = Broker::builder()
-        .listen((Ipv4Addr::LOCALHOST, port).into())
+        .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .on_event(|server, event| match event {
             Event::Ready { addresses } => println!("ready on {addresses:?}"),
             Event::ClientConnected { client } => {

@@ -9,13 +9,23 @@ use broker_core::Statistics;
 use crate::builder::Builder;
 use crate::driver::Shared;
 use crate::publisher::Publisher;
+use crate::transport::{Credentials, SocketFile, TlsError};
 
 /// A running broker. Dropping it stops it.
 #[derive(Debug)]
 pub struct Broker {
-    addresses: Vec<SocketAddr>,
+    places: Places,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Where a broker listens, for as long as it does.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) urls: Vec<String>,
+    pub(crate) credentials: Vec<Arc<Credentials>>,
+    pub(crate) files: Vec<SocketFile>,
 }
 
 impl Broker {
@@ -25,21 +35,41 @@ impl Broker {
     }
 
     pub(crate) const fn new(
-        addresses: Vec<SocketAddr>,
+        places: Places,
         shared: Arc<Shared>,
         threads: Vec<JoinHandle<()>>,
     ) -> Self {
-        Self { addresses, shared, threads }
+        Self { places, shared, threads }
     }
 
-    /// Where it listens, with the ports that the system chose.
+    /// Where it listens, with the ports that the system chose. Unix sockets are not among them.
     pub fn local_addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.places.addresses
+    }
+
+    /// Where it listens and what it speaks there, as URLs that [`Listener`](crate::Listener) reads,
+    /// with the ports that the system chose.
+    pub fn local_urls(&self) -> &[String] {
+        &self.places.urls
+    }
+
+    /// Reads the certificates and keys of all listeners again. They hold for connections to come;
+    /// those that are open go on. If anything is wrong with any of them, nothing changes.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        Credentials::reload(&self.places.credentials)
     }
 
     /// Publishes from inside the broker.
     pub fn publisher(&self) -> &Publisher {
         self.shared.publisher()
+    }
+
+    /// Asks access control again for all that it has granted: to be called when its answers have
+    /// changed. Within a tenth of a second Clients that may not be here are closed, and
+    /// subscriptions, waiting messages and retained messages that are not allowed any more are
+    /// removed; [`Statistics`] counts each.
+    pub fn recheck_access(&self) {
+        self.shared.recheck_access();
     }
 
     /// What all shards counted, as of a tenth of a second ago at most.
@@ -59,6 +89,7 @@ impl Broker {
                 tracing::error!("a shard's thread ended by a panic");
             }
         }
+        self.places.files.clear();
     }
 }
 

@@ -2,25 +2,27 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use broker_core::{Event, Limits, ShardGroup};
 
-use crate::broker::Broker;
+use crate::access::{Access, AccessControl};
+use crate::broker::{Broker, Places};
 use crate::driver::{self, Mailboxes, Shared};
 use crate::publisher::Publisher;
-use crate::transport::tcp;
+use crate::transport::{Listener, OpenListener, Opened, Tls, TlsError};
 
 /// What a [`Broker`] is started with.
 #[must_use]
 pub struct Builder {
-    listen: Vec<SocketAddr>,
+    listen: Vec<Listener>,
+    tls: Option<Tls>,
     shards: usize,
     limits: Limits,
     seed: Option<u64>,
     handler: Option<Handler>,
+    access: Option<Arc<dyn Access>>,
 }
 
 /// What an embedder does on an event, on the thread of the shard on which it happens.
@@ -31,13 +33,19 @@ pub(crate) type Handler = Arc<dyn Fn(&Publisher, &Event<'_>) + Send + Sync>;
 #[non_exhaustive]
 pub enum StartError {
     /// A listener could not be opened.
-    #[error("cannot listen on {address}: {}", describe(error))]
+    #[error("cannot listen on {listener}: {}", describe(error))]
     Listen {
-        /// Where.
-        address: SocketAddr,
+        /// Where, as a URL.
+        listener: String,
         /// Why.
         error: io::Error,
     },
+    /// A listener speaks TLS and no files are given.
+    #[error("cannot listen on {0}: TLS needs a certificate and its key")]
+    NoCertificate(String),
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A thread or its runtime could not be made.
     #[error("cannot start a shard: {0}")]
     Shard(io::Error),
@@ -45,6 +53,8 @@ pub enum StartError {
 
 fn describe(error: &io::Error) -> String {
     match error.kind() {
+        // What this package itself finds out has its own words.
+        _ if error.get_ref().is_some() => error.to_string(),
         io::ErrorKind::AddrInUse => "the port is in use by another process".into(),
         io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need privileges".into(),
         io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
@@ -54,12 +64,27 @@ fn describe(error: &io::Error) -> String {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { listen: Vec::new(), shards: 1, limits: Limits::default(), seed: None, handler: None }
+        Self {
+            listen: Vec::new(),
+            tls: None,
+            shards: 1,
+            limits: Limits::default(),
+            seed: None,
+            handler: None,
+            access: None,
+        }
     }
 
-    /// Adds a TCP listener. Port 0 lets the system choose one.
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen.push(address);
+    /// Adds a listener: a socket address for MQTT over TCP, or any [`Listener`]. Port 0 lets the
+    /// system choose one.
+    pub fn listen(mut self, listener: impl Into<Listener>) -> Self {
+        self.listen.push(listener.into());
+        self
+    }
+
+    /// Sets the files of TLS for all listeners that have none of their own.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -92,24 +117,36 @@ impl Builder {
         self
     }
 
+    /// Lets `access` decide who may come in and what they may do. Without it everybody may do
+    /// everything.
+    pub fn access(self, access: impl Access) -> Self {
+        self.shared_access(Arc::new(access))
+    }
+
+    /// [`access`](Self::access) for one that is used elsewhere too, such as to reload it.
+    pub fn shared_access(mut self, access: Arc<dyn Access>) -> Self {
+        self.access = Some(access);
+        self
+    }
+
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
-        let mut listeners = Vec::with_capacity(self.listen.len());
-        for &address in &self.listen {
-            let listener =
-                tcp::listen(address).map_err(|error| StartError::Listen { address, error })?;
-            listeners.push(listener);
+        let mut opened = Opened::default();
+        for listener in &self.listen {
+            listener.open(self.tls.as_ref(), &mut opened)?;
         }
-        let addresses: Vec<SocketAddr> =
-            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let Opened { listeners, addresses, urls, credentials, files } = opened;
         let seed = self.seed.unwrap_or_else(random_seed);
         let group = Arc::new(ShardGroup::new(self.shards, seed));
         let (mailboxes, inboxes) = Mailboxes::new(self.shards);
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
-        let shared = Arc::new(Shared::new(group, self.limits, mailboxes, publisher, self.handler));
+        let access = self.access.map(AccessControl::new);
+        let shared = Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
+        let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let threads = start_threads(&shared, inboxes, listeners)?;
-        Ok(Broker::new(addresses, shared, threads))
+        let places = Places { addresses, urls, credentials, files };
+        Ok(Broker::new(places, shared, threads))
     }
 }
 
@@ -117,7 +154,7 @@ impl Builder {
 fn start_threads(
     shared: &Arc<Shared>,
     inboxes: Vec<driver::Inbox>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<OpenListener>,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
     let mut listeners = Some(listeners);
     let mut threads = Vec::with_capacity(inboxes.len());

@@ -1,11 +1,11 @@
 //! An MQTT broker to embed or to run.
 //!
 //! ```
-//! use broker::{Broker, Event, Publication};
+//! use broker::{Broker, Event, Listener};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let broker = Broker::builder()
-//!     .listen("127.0.0.1:0".parse()?)
+//!     .listen("mqtt://127.0.0.1:0".parse::<Listener>()?)
 //!     .on_event(|publisher, event| match event {
 //!         Event::ClientConnected { client } => eprintln!("connected: {}", client.identifier),
 //!         Event::Published { publication, client: Some(client) } => {
@@ -14,7 +14,7 @@
 //!         _ => {}
 //!     })
 //!     .start()?;
-//! eprintln!("listening on {}", broker.local_addresses()[0]);
+//! eprintln!("listening on {}", broker.local_urls()[0]);
 //! broker.publisher().publish("other", "from inside")?;
 //! broker.stop();
 //! # Ok(())
@@ -24,15 +24,21 @@
 //! The broker itself is [`broker_core`], a machine without I/O. This package drives it: one thread
 //! and one tokio runtime per shard, sockets in `transport`, the loop of a shard in `driver`.
 
+mod access;
 mod broker;
 mod builder;
 mod driver;
 mod publisher;
 mod transport;
 
+pub use access::{
+    Access, AccessFileError, AccessFiles, Credentials, FileAccess, PasswordFile, Refusal,
+};
 pub use broker::Broker;
 pub use broker_core::{
-    Client, CloseCause, ConnectionKey, Event, Limits, Publication, QoS, Statistics, Violation,
+    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS,
+    Rights, Statistics, Violation, topic,
 };
 pub use builder::{Builder, StartError};
 pub use publisher::{PublishError, Publisher};
+pub use transport::{ClientCertificates, Listener, ListenerError, Tls, TlsError, TlsVersion};

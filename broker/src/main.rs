@@ -1,34 +1,75 @@
 //! The `broker` binary: a stand-alone MQTT broker.
 
 mod cli;
+mod config;
+mod listen;
+mod passwd;
 
+use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
-use broker::{Broker, StartError};
+use broker::{Broker, FileAccess, Listener, StartError};
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
-use cli::Cli;
+use cli::{Cli, Command};
+use config::Config;
 
 /// Messages of many sizes live and die on one thread: measured against the system's allocator in
 /// ARCHITECTURE.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// A flag or a file is wrong.
+const EXIT_USAGE: u8 = 2;
+
 /// The run could not be carried out.
 const EXIT_UNABLE: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(cli.log_level());
-    match run(&cli) {
+    if let Some(Command::Passwd(passwd)) = &cli.command {
+        log_to_stderr(LevelFilter::INFO);
+        return exit(passwd.run(), EXIT_UNABLE);
+    }
+    let descriptors = cli::raise_descriptor_limit();
+    let (config, access) = match settle(&cli, descriptors) {
+        Ok(settled) => settled,
+        Err(error) => {
+            log_to_stderr(LevelFilter::ERROR);
+            return exit(Err(error), EXIT_USAGE);
+        }
+    };
+    log_to_stderr(config.log_level.into());
+    if cli.check_config {
+        return exit(print(&config), EXIT_UNABLE);
+    }
+    let may_skip_ipv6 = cli.listens_by_default(&config);
+    exit(run(&config, access.as_ref(), may_skip_ipv6), EXIT_UNABLE)
+}
+
+fn exit(result: anyhow::Result<()>, code: u8) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            ExitCode::from(EXIT_UNABLE)
+            ExitCode::from(code)
         }
     }
+}
+
+/// Flags and files, checked.
+fn settle(cli: &Cli, descriptors: u64) -> anyhow::Result<(Config, Option<Arc<FileAccess>>)> {
+    let config = cli.config(descriptors)?;
+    let access = config.access_files().map(FileAccess::load).transpose()?;
+    Ok((config, access.map(Arc::new)))
+}
+
+fn print(config: &Config) -> anyhow::Result<()> {
+    let text = toml::to_string(config).context("cannot print the configuration")?;
+    write!(std::io::stdout(), "{text}").context("cannot print the configuration")
 }
 
 fn log_to_stderr(level: LevelFilter) {
@@ -40,19 +81,27 @@ fn log_to_stderr(level: LevelFilter) {
         .init();
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
-    let descriptors = cli::raise_descriptor_limit();
+fn run(
+    config: &Config,
+    access: Option<&Arc<FileAccess>>,
+    may_skip_ipv6: bool,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
         .context("cannot start the runtime of the main thread")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
-        let broker = start(cli, descriptors)?;
-        for address in broker.local_addresses() {
-            tracing::info!("listening on mqtt://{address}, {} shard(s)", cli.shards());
+        let broker = start(config, access, may_skip_ipv6)?;
+        for url in broker.local_urls() {
+            tracing::info!("listening on {url}, {} shard(s)", config.shards);
         }
-        let signal = signals.next().await;
+        let signal = loop {
+            match signals.next().await {
+                Signal::Reload => reload(&broker, access.map(|access| &**access)),
+                Signal::Stop(signal) => break signal,
+            }
+        };
         let statistics = broker.statistics();
         tracing::info!(
             "{signal}: closing {} connections; {} messages came in, {} went out, {} were dropped",
@@ -66,19 +115,50 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     })
 }
 
-fn start(cli: &Cli, descriptors: u64) -> Result<Broker, StartError> {
-    let builder = || Broker::builder().shards(cli.shards()).limits(cli.limits(descriptors));
-    let addresses = cli.addresses();
-    match addresses.iter().fold(builder(), |builder, &address| builder.listen(address)).start() {
-        // A machine without IPv6 has one loopback address less, unless it was asked for.
-        Err(StartError::Listen { address, error })
-            if cli.bind.is_empty() && address.is_ipv6() && !is_in_use(&error) =>
-        {
-            tracing::debug!("not listening on {address}: {error}");
-            let rest = addresses.iter().filter(|&&other| other != address);
-            rest.fold(builder(), |builder, &address| builder.listen(address)).start()
+/// Reads again what may change while the broker runs. What has an error stays as it was.
+fn reload(broker: &Broker, access: Option<&FileAccess>) {
+    match broker.reload() {
+        Ok(()) => tracing::info!("SIGHUP: certificates and keys are read again"),
+        Err(error) => tracing::error!("SIGHUP: certificates and keys are not changed: {error}"),
+    }
+    let Some(access) = access else { return };
+    match access.reload() {
+        Ok(()) => {
+            broker.recheck_access();
+            tracing::info!("SIGHUP: passwords and rules are read again");
         }
-        result => result,
+        Err(error) => tracing::error!("SIGHUP: passwords and rules are not changed: {error}"),
+    }
+}
+
+fn start(
+    config: &Config,
+    access: Option<&Arc<FileAccess>>,
+    may_skip_ipv6: bool,
+) -> anyhow::Result<Broker> {
+    let connections_max = broker::Limits::default().connections_max;
+    let builder = |listeners: &[Listener]| {
+        let limits = config.limits.limits(connections_max);
+        let mut builder = Broker::builder().shards(config.shards.get()).limits(limits);
+        if let Some(access) = access {
+            builder = builder.shared_access(Arc::clone(access) as _);
+        }
+        if let Some(tls) = config.tls() {
+            builder = builder.tls(tls);
+        }
+        listeners.iter().cloned().fold(builder, broker::Builder::listen)
+    };
+    let mut listeners = config.listeners()?;
+    match builder(&listeners).start() {
+        // A machine without IPv6 has one loopback address less, unless it was asked for.
+        Err(StartError::Listen { listener, error })
+            if may_skip_ipv6 && listener.starts_with("mqtt://[::1]") && !is_in_use(&error) =>
+        {
+            tracing::debug!("not listening on {listener}: {error}");
+            listeners.retain(|other| other.to_string() != listener);
+            Ok(builder(&listeners).start()?)
+        }
+        result => Ok(result?),
     }
 }
 
@@ -86,10 +166,17 @@ fn is_in_use(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
-/// SIGINT and SIGTERM.
+/// What a signal asks for.
+enum Signal {
+    Reload,
+    Stop(&'static str),
+}
+
+/// SIGINT, SIGTERM and SIGHUP.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -98,13 +185,15 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+            _ = self.hangup.recv() => Signal::Reload,
         }
     }
 }

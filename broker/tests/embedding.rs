@@ -304,7 +304,9 @@ fn handlers_publish_from_inside() {
         subscriber.subscribe("echo", 0);
         subscriber.subscribe("$connected", 0);
         let mut publisher = server.client("publisher");
-        subscriber.expect_message("$connected", server.identifier("publisher"));
+        // Its own comes too, if it subscribed before that was routed.
+        let publisher_identifier = server.identifier("publisher").into_bytes();
+        while subscriber.receive_publish().payload != publisher_identifier {}
         for number in 0..200_u8 {
             publisher.publish("a", [number]);
             subscriber.expect_message("echo", [number]);
@@ -325,7 +327,8 @@ fn errors_say_what_is_wrong() {
 
     let nowhere = SocketAddr::from(([192, 0, 2, 1], 0));
     let error = Broker::builder().listen(nowhere).start().expect_err("it is not ours");
-    assert!(matches!(error, StartError::Listen { address, .. } if address == nowhere), "{error}");
+    let url = format!("mqtt://{nowhere}");
+    assert!(matches!(&error, StartError::Listen { listener, .. } if *listener == url), "{error}");
 }
 
 #[test]
@@ -347,7 +350,7 @@ fn a_broker_without_listeners_takes_messages() {
 
 #[test]
 fn several_listeners_are_one_broker() {
-    let server = Server::start(2, |builder| builder.listen(([127, 0, 0, 1], 0).into()));
+    let server = Server::start(2, |builder| builder.listen(SocketAddr::from(([127, 0, 0, 1], 0))));
     let addresses = server.broker().local_addresses().to_vec();
     assert_eq!(addresses.len(), 2);
     let mut subscriber = server.client("subscriber");

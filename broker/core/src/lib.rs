@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod limits;
 mod message;
 mod qos;
@@ -39,6 +40,7 @@ pub mod session;
 
 mod shard;
 
+pub use access::{Admission, Identity, Policy, Principal, Rights, SessionAccess};
 pub use limits::Limits;
 pub use message::{Message, Publication};
 pub use qos::QoS;

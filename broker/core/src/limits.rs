@@ -9,6 +9,15 @@ use std::time::Duration;
 pub struct Limits {
     /// Network Connections of the whole broker. One more is closed at once.
     pub connections_max: usize,
+    /// Network Connections from one IP address; 0 for any number. One more is closed at once.
+    pub connections_per_address_max: usize,
+    /// Network Connections that the whole broker takes in one second; 0 for any number. One more
+    /// is closed at once.
+    pub connections_per_second_max: u32,
+    /// TLS and WebSocket handshakes at once. Others wait for their turn, within their time.
+    pub handshakes_max: usize,
+    /// Time from the opening of a socket to the end of its TLS and WebSocket handshakes.
+    pub handshake_timeout: Duration,
     /// Time from the opening of a Network Connection to its CONNECT.
     pub connect_timeout: Duration,
     /// Size of a CONNECT packet in bytes: all that a stranger may make the broker hold.
@@ -27,12 +36,17 @@ pub struct Limits {
     pub topic_alias_max: u16,
     /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; `None` for any.
     pub keep_alive_max: Option<Duration>,
-    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped.
+    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped, retained
+    /// messages for a new subscription excepted: as many more as it matches may wait.
     pub queued_messages_max: usize,
-    /// Bytes of topic and payload that wait in one session. Past it the newest are dropped.
+    /// Bytes of topic, payload and properties that wait in one session. Past it the newest are
+    /// dropped.
     pub queued_bytes_max: usize,
     /// Subscriptions of one session. One more is refused with 0x80.
     pub subscriptions_max: usize,
+    /// Bytes of a Topic Filter that is subscribed to, and of a Topic Name that is published to. A
+    /// longer filter is refused with 0x80; a longer name closes the Network Connection.
+    pub topic_bytes_max: usize,
     /// Levels of a Topic Filter that is subscribed to and of a Topic Name that is retained: each
     /// may take a hundred bytes, so that 64 KiB of slashes would take megabytes. A longer filter
     /// is refused with 0x80, a longer name is delivered but not retained.
@@ -49,6 +63,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 100_000,
+            connections_per_address_max: 0,
+            connections_per_second_max: 0,
+            handshakes_max: 1024,
+            handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
             connect_packet_bytes_max: 256 << 10,
             packet_bytes_max: 16 << 20,
@@ -60,6 +78,7 @@ impl Default for Limits {
             queued_messages_max: 1_000,
             queued_bytes_max: 16 << 20,
             subscriptions_max: 100_000,
+            topic_bytes_max: 65_535,
             topic_levels_max: 200,
             sessions_max: 1_000_000,
             retained_messages_max: 1_000_000,

@@ -44,10 +44,15 @@ impl Message {
         self.topic.len() + self.payload.len() + self.properties.as_ref().map_or(0, |p| p.len())
     }
 
+    /// Where it was published.
+    pub(crate) fn topic(&self) -> TopicName<'_> {
+        TopicName::new_unchecked(&self.topic)
+    }
+
     /// The view that routing takes.
     pub(crate) fn as_publication(&self) -> Publication<'_> {
         Publication {
-            topic: TopicName::new_unchecked(&self.topic),
+            topic: self.topic(),
             payload: &self.payload,
             properties: self.properties.as_deref().unwrap_or_default(),
             expires: self.expires,

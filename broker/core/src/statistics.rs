@@ -45,8 +45,16 @@ statistics! {
     connects_refused,
     /// Network Connections that a limit closed at once.
     connections_refused,
+    /// Network Connections closed at once because their address had too many.
+    connections_refused_address,
+    /// Network Connections closed at once because too many came in one second.
+    connections_refused_rate,
     /// Connections that could not be accepted, mostly for want of file descriptors.
     accepts_failed,
+    /// Connections that failed in the TLS or WebSocket handshake.
+    handshakes_failed,
+    /// Connections whose TLS or WebSocket handshake was not over in time.
+    handshake_timeouts,
     /// Network Connections that ended with a DISCONNECT.
     disconnects,
     /// Network Connections that ended without one.
@@ -81,6 +89,19 @@ statistics! {
     dropped_retained_full,
     /// Subscriptions refused because the session had too many.
     subscriptions_refused,
+    /// Publications and Wills dropped because their Client may not publish there.
+    publications_denied,
+    /// Subscriptions refused because the Client may not have them.
+    subscriptions_denied,
+    /// Sessions ended because the Client may not be here any more.
+    sessions_revoked,
+    /// Subscriptions removed because the Client may not have them any more.
+    subscriptions_revoked,
+    /// Waiting messages removed because the Client may not have them any more.
+    messages_revoked,
+    /// Retained messages removed because their publisher may not publish them any more. Each
+    /// shard holds all of them; the broker reports one shard's.
+    retained_revoked,
     /// QoS 2 publications that came again and were not passed on.
     duplicates_received,
     /// Acknowledgements that no message waited for.

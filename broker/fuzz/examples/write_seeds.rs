@@ -9,6 +9,9 @@ use broker_core::{codec, topic};
 #[path = "../../core/src/codec/tests/packets.rs"]
 mod packets;
 
+#[path = "../../core/src/codec/tests/packets_v5.rs"]
+mod packets_v5;
+
 const TOPICS: &[&str] = &[
     "sport/tennis/#\nsport/tennis/player1",
     "sport/#\nsport",
@@ -24,6 +27,7 @@ const TOPICS: &[&str] = &[
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let packets: Vec<_> = packets::all()
+        .chain(packets_v5::all())
         .inspect(|example| println!("{}: {:?}", example.name, example.outcome))
         .map(|example| example.bytes)
         .collect();

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use broker_core::topic::{Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName};
+use broker_core::topic::{Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName};
 use broker_core::{Message, QoS};
 use libfuzzer_sys::fuzz_target;
 
@@ -55,7 +55,7 @@ fn matches(filter: &[&str], name: &[&str]) -> bool {
 fn check_tree(filter: TopicFilter<'_>, name: TopicName<'_>, expected: bool) {
     let mut tree = SubscriptionTree::new(1);
     tree.insert(filter, 1, QoS::AtMostOnce);
-    let mut found = Vec::new();
+    let mut found = Matches::default();
     tree.matches(name, &mut found);
     assert_eq!(found.len(), usize::from(expected));
     assert!(tree.remove(filter, 1));

@@ -1,30 +1,30 @@
 //! New Network Connections: accepted, counted, given to a shard.
 
-use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use super::Driver;
-use crate::transport::tcp;
+use super::permit::ConnectionPermit;
+use crate::transport::{Acceptor, OpenListener, Peer, Protocol, Stream};
 
 /// Pause after a failed accept: out of descriptors or of memory, which a busy loop will not mend.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Driver {
     /// Accepts for as long as the runtime lives.
-    pub(super) async fn accept(self: Rc<Self>, listener: TcpListener) {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => listener,
+    pub(super) async fn accept(self: Rc<Self>, listener: OpenListener) {
+        let acceptor = match listener.attach() {
+            Ok(acceptor) => acceptor,
             Err(error) => return tracing::error!("cannot accept connections: {error}"),
         };
         let mut failing = false;
         loop {
-            match listener.accept().await {
+            match acceptor.accept().await {
                 Ok((stream, peer)) => {
                     failing = false;
-                    self.welcome(stream, peer);
+                    self.welcome(&acceptor, stream, peer);
                 }
                 Err(error) => {
                     self.shared.count_failed_accept();
@@ -38,16 +38,58 @@ impl Driver {
     }
 
     /// Takes in what was accepted, if there is room.
-    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = self.shared.connection_permit() else {
-            self.log.refused_connection(peer, self.shared.limits().connections_max);
-            return;
+    fn welcome(self: &Rc<Self>, acceptor: &Acceptor, stream: Stream, peer: Peer) {
+        let permit = match self.shared.permits().take(peer.address(), self.now()) {
+            Ok(permit) => permit,
+            Err(limit) => return self.log.refused_connection(peer, limit),
         };
-        if let Err(error) = tcp::configure(&stream) {
+        if let Err(error) = stream.configure() {
             return tracing::debug!("connection from {peer} failed at once: {error}");
         }
-        if self.shared.group().shards() == 1 {
-            self.adopt(stream, peer, permit, &[]);
+        match (stream, acceptor.protocol()) {
+            (Stream::Tcp(stream), Some(protocol)) => {
+                let protocol = protocol.clone();
+                let handshake = Rc::clone(self).shake_hands(stream, peer, permit, protocol);
+                tokio::task::spawn_local(handshake);
+            }
+            (stream, _) => self.take_in(stream, peer, permit),
+        }
+    }
+
+    /// Speaks what lies below MQTT, within its deadline.
+    async fn shake_hands(
+        self: Rc<Self>,
+        stream: TcpStream,
+        peer: Peer,
+        permit: ConnectionPermit,
+        protocol: Protocol,
+    ) {
+        let limits = self.shared.limits();
+        let handshake = async {
+            let _turn = self.handshakes.acquire().await;
+            protocol.accept(stream, limits.connect_packet_bytes_max).await
+        };
+        match tokio::time::timeout(limits.handshake_timeout, handshake).await {
+            Ok(Ok(duplex)) => {
+                if let Some(name) = duplex.common_name() {
+                    tracing::debug!("{peer} shows a certificate of {name:?}");
+                }
+                self.take_in(Stream::Duplex(duplex), peer, permit);
+            }
+            Ok(Err(error)) => {
+                self.shared.count_failed_handshake();
+                self.log.failed_handshake(peer, &error);
+            }
+            Err(_) => {
+                self.shared.count_handshake_timeout();
+                self.log.failed_handshake(peer, &"the handshake was not over in time");
+            }
+        }
+    }
+
+    fn take_in(self: &Rc<Self>, stream: Stream, peer: Peer, permit: ConnectionPermit) {
+        if self.shared.group().shards() == 1 && self.shared.access().is_none() {
+            self.adopt(stream, peer, permit, &[], None);
         } else {
             tokio::task::spawn_local(Rc::clone(self).find_shard(stream, peer, permit));
         }

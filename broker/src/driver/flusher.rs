@@ -1,14 +1,18 @@
 //! The end of a turn: everything that became ready leaves.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
 
-use broker_core::{Closed, ConnectionKey};
-use socket2::SockRef;
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::task::yield_now;
+use broker_core::{CloseCause, Closed, ConnectionKey};
+use tokio::io::AsyncWrite;
+use tokio::net::{tcp, unix};
+use tokio::task::{spawn_local, yield_now};
 
 use super::Driver;
+use super::connection::Writer;
 use super::mailbox::{Mail, Undelivered};
 
 /// Connections that are written before others may read again. A write costs some 6 µs, so that a
@@ -16,7 +20,7 @@ use super::mailbox::{Mail, Undelivered};
 const FLUSHES_PER_TURN: usize = 256;
 
 /// Segments of one vectored write.
-const SLICES_MAX: usize = 64;
+pub(super) const SLICES_MAX: usize = 64;
 
 /// Flushes whenever there is work, for as long as the runtime lives.
 pub(super) async fn run(driver: Rc<Driver>) {
@@ -52,29 +56,53 @@ impl Driver {
         if link.waiter.is_some() {
             return;
         }
-        match self.write_pending(key, &link.writer) {
+        let written = match &link.writer {
+            Writer::Tcp(writer) => self.write_pending(key, writer),
+            Writer::Unix(writer) => self.write_pending(key, writer),
+            Writer::Duplex(duplex) => {
+                let mut context = Context::from_waker(Waker::noop());
+                match self.poll_write_pending(&mut context, key, &mut **duplex.borrow_mut()) {
+                    Poll::Ready(written) => written,
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
+        };
+        match written {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let writer = Rc::clone(&link.writer);
-                let task = tokio::task::spawn_local(Rc::clone(self).resume(key, writer));
-                link.waiter = Some(task.abort_handle());
+                link.waiter = Some(spawn_local(Rc::clone(self).resume(key)).abort_handle());
             }
-            Err(_) => self.lose(key),
+            Err(_) => self.lose(key, CloseCause::Lost),
         }
     }
 
     /// Goes on with a connection once its socket takes bytes again.
-    async fn resume(self: Rc<Self>, key: ConnectionKey, writer: Rc<OwnedWriteHalf>) {
-        if writer.writable().await.is_err() {
-            return self.lose(key);
+    async fn resume(self: Rc<Self>, key: ConnectionKey) {
+        if poll_fn(|context| self.poll_resume(context, key)).await.is_err() {
+            return self.lose(key, CloseCause::Lost);
         }
         if let Some(link) = self.links.borrow_mut().get_mut(key) {
             link.waiter = None;
         }
         self.flush(key);
+        self.note_output_moves(key);
     }
 
-    fn write_pending(&self, key: ConnectionKey, writer: &OwnedWriteHalf) -> io::Result<()> {
+    fn poll_resume(&self, context: &mut Context<'_>, key: ConnectionKey) -> Poll<io::Result<()>> {
+        let links = self.links.borrow();
+        let Some(link) = links.get(key) else { return Poll::Ready(Ok(())) };
+        match &link.writer {
+            Writer::Tcp(writer) => writer.as_ref().poll_write_ready(context),
+            Writer::Unix(writer) => writer.as_ref().poll_write_ready(context),
+            Writer::Duplex(duplex) => {
+                let written = self.poll_write_pending(context, key, &mut **duplex.borrow_mut());
+                self.note_output_moves(key);
+                written
+            }
+        }
+    }
+
+    fn write_pending(&self, key: ConnectionKey, writer: &impl TryWrite) -> io::Result<()> {
         let mut core = self.core.borrow_mut();
         loop {
             let Some(output) = core.output(key) else { return Ok(()) };
@@ -91,37 +119,43 @@ impl Driver {
         }
     }
 
-    /// Writes what waits, past the runtime: it does not know yet of a socket which has just come
-    /// from another shard that it takes bytes, and a refused Client is to read why.
-    fn write_last(&self, key: ConnectionKey, writer: &OwnedWriteHalf) -> io::Result<()> {
-        let socket = SockRef::from(writer.as_ref());
+    /// [`write_pending`](Self::write_pending) for a writer that may hold bytes back.
+    pub(super) fn poll_write_pending(
+        &self,
+        context: &mut Context<'_>,
+        key: ConnectionKey,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> Poll<io::Result<()>> {
         let mut core = self.core.borrow_mut();
-        loop {
+        while let Some(output) = core.output(key) {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let Some(output) = core.output(key) else { return Ok(()) };
             let count = output.slices(&mut slices);
             if count == 0 {
-                return Ok(());
+                break;
             }
-            let written = socket.send_vectored(&slices[..count])?;
+            let slices = &slices[..count];
+            let written = ready!(Pin::new(&mut writer).poll_write_vectored(context, slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
             core.advance(key, written);
         }
+        Pin::new(&mut writer).poll_flush(context)
     }
 
     /// Drops the connections that have come to their end, with a last attempt to write.
-    pub(super) fn close_finished(&self) {
+    pub(super) fn close_finished(self: &Rc<Self>) {
         loop {
             let Some(Closed { key, cause, client_identifier }) =
                 self.core.borrow_mut().poll_closed()
             else {
                 return;
             };
+            self.held_up.borrow_mut().remove(key);
             let link = self.links.borrow_mut().remove(key);
             if let Some(link) = link {
-                if let Err(error) = self.write_last(key, &link.writer) {
-                    tracing::debug!("last bytes to {} were not written: {error}", link.peer);
-                }
                 self.log.closed(link.peer, cause, client_identifier.as_deref());
+                self.part(key, link);
             }
             self.core.borrow_mut().remove(key);
         }
@@ -136,7 +170,7 @@ impl Driver {
             }
             if !mailboxes.has_room(shard) {
                 if !self.blocked_forwards.replace(true) {
-                    tokio::task::spawn_local(Rc::clone(self).wait_for_mailbox(shard));
+                    spawn_local(Rc::clone(self).wait_for_mailbox(shard));
                 }
                 continue;
             }
@@ -159,5 +193,31 @@ impl Driver {
         self.blocked_forwards.set(false);
         self.work.notify_one();
         self.relief.notify_waiters();
+    }
+}
+
+/// Both kinds of sockets that are written as they are.
+trait TryWrite {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl TryWrite for tcp::OwnedWriteHalf {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write(bytes)
+    }
+
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write_vectored(slices)
+    }
+}
+
+impl TryWrite for unix::OwnedWriteHalf {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write(bytes)
+    }
+
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write_vectored(slices)
     }
 }

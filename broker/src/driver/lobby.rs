@@ -1,57 +1,70 @@
 //! Where a connection waits until its CONNECT tells which shard it belongs to.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
-use broker_core::CloseCause;
 use broker_core::codec::{Connect, PacketType, split};
+use broker_core::{Admission, CloseCause};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
-use super::Driver;
+use super::connection::cause_of;
 use super::mailbox::{HandedOver, Mail, Undelivered};
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
+use super::{Driver, farewell};
+use crate::transport::{Peer, Stream};
 
 /// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
 const READ_BYTES: usize = 1024;
 
 impl Driver {
-    /// Reads the CONNECT and hands the connection to the shard of its Client Identifier. What is
-    /// wrong with it, that shard finds out again and answers.
+    /// Reads the CONNECT, has its credentials checked and hands the connection to the shard of its
+    /// Client Identifier. What is wrong with it, that shard finds out again and answers.
     pub(super) async fn find_shard(
         self: Rc<Self>,
-        mut stream: TcpStream,
-        peer: SocketAddr,
+        mut stream: Stream,
+        peer: Peer,
         permit: ConnectionPermit,
     ) {
         let mut received = Vec::new();
         let timeout = self.shared.limits().connect_timeout;
-        let shard = match tokio::time::timeout(
-            timeout,
-            self.read_connect(&mut stream, &mut received),
-        )
-        .await
-        {
-            Ok(Ok(shard)) => shard,
+        let look = async {
+            let shard = self.read_connect(&mut stream, &mut received).await?;
+            Ok::<_, io::Error>((shard, self.check_credentials(&received, peer).await))
+        };
+        let (shard, admission) = match tokio::time::timeout(timeout, look).await {
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                tracing::debug!("connection from {peer} was lost before CONNECT: {error}");
-                return self.count_end(CloseCause::Lost);
+                let cause = cause_of(&error);
+                self.log.closed(peer, cause, None);
+                self.count_end(cause);
+                return farewell::close_stream(stream).await;
             }
             Err(_) => {
                 self.log.no_connect(peer);
-                return self.count_end(CloseCause::ConnectTimeout);
+                self.count_end(CloseCause::ConnectTimeout);
+                return farewell::close_stream(stream).await;
             }
         };
         if shard == self.index {
-            return self.adopt(stream, peer, permit, &received);
+            return self.adopt(stream, peer, permit, &received, admission);
         }
-        let stream = match stream.into_std() {
+        let stream = match stream.detach() {
             Ok(stream) => stream,
             Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
         };
-        let handed_over = Box::new(HandedOver { stream, peer, permit, received });
+        let handed_over = Box::new(HandedOver { stream, peer, permit, received, admission });
         self.hand_over(shard, Mail::Connection(handed_over)).await;
+    }
+
+    /// `None` without access control, and when there are no credentials to check.
+    async fn check_credentials(&self, received: &[u8], peer: Peer) -> Option<Admission> {
+        let access = self.shared.access()?;
+        let (frame, _) = split(received, self.shared.limits().connect_packet_bytes_max).ok()??;
+        if frame.header.packet != PacketType::Connect {
+            return None;
+        }
+        let connect = Connect::decode(frame.body).ok()?;
+        Some(access.admit(&connect, peer.socket_address()).await)
     }
 
     /// Counts a connection that came to its end here, as a shard counts those that it opened.
@@ -71,11 +84,7 @@ impl Driver {
     }
 
     /// The shard of the Client Identifier; this one when the bytes are no CONNECT or name none.
-    async fn read_connect(
-        &self,
-        stream: &mut TcpStream,
-        received: &mut Vec<u8>,
-    ) -> io::Result<usize> {
+    async fn read_connect(&self, stream: &mut Stream, received: &mut Vec<u8>) -> io::Result<usize> {
         let size_max = self.shared.limits().connect_packet_bytes_max;
         loop {
             received.reserve(READ_BYTES);

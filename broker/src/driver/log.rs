@@ -1,10 +1,13 @@
 //! What is said of connections that end. Peers cannot flood the log: warnings are counted out.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use broker_core::CloseCause;
+
+use super::permit::NoPermit;
+use crate::transport::Peer;
 
 /// Warnings per shard and second; the rest is counted and said in one line.
 const WARNINGS_PER_SECOND: u32 = 10;
@@ -23,7 +26,7 @@ impl Default for CloseLog {
 }
 
 impl CloseLog {
-    pub(super) fn closed(&self, peer: SocketAddr, cause: CloseCause, client: Option<&str>) {
+    pub(super) fn closed(&self, peer: Peer, cause: CloseCause, client: Option<&str>) {
         let client = client.unwrap_or("-");
         match cause {
             CloseCause::Violation(_)
@@ -39,13 +42,19 @@ impl CloseLog {
         }
     }
 
-    pub(super) fn no_connect(&self, peer: SocketAddr) {
+    pub(super) fn no_connect(&self, peer: Peer) {
         self.closed(peer, CloseCause::ConnectTimeout, None);
     }
 
-    pub(super) fn refused_connection(&self, peer: SocketAddr, connections_max: usize) {
+    pub(super) fn refused_connection(&self, peer: Peer, limit: NoPermit) {
         if self.may_warn() {
-            tracing::warn!("closed {peer}: the limit of {connections_max} connections is reached");
+            tracing::warn!("closed {peer}: {limit}");
+        }
+    }
+
+    pub(super) fn failed_handshake(&self, peer: Peer, cause: &dyn Display) {
+        if self.may_warn() {
+            tracing::warn!("closed {peer}: {cause}");
         }
     }
 

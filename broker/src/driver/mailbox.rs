@@ -1,13 +1,12 @@
 //! What one thread hands to the shard of another, in batches.
 
-use std::net::{SocketAddr, TcpStream};
-
-use broker_core::{Forward, Message};
+use broker_core::{Admission, Forward, Message};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::shared::ConnectionPermit;
+use super::permit::ConnectionPermit;
 use crate::publisher::PublishError;
+use crate::transport::{Detached, Peer};
 
 /// Batches that wait for one shard. A shard that cannot hand its batch on stops reading until it
 /// can, so that publishers are slowed by TCP.
@@ -29,11 +28,13 @@ pub(crate) enum Mail {
 /// A connection between two shards.
 #[derive(Debug)]
 pub(crate) struct HandedOver {
-    pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
+    pub(crate) stream: Detached,
+    pub(crate) peer: Peer,
     pub(crate) permit: ConnectionPermit,
     /// What was read to find out where it belongs: a CONNECT and perhaps more.
     pub(crate) received: Vec<u8>,
+    /// What was made of its credentials, under access control.
+    pub(crate) admission: Option<Admission>,
 }
 
 /// The mailboxes of all shards, to send to.

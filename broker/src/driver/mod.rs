@@ -7,27 +7,30 @@
 
 mod accept;
 mod connection;
+mod farewell;
 mod flusher;
 mod lobby;
 mod log;
 mod mailbox;
+mod permit;
 mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
+use std::task::Waker;
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
-use slotmap::SecondaryMap;
+use slotmap::{SecondaryMap, SparseSecondaryMap};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
 pub(crate) use shared::Shared;
 
+use crate::transport::OpenListener;
 use connection::Link;
 use log::CloseLog;
 
@@ -45,12 +48,16 @@ pub(crate) struct Driver {
     core: RefCell<Shard>,
     links: RefCell<SecondaryMap<ConnectionKey, Link>>,
     scratch: RefCell<Box<[u8]>>,
+    /// Readers of connections with too much output, see [`Driver::is_backlogged`].
+    held_up: RefCell<SparseSecondaryMap<ConnectionKey, Waker>>,
     /// Wakes the flusher.
     work: Notify,
     /// Wakes connections that wait for the flusher, see [`Driver::is_congested`].
     relief: Notify,
     /// Whether another shard's mailbox was full at the last turn.
     blocked_forwards: Cell<bool>,
+    /// Turns for handshakes below MQTT.
+    handshakes: Semaphore,
     log: CloseLog,
 }
 
@@ -59,7 +66,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<OpenListener>,
     started: &mpsc::SyncSender<io::Result<()>>,
 ) {
     let runtime = Builder::new_current_thread()
@@ -83,7 +90,7 @@ impl Driver {
         shared: Arc<Shared>,
         index: usize,
         mut inbox: Inbox,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<OpenListener>,
     ) {
         let driver = Rc::new(Self::new(shared, index));
         tokio::task::spawn_local(flusher::run(Rc::clone(&driver)));
@@ -106,15 +113,22 @@ impl Driver {
         let observer = shared.observer();
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
-        let core = Shard::new(group, index, shared.limits().clone(), observer);
+        let mut core = Shard::new(group, index, shared.limits().clone(), observer);
+        if let Some(access) = shared.access() {
+            core = core.with_policy(Arc::new(access.clone()));
+        }
         Self {
             index,
             core: RefCell::new(core),
             links: RefCell::default(),
+            held_up: RefCell::default(),
             scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             work: Notify::new(),
             relief: Notify::new(),
             blocked_forwards: Cell::new(false),
+            handshakes: Semaphore::new(
+                shared.limits().handshakes_max.clamp(1, Semaphore::MAX_PERMITS),
+            ),
             log: CloseLog::default(),
             shared,
         }
@@ -148,8 +162,13 @@ impl Driver {
     }
 
     async fn tick(self: Rc<Self>) {
+        let mut access_changes = 0;
         loop {
             tokio::time::sleep(TICK).await;
+            let changes = self.shared.access_changes();
+            if std::mem::replace(&mut access_changes, changes) != changes {
+                self.core.borrow_mut().recheck_access();
+            }
             self.core.borrow_mut().handle_timeout(self.now());
             self.wake_flusher();
             self.publish_statistics();
@@ -157,12 +176,12 @@ impl Driver {
     }
 
     fn publish_statistics(&self) {
-        self.shared.set_statistics(self.index, self.core.borrow().statistics());
+        self.shared.set_statistics(self.index, &self.core.borrow().statistics());
     }
 
     /// Ends a connection from the driver's side.
-    fn lose(&self, key: ConnectionKey) {
-        self.core.borrow_mut().handle_closed(self.now(), key, CloseCause::Lost);
+    fn lose(&self, key: ConnectionKey, cause: CloseCause) {
+        self.core.borrow_mut().handle_closed(self.now(), key, cause);
         self.work.notify_one();
     }
 }

@@ -1,13 +1,15 @@
 //! What the threads of one broker share. None of it is on the way of a message.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use broker_core::{Event, Limits, ShardGroup, Statistics, Time};
 
 use super::mailbox::{Mail, Mailboxes};
+use super::permit::Permits;
+use crate::access::AccessControl;
 use crate::builder::Handler;
 use crate::publisher::Publisher;
 
@@ -19,21 +21,15 @@ pub(crate) struct Shared {
     handler: Option<Handler>,
     origin: Instant,
     stopping: AtomicBool,
-    connections: Arc<AtomicUsize>,
-    connections_refused: AtomicU64,
+    permits: Permits,
+    access: Option<AccessControl>,
+    /// How often the shards were told to ask for all access again.
+    access_changes: AtomicU64,
     accepts_failed: AtomicU64,
+    handshakes_failed: AtomicU64,
+    handshake_timeouts: AtomicU64,
     /// As each shard last published it.
     statistics: Box<[Mutex<Statistics>]>,
-}
-
-/// The right to one of the connections that the limits allow, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct ConnectionPermit(Arc<AtomicUsize>);
-
-impl Drop for ConnectionPermit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Shared {
@@ -43,19 +39,23 @@ impl Shared {
         mailboxes: Mailboxes,
         publisher: Publisher,
         handler: Option<Handler>,
+        access: Option<AccessControl>,
     ) -> Self {
         Self {
             statistics: (0..group.shards()).map(|_| Mutex::default()).collect(),
             group,
+            permits: Permits::new(&limits),
+            access,
+            access_changes: AtomicU64::new(0),
             limits,
             mailboxes,
             publisher,
             handler,
             origin: Instant::now(),
             stopping: AtomicBool::new(false),
-            connections: Arc::new(AtomicUsize::new(0)),
-            connections_refused: AtomicU64::new(0),
             accepts_failed: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
+            handshake_timeouts: AtomicU64::new(0),
         }
     }
 
@@ -108,43 +108,59 @@ impl Shared {
         }
     }
 
-    /// `None` when the broker has all the connections that it may have.
-    pub(crate) fn connection_permit(&self) -> Option<ConnectionPermit> {
-        let permit = ConnectionPermit(Arc::clone(&self.connections));
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        if before < self.limits.connections_max {
-            return Some(permit);
-        }
-        self.connections_refused.fetch_add(1, Ordering::Relaxed);
-        None
+    pub(crate) const fn permits(&self) -> &Permits {
+        &self.permits
+    }
+
+    pub(crate) const fn access(&self) -> Option<&AccessControl> {
+        self.access.as_ref()
+    }
+
+    /// Lets every shard ask for all access again, at its next look at the clock.
+    pub(crate) fn recheck_access(&self) {
+        self.access_changes.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn access_changes(&self) -> u64 {
+        self.access_changes.load(Ordering::Acquire)
     }
 
     pub(crate) fn count_failed_accept(&self) {
         self.accepts_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_statistics(&self, shard: usize, statistics: Statistics) {
+    pub(crate) fn count_failed_handshake(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_handshake_timeout(&self) {
+        self.handshake_timeouts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_statistics(&self, shard: usize, statistics: &Statistics) {
         if let Some(cell) = self.statistics.get(shard) {
-            *cell.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
+            *cell.lock().unwrap_or_else(PoisonError::into_inner) = *statistics;
         }
     }
 
     /// The shards' figures added up. Each shard holds all retained messages: they count once.
     pub(crate) fn statistics(&self) -> Statistics {
         let mut sum = Statistics::default();
-        let (mut messages, mut bytes) = (0, 0);
+        let (mut messages, mut bytes, mut revoked) = (0, 0, 0);
         for cell in &self.statistics {
             let one = *cell.lock().unwrap_or_else(PoisonError::into_inner);
             sum += one;
             messages = one.retained_messages.max(messages);
             bytes = one.retained_bytes.max(bytes);
+            revoked = one.retained_revoked.max(revoked);
         }
-        // Some wait for their CONNECT and belong to no shard yet.
-        sum.connections = self.connections.load(Ordering::Relaxed) as u64;
+        sum.retained_revoked = revoked;
+        self.permits.add_to(&mut sum);
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;
-        sum.connections_refused += self.connections_refused.load(Ordering::Relaxed);
         sum.accepts_failed += self.accepts_failed.load(Ordering::Relaxed);
+        sum.handshakes_failed += self.handshakes_failed.load(Ordering::Relaxed);
+        sum.handshake_timeouts += self.handshake_timeouts.load(Ordering::Relaxed);
         sum
     }
 }

@@ -11,7 +11,7 @@ const BACKLOG: i32 = 4096;
 
 /// Opens a listener. The port is this process's alone: without `SO_REUSEPORT`, a second broker on
 /// it fails instead of taking half of the clients.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -25,7 +25,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Sets what every connection has: no delay for small writes, and a probe that finds peers which
 /// are gone without a word when the Client asked for no keep alive.
-pub(crate) fn configure(stream: &TcpStream) -> io::Result<()> {
+pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     socket2::SockRef::from(stream).set_keepalive(true)
 }

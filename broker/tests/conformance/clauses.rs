@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 const TABLE: &str = include_str!("clauses.csv");
 
-const SOURCES: [&str; 20] = [
+const SOURCES: [&str; 21] = [
+    include_str!("../access/rights.rs"),
     include_str!("section_1_5_data.rs"),
     include_str!("section_2_2_fixed_header.rs"),
     include_str!("section_2_3_packet_identifier.rs"),

@@ -4,7 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod clauses;
+mod bounds;
 mod faults_of_others;
 mod section_1_5_data;
 mod section_2_2_fixed_header;

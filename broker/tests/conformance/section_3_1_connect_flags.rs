@@ -190,6 +190,7 @@ fn mqtt_3_1_2_24_silence_beyond_the_keep_alive_closes() {
         client.expect_closed();
         assert!(start.elapsed() >= Duration::from_secs(1), "closed before the keep alive passed");
         witness.expect_message("will/topic", "gone");
+        server.wait_for("the end to count", |statistics| statistics.keep_alive_timeouts == 1);
     });
 }
 

@@ -96,7 +96,7 @@ impl Client {
         self.expect(&PINGRESP);
     }
 
-    fn next_identifier(&mut self) -> u16 {
+    pub(crate) fn next_identifier(&mut self) -> u16 {
         self.identifier += 1;
         self.identifier
     }

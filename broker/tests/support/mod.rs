@@ -46,6 +46,13 @@ pub(crate) fn everywhere_with(limits: &Limits, test: impl Fn(&Server)) {
     }
 }
 
+/// The default limits with a change.
+pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
 /// Says on a failure how many shards there were.
 struct Hint(usize);
 
@@ -142,7 +149,10 @@ impl Server {
     pub(crate) fn wait_for_connections(&self, count: u64) {
         self.wait_for("connections to be closed", |statistics| {
             // The figures may be older than the last connection.
-            let opened = statistics.connections_opened + statistics.connections_refused;
+            let opened = statistics.connections_opened
+                + statistics.connections_refused
+                + statistics.connections_refused_address
+                + statistics.connections_refused_rate;
             opened >= self.opened.get() && statistics.connections == count
         });
     }

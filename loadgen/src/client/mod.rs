@@ -13,8 +13,8 @@ pub(crate) use publisher::{Batch, Publisher, Settled};
 pub(crate) use templates::Templates;
 
 use crate::mqtt::{
-    ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode, ServerLimits, Topic,
-    Version,
+    ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode,
+    ServerLimits, Topic, Version,
 };
 
 /// Topic Aliases that a broker may use towards a client that allows any.

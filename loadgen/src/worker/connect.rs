@@ -15,7 +15,9 @@ use super::connection::Connection;
 use super::read::End;
 use super::{Worker, packet_bytes_max, templates};
 use crate::client::{Client, ClientError, Event, Publisher, TOPIC_ALIASES_MAX};
-use crate::mqtt::{Connect, Decoder, EncodeError, Encoder, Refusal, ServerLimits, Version, WillMessage};
+use crate::mqtt::{
+    Connect, Decoder, EncodeError, Encoder, Refusal, ServerLimits, Version, WillMessage,
+};
 use crate::scenario::CLIENT_NUMBER;
 use crate::transport::{Address, OpenError, Stream};
 

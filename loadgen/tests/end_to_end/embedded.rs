@@ -58,7 +58,10 @@ fn every_version_arrives_at_every_qos() {
         for qos in 0..=2 {
             let options = format!("-V {version} --qos {qos} --sub-qos {qos} --clients 8");
             let (_, summary) = whole(&format!("{options} --rate 50ms -d 600ms --warmup 100ms"));
-            assert_eq!((summary.config.protocol.as_str(), summary.config.transport.as_str()), (version, "tcp"));
+            assert_eq!(
+                (summary.config.protocol.as_str(), summary.config.transport.as_str()),
+                (version, "tcp")
+            );
             assert_eq!(summary.latency.delivery.from_due.count, summary.counts.delivered);
         }
     }

@@ -37,7 +37,8 @@ impl Server {
         }
         let tls = Tls::new(folder.join("server.pem"), folder.join("server.key"));
         let mut builder = Broker::builder().tls(configure(tls, &authority));
-        for url in ["mqtt://127.0.0.1:0", "mqtts://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0"]
+        for url in
+            ["mqtt://127.0.0.1:0", "mqtts://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0"]
         {
             builder = builder.listen(url.parse::<Listener>().unwrap());
         }
@@ -180,7 +181,11 @@ fn a_client_shows_its_certificate_when_it_has_one() {
     for scheme in ["mqtts", "wss"] {
         server.run(scheme, &format!("{trust} {identity}")).summary(0);
         let run = server.run(scheme, &trust);
-        assert!(run.error().starts_with("cannot connect to") || run.error().contains("closed"), "{}", run.error());
+        assert!(
+            run.error().starts_with("cannot connect to") || run.error().contains("closed"),
+            "{}",
+            run.error()
+        );
     }
     let unfit = format!("--cert {} --key {}", server.file("client.pem"), server.file("server.key"));
     let run = server.run("mqtts", &format!("{trust} {unfit}"));

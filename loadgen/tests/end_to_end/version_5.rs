@@ -70,7 +70,10 @@ fn a_refused_connect_brings_the_reason_and_the_words_of_the_broker() {
 fn a_broker_that_does_not_know_mqtt_5_is_told_from_one_that_refuses() {
     let connack = |_| Some(&b"\x20\x02\x00\x01"[..]);
     let error = error_of("", Script { connack, ..script() });
-    assert!(error.contains("unacceptable protocol version (return code 1); try another -V"), "{error}");
+    assert!(
+        error.contains("unacceptable protocol version (return code 1); try another -V"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -139,10 +142,11 @@ fn a_disconnect_of_the_broker_is_counted_and_shown_with_its_reason() {
         (b"\xe0\x01\x8e", "session taken over (reason code 0x8e)"),
         (b"\xe0\x07\x8b\x05\x1f\x00\x02hm", "server shutting down (reason code 0x8b): hm"),
     ] {
-        let route = Box::new(move |number, subscriber, message: &[u8]| match (number, subscriber) {
-            (9, 1) => vec![packet.to_vec()],
-            _ => vec![message.to_vec()],
-        });
+        let route =
+            Box::new(move |number, subscriber, message: &[u8]| match (number, subscriber) {
+                (9, 1) => vec![packet.to_vec()],
+                _ => vec![message.to_vec()],
+            });
         let script = Script { route, close_after: Some((9, vec![1])), ..script() };
         let summary = run("", script).summary(0);
         assert_eq!((summary.counts.disconnected, summary.counts.lost), (1, 21));

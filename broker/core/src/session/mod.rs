@@ -12,6 +12,8 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use indexmap::IndexSet;
 
+use crate::access::SessionAccess;
+
 pub use inbound::Inbound;
 pub use outbound::{Delivery, Offered, Outbound, Outgoing, QueueLimits};
 pub use will::Will;
@@ -54,6 +56,8 @@ pub struct Session {
     pub client_identifier: Arc<str>,
     /// How long it outlives its Network Connection.
     pub expiry: SessionExpiry,
+    /// Whose it is and what it may do, under a policy.
+    pub access: Option<SessionAccess>,
     /// Topic Filters that are subscribed to, those of shared subscriptions with their `$share`.
     pub filters: IndexSet<Box<str>, FixedState>,
     /// QoS 1 and 2 messages to the Client.
@@ -75,6 +79,7 @@ impl Session {
         Self {
             client_identifier,
             expiry: SessionExpiry::WithConnection,
+            access: None,
             filters: IndexSet::with_hasher(FixedState::default()),
             outbound: Outbound::default(),
             inbound: Inbound::default(),

@@ -24,6 +24,13 @@ pub struct Delivery {
     pub identifiers: SmallVec<[u32; 1]>,
 }
 
+impl Delivery {
+    /// Bytes that it counts for while it waits.
+    fn size(&self) -> usize {
+        self.message.size() + size_of_val(&*self.identifiers)
+    }
+}
+
 /// How much may be in flight and wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -31,7 +38,7 @@ pub struct QueueLimits {
     pub window: u16,
     /// Messages that wait.
     pub messages_max: usize,
-    /// Bytes of topic and payload that wait.
+    /// Bytes of topic, payload, properties and Subscription Identifiers that wait.
     pub bytes_max: usize,
 }
 
@@ -102,7 +109,7 @@ impl Outbound {
         if connected && self.queue.is_empty() && self.unsent == 0 && self.has_room(limits) {
             return Offered::Send(self.start(delivery));
         }
-        let bytes = self.queue_bytes + delivery.message.size();
+        let bytes = self.queue_bytes + delivery.size();
         if self.queue.len() >= limits.messages_max || bytes > limits.bytes_max {
             return Offered::Dropped;
         }
@@ -124,17 +131,19 @@ impl Outbound {
         limits: QueueLimits,
         mut wanted: impl FnMut(&Delivery) -> bool,
     ) -> Option<Outgoing<'_>> {
-        if !self.has_room(limits) {
-            return None;
-        }
         let duplicate = self.unsent > 0;
         let index = self.inflight.len() - self.unsent;
+        // The window is for PUBLISH alone, 5.0 [MQTT-3.3.4-10].
+        let is_pubrel = self.inflight.get(index).is_some_and(|next| next.delivery.is_none());
+        if !is_pubrel && !self.has_room(limits) {
+            return None;
+        }
         if duplicate {
             self.unsent -= 1;
         } else {
             let delivery = loop {
                 let delivery = self.queue.pop_front()?;
-                self.queue_bytes -= delivery.message.size();
+                self.queue_bytes -= delivery.size();
                 if wanted(&delivery) {
                     break delivery;
                 }
@@ -179,6 +188,20 @@ impl Outbound {
     /// A PUBCOMP. False when no PUBREL waits for it.
     pub fn finish(&mut self, identifier: PacketIdentifier) -> bool {
         self.complete(identifier, Option::is_none)
+    }
+
+    /// Removes messages that the Client may not have, from the queue and with `sent` from those in
+    /// flight too; returns how many. Not to be used between [`resume`](Self::resume) and the
+    /// sending of all that is to be sent again.
+    pub fn revoke(&mut self, sent: bool, keep: impl Fn(&Message) -> bool) -> usize {
+        let before = self.queue.len() + self.inflight.len();
+        self.queue.retain(|delivery| keep(&delivery.message));
+        self.queue_bytes = self.queue.iter().map(Delivery::size).sum();
+        if sent {
+            self.inflight.retain(|i| i.delivery.as_ref().is_none_or(|d| keep(&d.message)));
+            self.unsent = self.unsent.min(self.inflight.len());
+        }
+        before - self.queue.len() - self.inflight.len()
     }
 
     /// Messages that are sent and not yet acknowledged.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Shard;
 use super::connection::{CloseCause, Closed, ConnectionKey, Phase, Violation};
 use super::event::{Client, Event};
+use crate::access::SessionAccess;
 use crate::codec::{Disconnect, ReasonCode, encode_disconnect};
 use crate::session::{SessionExpiry, SessionKey, Will};
 use crate::topic::TopicFilter;
@@ -43,7 +44,11 @@ impl Shard {
         self.count_close(cause);
         self.say_why(key, phase, cause);
         let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
-        let keeps_silent = matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown);
+        if cause == CloseCause::Revoked && will.is_some() {
+            self.statistics.publications_denied += 1;
+        }
+        let keeps_silent =
+            matches!(cause, CloseCause::Disconnect | CloseCause::Shutdown | CloseCause::Revoked);
         let will = will.filter(|_| !keeps_silent);
         let session = match phase {
             Phase::Connected(session) => Some(session),
@@ -93,27 +98,33 @@ impl Shard {
         };
         session.will = waiting.map(|will| (self.now + will.delay, will));
         self.timers.arm_session(self.now, key, session);
+        let access = session.access.clone();
         if ends_now {
             self.end_session(key);
         } else {
             self.announce(key, false);
         }
         if let Some(will) = due {
-            self.publish_will(&will);
+            self.publish_will(&will, access.as_ref());
         }
     }
 
-    pub(super) fn publish_will(&mut self, will: &Will) {
-        self.statistics.wills_published += 1;
-        self.publish_message(&will.message(self.now));
+    /// Publishes a Will if the Client may still do so.
+    pub(super) fn publish_will(&mut self, will: &Will, access: Option<&SessionAccess>) {
+        let message = will.message(self.now);
+        if self.may_publish_will(access, message.as_publication()) {
+            self.statistics.wills_published += 1;
+            self.publish_from(&message, access.map(|access| &access.identity));
+        }
     }
 
     fn count_close(&mut self, cause: CloseCause) {
         let statistics = &mut self.statistics;
         *match cause {
-            CloseCause::Disconnect | CloseCause::DisconnectWithWill | CloseCause::Shutdown => {
-                &mut statistics.disconnects
-            }
+            CloseCause::Disconnect
+            | CloseCause::DisconnectWithWill
+            | CloseCause::Shutdown
+            | CloseCause::Revoked => &mut statistics.disconnects,
             CloseCause::Lost => &mut statistics.connections_lost,
             CloseCause::Violation(_) => &mut statistics.protocol_violations,
             CloseCause::Refused(_) => &mut statistics.connects_refused,
@@ -123,7 +134,7 @@ impl Shard {
         } += 1;
     }
 
-    /// Forgets a session. A Will that still waits goes out, [MQTT-3.1.3-9].
+    /// Forgets a session. A Will that still waits goes out, MQTT 5.0 3.1.3.2.2.
     pub(super) fn end_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.remove(key) else { return };
         self.identifiers.remove(&session.client_identifier);
@@ -131,7 +142,7 @@ impl Shard {
             self.drop_subscription(TopicFilter::new_unchecked(filter), key);
         }
         if let Some((_, will)) = session.will {
-            self.publish_will(&will);
+            self.publish_will(&will, session.access.as_ref());
         }
     }
 }

@@ -7,7 +7,7 @@ use super::aliases::OutboundAliases;
 use super::connection::{CloseCause, ConnectionKey};
 use super::event::{Client, Event};
 use crate::codec::{
-    ConnackProperties, Connect, ConnectReturnCode, DecodeError, ProtocolVersion, ReasonCode,
+    ConnackProperties, Connect, ConnectReturnCode, DecodeError, Frame, ProtocolVersion, ReasonCode,
     encode_connack, encode_connack_v5,
 };
 use crate::session::{Session, SessionExpiry, SessionKey};
@@ -16,20 +16,28 @@ impl Shard {
     pub(super) fn handle_connect(
         &mut self,
         key: ConnectionKey,
-        body: &[u8],
+        frame: Frame<'_>,
     ) -> Result<(), CloseCause> {
-        let connect = Connect::decode(body).map_err(|error| self.reject(key, body, error))?;
+        let connect = decode(frame).map_err(|error| self.reject(key, frame.body, error))?;
         self.configure(key, &connect);
         let assigned = self.assign_identifier(key, &connect)?;
         if connect.properties.authentication_method.is_some() {
             return Err(self.refuse(key, ReasonCode::BadAuthenticationMethod));
         }
+        if !self.takes_connack(&connect, assigned.as_deref()) {
+            return Err(self.refuse(key, ReasonCode::PacketTooLarge));
+        }
         let identifier = assigned.as_deref().unwrap_or(connect.client_identifier);
+        let access = match self.grant(key, identifier) {
+            Ok(access) => access,
+            Err(code) => return Err(self.refuse(key, code.into())),
+        };
         let kept = self.displace(identifier, connect.clean_session);
         let session_present = kept.is_some();
         let Some(session) = kept.or_else(|| self.begin_session(identifier)) else {
             return Err(self.refuse(key, ReasonCode::ServerUnavailable));
         };
+        self.set_access(session, access);
         self.attach(key, session, &connect);
         self.accept(key, session_present, assigned.as_deref(), &connect);
         self.emit_connected(key, session);
@@ -82,7 +90,6 @@ impl Shard {
         connection.protocol = connect.protocol;
         connection.packet_bytes_max = properties.maximum_packet_size.unwrap_or(u32::MAX);
         connection.receive_maximum = properties.receive_maximum;
-        connection.tells_problems = properties.request_problem_information;
         connection.outbound_aliases =
             (alias_max > 0).then(|| Box::new(OutboundAliases::new(alias_max, seed)));
         let keep_alive = self.limits.keep_alive(connect);
@@ -183,22 +190,22 @@ impl Shard {
                 self.links.put(key, &connack, None);
             }
             ProtocolVersion::V5 => {
-                let limits = &self.limits;
-                let keep_alive = limits.keep_alive(connect);
-                let properties = ConnackProperties {
-                    receive_maximum: Some(limits.receive_maximum),
-                    maximum_packet_size: u32::try_from(limits.packet_bytes_max).ok(),
-                    topic_alias_maximum: Some(limits.topic_alias_max).filter(|&max| max > 0),
-                    server_keep_alive_seconds: Some(keep_alive)
-                        .filter(|&seconds| seconds != connect.keep_alive_seconds),
-                    assigned_client_identifier: assigned,
-                    ..ConnackProperties::default()
-                };
+                let properties = self.limits.connack_properties(connect, assigned);
                 let mut connack = Vec::new();
                 encode_connack_v5(session_present, ReasonCode::Success, &properties, &mut connack);
                 self.links.put(key, &connack, None);
             }
         }
+    }
+
+    /// Whether the CONNACK that lets the Client in is not larger than the packets it takes,
+    /// [MQTT-3.1.2-24]: left out like others, it would leave the Client in without a word.
+    fn takes_connack(&self, connect: &Connect<'_>, assigned: Option<&str>) -> bool {
+        let Some(size_max) = connect.properties.maximum_packet_size else { return true };
+        let properties = self.limits.connack_properties(connect, assigned);
+        let mut connack = Vec::new();
+        encode_connack_v5(false, ReasonCode::Success, &properties, &mut connack);
+        connack.len() <= size_max as usize
     }
 
     fn emit_connected(&mut self, connection: ConnectionKey, session: SessionKey) {
@@ -207,6 +214,12 @@ impl Shard {
             observer(&Event::ClientConnected { client });
         }
     }
+}
+
+fn decode(frame: Frame<'_>) -> Result<Connect<'_>, DecodeError> {
+    let connect = Connect::decode(frame.body)?;
+    frame.header.check_version(connect.protocol)?;
+    Ok(connect)
 }
 
 /// How long the session is to outlive the Network Connection, MQTT 5.0 3.1.2.11.2.
@@ -221,6 +234,23 @@ fn session_expiry(connect: &Connect<'_>) -> SessionExpiry {
 }
 
 impl crate::limits::Limits {
+    /// What a CONNACK of MQTT 5.0 tells of the Server, 3.2.2.3.
+    fn connack_properties<'a>(
+        &self,
+        connect: &Connect<'_>,
+        assigned: Option<&'a str>,
+    ) -> ConnackProperties<'a> {
+        ConnackProperties {
+            receive_maximum: Some(self.receive_maximum),
+            maximum_packet_size: u32::try_from(self.packet_bytes_max).ok(),
+            topic_alias_maximum: Some(self.topic_alias_max).filter(|&max| max > 0),
+            server_keep_alive_seconds: Some(self.keep_alive(connect))
+                .filter(|&seconds| seconds != connect.keep_alive_seconds),
+            assigned_client_identifier: assigned,
+            ..ConnackProperties::default()
+        }
+    }
+
     /// The Keep Alive that holds for a Client: at 5.0, where it can be told, the Server may
     /// shorten it, 3.2.2.3.14.
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::aliases::{InboundAliases, OutboundAliases};
 use super::output::Output;
+use crate::access::Admission;
 use crate::codec::{DecodeError, PacketType, ProtocolVersion, ReasonCode};
 use crate::session::{SessionKey, Will};
 use crate::time::Time;
@@ -23,6 +24,8 @@ pub(super) struct Connection {
     pub(super) dirty: bool,
     /// The front of a packet whose end has not come yet.
     pub(super) partial: Vec<u8>,
+    /// What was made of the credentials of the CONNECT to come.
+    pub(super) admission: Option<Box<Admission>>,
     pub(super) will: Option<Box<Will>>,
     pub(super) last_received: Time,
     /// When the timer that runs for it fires; an earlier one on the heap is out of date.
@@ -35,8 +38,6 @@ pub(super) struct Connection {
     /// QoS 1 and 2 messages that the Client takes before it acknowledges one, MQTT 5.0 section
     /// 3.1.2.11.3.
     pub(super) receive_maximum: u16,
-    /// Whether acknowledgements may say why, MQTT 5.0 section 3.1.2.11.7.
-    pub(super) tells_problems: bool,
     /// Topic Aliases of the Client.
     pub(super) inbound_aliases: Option<Box<InboundAliases>>,
     /// Topic Aliases to the Client, if it takes any.
@@ -60,6 +61,7 @@ impl Connection {
             phase: Phase::AwaitingConnect,
             dirty: false,
             partial: Vec::new(),
+            admission: None,
             will: None,
             last_received: now,
             timer: now,
@@ -67,7 +69,6 @@ impl Connection {
             protocol: ProtocolVersion::V4,
             packet_bytes_max: u32::MAX,
             receive_maximum: u16::MAX,
-            tells_problems: true,
             inbound_aliases: None,
             outbound_aliases: None,
         }
@@ -105,6 +106,8 @@ pub enum CloseCause {
     KeepAliveTimeout,
     /// No CONNECT came in time.
     ConnectTimeout,
+    /// The policy does not allow the Client to be here any more.
+    Revoked,
     /// The broker stops.
     Shutdown,
 }
@@ -119,24 +122,35 @@ pub enum Violation {
     /// Something else before the CONNECT.
     #[error("{0:?} came before CONNECT [MQTT-3.1.0-1]")]
     NotConnected(PacketType),
+    /// A Topic Name longer than the limit.
+    #[error("a Topic Name has {bytes} bytes, the limit is {bytes_max}")]
+    TopicTooLong {
+        /// What it has.
+        bytes: usize,
+        /// What it may have.
+        bytes_max: usize,
+    },
     /// A second CONNECT.
     #[error("a second CONNECT came [MQTT-3.1.0-2]")]
     SecondConnect,
     /// An AUTH that is no step of an authentication.
-    #[error("AUTH came without an authentication to go on with [MQTT-4.12.0-1]")]
+    #[error("AUTH came without an authentication to go on with [MQTT-4.12.0-7]")]
     UnexpectedAuth,
     /// A Topic Alias above the Topic Alias Maximum of the Server.
     #[error("Topic Alias {0} is above the Topic Alias Maximum [MQTT-3.3.2-9]")]
     TopicAliasTooHigh(u16),
     /// A Topic Alias that stands for nothing.
-    #[error("Topic Alias {0} stands for no topic yet [MQTT-3.3.4]")]
+    #[error("Topic Alias {0} stands for no topic yet, MQTT 5.0 section 3.3.2.3.4")]
     TopicAliasUnknown(u16),
     /// More QoS 2 publications than the Receive Maximum of the Server.
-    #[error("more publications are open than the Receive Maximum of {0} [MQTT-3.3.4-9]")]
+    #[error("more publications are open than the Receive Maximum of {0} [MQTT-3.3.4-7]")]
     ReceiveMaximum(u16),
     /// A session that was to end with its Network Connection is not to any more.
-    #[error("DISCONNECT changes a Session Expiry Interval of zero [MQTT-3.1.2.11.2]")]
+    #[error("DISCONNECT changes a Session Expiry Interval of zero, MQTT 5.0 section 3.14.2.2.2")]
     SessionExpiry,
+    /// The protocol below MQTT was broken, such as by a WebSocket text frame, [MQTT-6.0.0-1].
+    #[error("the rules of TLS or WebSocket were broken")]
+    Transport,
 }
 
 impl Violation {
@@ -145,6 +159,8 @@ impl Violation {
         match self {
             Self::Malformed(error) => error.reason_code(),
             Self::TopicAliasTooHigh(_) => ReasonCode::TopicAliasInvalid,
+            Self::TopicTooLong { .. } => ReasonCode::TopicNameInvalid,
+            Self::Transport => ReasonCode::MalformedPacket,
             Self::ReceiveMaximum(_) => ReasonCode::ReceiveMaximumExceeded,
             Self::NotConnected(_)
             | Self::SecondConnect
@@ -159,11 +175,15 @@ impl CloseCause {
     /// What the Server says in a DISCONNECT of MQTT 5.0; `None` when it says nothing.
     pub(super) const fn reason_code(&self) -> Option<ReasonCode> {
         match self {
-            Self::Disconnect | Self::DisconnectWithWill | Self::Lost | Self::Refused(_) => None,
+            Self::Disconnect
+            | Self::DisconnectWithWill
+            | Self::Lost
+            | Self::Refused(_)
+            | Self::ConnectTimeout => None,
             Self::Violation(violation) => Some(violation.reason_code()),
             Self::TakenOver => Some(ReasonCode::SessionTakenOver),
             Self::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
-            Self::ConnectTimeout => None,
+            Self::Revoked => Some(ReasonCode::NotAuthorized),
             Self::Shutdown => Some(ReasonCode::ServerShuttingDown),
         }
     }
@@ -179,6 +199,7 @@ impl fmt::Display for CloseCause {
             Self::TakenOver => f.write_str("another connection took the client identifier over"),
             Self::KeepAliveTimeout => f.write_str("the keep alive time ran out"),
             Self::ConnectTimeout => f.write_str("no CONNECT came in time"),
+            Self::Revoked => f.write_str("its access was withdrawn"),
             Self::Shutdown => f.write_str("the broker stops"),
         }
     }

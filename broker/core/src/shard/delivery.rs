@@ -12,7 +12,7 @@ use super::route::Outgoing;
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::message::Message;
 use crate::qos::QoS;
-use crate::session::{self, Delivery, Offered, Session, SessionKey};
+use crate::session::{self, Delivery, Offered, QueueLimits, Session, SessionKey};
 use crate::topic::DeliveryOptions;
 
 /// How a publication goes to one subscriber.
@@ -38,13 +38,24 @@ impl Shard {
             }
             return;
         }
+        let limits = self.queue_limits(self.links.online(session));
+        self.deliver_acknowledged(session, form, limits, outgoing);
+    }
+
+    fn deliver_acknowledged(
+        &mut self,
+        session: SessionKey,
+        form: Form<'_>,
+        limits: QueueLimits,
+        outgoing: &mut Outgoing<'_>,
+    ) {
         let delivery = Delivery {
             message: outgoing.message().clone(),
             qos: form.qos,
             retain: form.retain,
             identifiers: form.identifiers.into(),
         };
-        if let Some((key, identifier)) = self.offer(session, delivery) {
+        if let Some((key, identifier)) = self.offer(session, delivery, limits) {
             self.put_publication(key, session, form, Some(identifier), outgoing);
         }
     }
@@ -54,9 +65,9 @@ impl Shard {
         &mut self,
         session: SessionKey,
         delivery: Delivery,
+        limits: QueueLimits,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let connection = self.links.online(session);
-        let limits = self.queue_limits(connection);
         let outbound = &mut self.sessions.get_mut(session)?.outbound;
         match outbound.offer(delivery, connection.is_some(), limits) {
             Offered::Send(identifier) => Some((connection?, identifier)),
@@ -87,17 +98,12 @@ impl Shard {
             let flavour = Flavour { qos, retain, properties: connection.protocol.has_properties() };
             Some(encoder.flavoured(flavour, identifier, *now, publication, payload.is_some()))
         });
-        match put {
-            Some(put) => self.count_put(put, session, identifier),
-            None => {
-                let header = PublishHeader {
-                    duplicate: false,
-                    retain,
-                    delivery: identifier.map(|i| (qos, i)),
-                };
-                self.put_single(key, session, header, identifiers, outgoing);
-            }
+        if let Some(put) = put {
+            return self.count_put(put, session, identifier);
         }
+        let delivery = identifier.map(|identifier| (qos, identifier));
+        let header = PublishHeader { duplicate: false, retain, delivery };
+        self.put_single(key, session, header, identifiers, outgoing);
     }
 
     /// Sends a packet that is like no other one.
@@ -191,12 +197,14 @@ impl Shard {
         }
     }
 
-    /// Sends a retained message to a session whose Client has just subscribed.
+    /// Sends a retained message to a session whose Client has just subscribed. `limits` are those
+    /// of its queue.
     pub(super) fn deliver_retained(
         &mut self,
         session: SessionKey,
         message: &Message,
         options: DeliveryOptions,
+        limits: QueueLimits,
     ) {
         let identifier = options.identifier.map(NonZeroU32::get);
         let form = Form {
@@ -205,7 +213,12 @@ impl Shard {
             identifiers: identifier.as_slice(),
         };
         self.encoder.begin();
-        self.deliver(session, form, &mut Outgoing::of(message));
+        let outgoing = &mut Outgoing::of(message);
+        if form.qos == QoS::AtMostOnce {
+            self.deliver(session, form, outgoing);
+        } else {
+            self.deliver_acknowledged(session, form, limits, outgoing);
+        }
     }
 
     /// PUBACK, or PUBREC and PUBCOMP with a Reason Code of failure: the next message may go.

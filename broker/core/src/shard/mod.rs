@@ -5,6 +5,7 @@
 //! [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
 //! and drop the connections that [`poll_closed`](Shard::poll_closed) names.
 
+mod access;
 mod aliases;
 mod close;
 mod connect;
@@ -39,9 +40,10 @@ pub use route::Forward;
 use connection::Phase;
 use encoder::Encoder;
 use links::Links;
-use route::Topics;
+use route::{Source, Topics};
 use timers::Timers;
 
+use crate::access::{Identity, Policy};
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
 use crate::session::{QueueLimits, Session, SessionKey};
@@ -66,6 +68,7 @@ pub struct Shard {
     forwards: Vec<Vec<Forward>>,
     statistics: Statistics,
     observer: Option<Observer>,
+    policy: Option<Arc<dyn Policy>>,
 }
 
 impl Shard {
@@ -90,6 +93,7 @@ impl Shard {
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
             statistics: Statistics::default(),
             observer,
+            policy: None,
             limits,
             group,
         }
@@ -121,11 +125,13 @@ impl Shard {
     /// Publishes from inside the broker, as no Client's.
     pub fn publish(&mut self, now: Time, message: &Message) {
         self.now = now;
-        self.publish_message(message);
+        self.publish_from(message, None);
     }
 
-    fn publish_message(&mut self, message: &Message) {
-        self.route(message.as_publication(), Some(message.clone()), None);
+    /// Publishes for somebody who has gone, such as a Will, and who answers for it.
+    fn publish_from(&mut self, message: &Message, origin: Option<&Arc<Identity>>) {
+        let source = Source { publisher: None, origin };
+        self.route(message.as_publication(), Some(message.clone()), source);
         self.emit_published(message.as_publication(), None);
     }
 
@@ -152,6 +158,11 @@ impl Shard {
     /// Fills `taken` with the connections that got output since the last call.
     pub fn take_dirty(&mut self, taken: &mut Vec<ConnectionKey>) {
         self.links.take_dirty(taken);
+    }
+
+    /// Whether a connection's CONNECT has been accepted, and it is not closed.
+    pub fn is_client(&self, key: ConnectionKey) -> bool {
+        matches!(self.links.phase(key), Phase::Connected(_))
     }
 
     /// What waits to be written to a connection.
@@ -195,7 +206,7 @@ impl Shard {
         Statistics {
             connections: self.links.len() as u64,
             sessions: self.sessions.len() as u64,
-            subscriptions: self.topics.subscriptions.len() as u64,
+            subscriptions: self.topics.len() as u64,
             retained_messages: self.topics.retained.len() as u64,
             retained_bytes: self.topics.retained.bytes() as u64,
             ..self.statistics

@@ -124,23 +124,32 @@ impl Output {
 #[derive(Debug, Default)]
 pub(super) struct BufferPool {
     buffers: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 impl BufferPool {
-    /// Buffers that are kept.
-    const BUFFERS_MAX: usize = 4096;
+    /// Bytes of all buffers that are kept.
+    const BYTES_MAX: usize = 64 << 20;
     /// Capacity of a new buffer.
-    const BYTES_MIN: usize = 512;
+    const BUFFER_BYTES_MIN: usize = 128;
     /// Capacity above which a buffer is not kept.
-    const BYTES_MAX: usize = 16 << 10;
+    const BUFFER_BYTES_MAX: usize = 64 << 10;
 
     fn take(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(Self::BYTES_MIN))
+        match self.buffers.pop() {
+            Some(buffer) => {
+                self.bytes -= buffer.capacity();
+                buffer
+            }
+            None => Vec::with_capacity(Self::BUFFER_BYTES_MIN),
+        }
     }
 
     fn put(&mut self, mut buffer: Vec<u8>) {
-        let fits = (1..=Self::BYTES_MAX).contains(&buffer.capacity());
-        if fits && self.buffers.len() < Self::BUFFERS_MAX {
+        let capacity = buffer.capacity();
+        let fits = (1..=Self::BUFFER_BYTES_MAX).contains(&capacity);
+        if fits && self.bytes + capacity <= Self::BYTES_MAX {
+            self.bytes += capacity;
             buffer.clear();
             self.buffers.push(buffer);
         }

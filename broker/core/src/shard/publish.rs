@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Violation};
-use super::route::Routed;
+use super::route::{Routed, Source};
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{
     Acknowledgement, PacketIdentifier, PacketType, Publish, ReasonCode, encode_acknowledgement,
@@ -33,6 +33,12 @@ impl Shard {
             (None, Some(topic)) => TopicName::new_unchecked(topic),
             (None, None) => return Err(Violation::TopicAliasUnknown(0).into()),
         };
+        self.check_topic(topic)?;
+        if !self.may_publish(session, topic, publish.qos, publish.retain) {
+            // It is acknowledged all the same, [MQTT-3.3.5-2]; at 5.0 with the reason.
+            self.acknowledge(key, publish, ReasonCode::NotAuthorized);
+            return Ok(());
+        }
         if let (QoS::ExactlyOnce, Some(identifier)) = (publish.qos, publish.packet_identifier)
             && !self.receive_exactly_once(session, identifier)?
         {
@@ -41,18 +47,27 @@ impl Shard {
             return Ok(());
         }
         let routed = self.pass_on(key, session, topic, publish);
+        let reason = match routed {
+            Routed::Somewhere => ReasonCode::Success,
+            Routed::Nowhere => ReasonCode::NoMatchingSubscribers,
+        };
+        self.acknowledge(key, publish, reason);
+        Ok(())
+    }
+
+    fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {
+        let (bytes, bytes_max) = (topic.as_str().len(), self.limits.topic_bytes_max);
+        if bytes <= bytes_max { Ok(()) } else { Err(Violation::TopicTooLong { bytes, bytes_max }) }
+    }
+
+    fn acknowledge(&mut self, key: ConnectionKey, publish: &Publish<'_>, reason: ReasonCode) {
+        let packet = match publish.qos {
+            QoS::ExactlyOnce => PacketType::Pubrec,
+            QoS::AtMostOnce | QoS::AtLeastOnce => PacketType::Puback,
+        };
         if let Some(identifier) = publish.packet_identifier {
-            let packet = match publish.qos {
-                QoS::ExactlyOnce => PacketType::Pubrec,
-                QoS::AtMostOnce | QoS::AtLeastOnce => PacketType::Puback,
-            };
-            let reason = match routed {
-                Routed::Somewhere => ReasonCode::Success,
-                Routed::Nowhere => ReasonCode::NoMatchingSubscribers,
-            };
             self.put_acknowledgement(key, packet, identifier, reason);
         }
-        Ok(())
     }
 
     fn pass_on(
@@ -80,7 +95,9 @@ impl Shard {
             qos: publish.qos,
             retain: publish.retain,
         };
-        let routed = self.route(publication, None, Some(session));
+        let origin = if publish.retain { self.origin(session) } else { None };
+        let source = Source { publisher: Some(session), origin: origin.as_ref() };
+        let routed = self.route(publication, None, source);
         self.emit_published(publication, Some(key));
         routed
     }

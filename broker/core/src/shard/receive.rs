@@ -3,8 +3,8 @@
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use crate::codec::{
-    Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
-    ProtocolVersion, Publish, Subscribe, Unsubscribe, split,
+    Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType, Publish,
+    Subscribe, Unsubscribe, split,
 };
 use crate::session::SessionKey;
 use crate::time::Time;
@@ -90,7 +90,7 @@ impl Shard {
         match self.links.phase(key) {
             Phase::Connected(session) => self.handle_client_packet(key, session, frame),
             Phase::AwaitingConnect if packet == PacketType::Connect => {
-                self.handle_connect(key, frame.body)
+                self.handle_connect(key, frame)
             }
             Phase::AwaitingConnect | Phase::Closed => Err(Violation::NotConnected(packet).into()),
         }
@@ -104,6 +104,7 @@ impl Shard {
     ) -> Result<(), CloseCause> {
         let (packet, body) = (frame.header.packet, frame.body);
         let version = self.links.protocol(key);
+        frame.header.check_version(version)?;
         match packet {
             PacketType::Publish => {
                 return self.handle_publish(key, session, &Publish::decode(frame, version)?);
@@ -126,10 +127,7 @@ impl Shard {
                 return Err(self.handle_disconnect(session, &Disconnect::decode(body, version)?));
             }
             PacketType::Connect => return Err(Violation::SecondConnect.into()),
-            PacketType::Auth if version == ProtocolVersion::V5 => {
-                return Err(Violation::UnexpectedAuth.into());
-            }
-            PacketType::Auth => return Err(DecodeError::ReservedType(packet as u8).into()),
+            PacketType::Auth => return Err(Violation::UnexpectedAuth.into()),
             PacketType::Connack
             | PacketType::Suback
             | PacketType::Unsuback

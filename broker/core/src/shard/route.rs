@@ -1,5 +1,6 @@
 //! From a publication to everybody who wants it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Shard;
@@ -7,12 +8,13 @@ use super::delivery::Form;
 use super::group::ShardGroup;
 use super::output::SHARED_PAYLOAD_MIN;
 use super::shared::{GroupChange, Groups};
+use crate::access::Identity;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
 use crate::session::SessionKey;
-use crate::topic::cache::MatchCache;
+use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
-    DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter,
+    DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName,
 };
 
 /// What one shard sends to another, in order.
@@ -26,6 +28,8 @@ pub(super) enum Forwarded {
         message: Message,
         /// Settles which of two retained messages is the last; 0 when it is not retained.
         retained_version: u64,
+        /// Who answers for it when it is retained, under a policy.
+        origin: Option<Arc<Identity>>,
     },
     /// For one member of a shared subscription, picked by the group's home.
     Member { session: SessionKey, options: DeliveryOptions, message: Message },
@@ -57,6 +61,11 @@ impl Topics {
         }
     }
 
+    /// Subscriptions that this shard holds, those to its groups included.
+    pub(super) fn len(&self) -> usize {
+        self.subscriptions.len() + self.groups.subscriptions()
+    }
+
     pub(super) fn subscribe(
         &mut self,
         filter: TopicFilter<'_>,
@@ -66,6 +75,11 @@ impl Topics {
     ) {
         self.subscriptions.insert(filter, session, options);
         self.cache.invalidate(filter, |topic| group.hash(topic));
+    }
+
+    /// Forgets who gets what, for the case that rights have changed.
+    pub(super) fn forget_matches(&mut self) {
+        self.cache.clear();
     }
 
     pub(super) fn unsubscribe(
@@ -124,6 +138,15 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// Where a publication comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    /// The session of this shard whose Client published it.
+    pub(super) publisher: Option<SessionKey>,
+    /// Who answers for it when it is retained, under a policy.
+    pub(super) origin: Option<&'a Arc<Identity>>,
+}
+
 /// Whether anybody gets a publication, as far as this shard knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Routed {
@@ -138,22 +161,22 @@ impl Shard {
         &mut self,
         publication: Publication<'_>,
         message: Option<Message>,
-        publisher: Option<SessionKey>,
+        source: Source<'_>,
     ) -> Routed {
         let hash = self.group.hash(publication.topic.as_str());
-        let topics = &mut self.topics;
-        let resolved = topics.cache.resolve(hash, publication.topic, &topics.subscriptions);
+        let Source { publisher, origin } = source;
+        let resolved = self.resolve(hash, publication.topic);
         let mut outgoing = Outgoing { publication, topic: &resolved.topic, message, publisher };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
-            self.retain(outgoing.message(), version);
+            self.retain(outgoing.message(), version, origin.cloned());
             version
         } else {
             0
         };
         self.fan_out(&resolved.matches, &mut outgoing);
         let shared = self.fan_out_shared(hash, &mut outgoing);
-        let forwarded = self.forward(hash, retained_version, &mut outgoing);
+        let forwarded = self.forward(hash, retained_version, origin, &mut outgoing);
         if shared || forwarded || !resolved.matches.is_empty() {
             Routed::Somewhere
         } else {
@@ -165,9 +188,9 @@ impl Shard {
     pub(super) fn handle_forwarded(&mut self, forwarded: Forwarded) {
         match forwarded {
             Forwarded::Group(change) => self.apply_group_change(&change),
-            Forwarded::Publication { message, retained_version } => {
+            Forwarded::Publication { message, retained_version, origin } => {
                 if retained_version > 0 {
-                    self.retain(&message, retained_version);
+                    self.retain(&message, retained_version, origin);
                 }
                 self.route_forwarded(&message);
             }
@@ -181,16 +204,29 @@ impl Shard {
     fn route_forwarded(&mut self, message: &Message) {
         let publication = message.as_publication();
         let hash = self.group.hash(&message.topic);
-        let topics = &mut self.topics;
-        let resolved = topics.cache.resolve(hash, publication.topic, &topics.subscriptions);
+        let resolved = self.resolve(hash, publication.topic);
         let (topic, message) = (&resolved.topic, Some(message.clone()));
         let mut outgoing = Outgoing { publication, topic, message, publisher: None };
         self.fan_out(&resolved.matches, &mut outgoing);
         self.fan_out_shared(hash, &mut outgoing);
     }
 
-    fn retain(&mut self, message: &Message, version: u64) {
-        if self.topics.retained.set(message, version).is_err() {
+    /// Who gets a publication to `topic`; under a policy only those that may, which the cache then
+    /// remembers with the rest.
+    fn resolve(&mut self, hash: u64, topic: TopicName<'_>) -> Rc<Resolved<SessionKey>> {
+        let Self { topics, sessions, policy, .. } = self;
+        let Topics { cache, subscriptions, .. } = topics;
+        let readers = policy.as_ref().map(|_| &*sessions);
+        cache.resolve(hash, topic, subscriptions, |found| match readers {
+            None => true,
+            Some(sessions) => {
+                sessions.get(found.subscriber).is_some_and(|session| session.may_receive(topic))
+            }
+        })
+    }
+
+    fn retain(&mut self, message: &Message, version: u64, origin: Option<Arc<Identity>>) {
+        if self.topics.retained.set_from(message, version, origin).is_err() {
             self.statistics.dropped_retained_full += 1;
         }
     }
@@ -200,20 +236,26 @@ impl Shard {
             return;
         }
         let publisher = outgoing.publisher;
-        let (published, retained) = (outgoing.publication.qos, outgoing.publication.retain);
+        let Publication { qos, retain, .. } = outgoing.publication;
         self.encoder.begin();
         outgoing.share_large_payload();
         for found in matches.iter().filter(|found| found.is_for(publisher)) {
             let form = Form {
-                qos: found.qos.min(published),
-                retain: found.retain_as_published && retained,
+                qos: found.qos.min(qos),
+                retain: found.retain_as_published && retain,
                 identifiers: matches.identifiers(found),
             };
             self.deliver(found.subscriber, form, outgoing);
         }
     }
 
-    fn forward(&mut self, hash: u64, retained_version: u64, outgoing: &mut Outgoing<'_>) -> bool {
+    fn forward(
+        &mut self,
+        hash: u64,
+        retained_version: u64,
+        origin: Option<&Arc<Identity>>,
+        outgoing: &mut Outgoing<'_>,
+    ) -> bool {
         let (topic, here) = (outgoing.publication.topic, self.index);
         let mut forwarded = false;
         for shard in (0..self.forwards.len()).filter(|&shard| shard != here) {
@@ -222,7 +264,8 @@ impl Shard {
                 continue;
             }
             let message = outgoing.message().clone();
-            let forward = Forwarded::Publication { message, retained_version };
+            let origin = origin.cloned();
+            let forward = Forwarded::Publication { message, retained_version, origin };
             self.forwards[shard].push(Forward(forward));
             self.statistics.forwarded += 1;
             forwarded |= wanted;

@@ -69,24 +69,32 @@ struct MemberState {
 /// The groups at home on one shard.
 #[derive(Debug)]
 pub(super) struct Groups {
-    groups: SlotMap<GroupKey, Group>,
+    by_key: SlotMap<GroupKey, Group>,
     by_filter: HashMap<Box<str>, GroupKey, FixedState>,
     tree: SubscriptionTree<GroupKey>,
     cache: MatchCache<GroupKey>,
+    /// Of all groups together.
+    members: usize,
 }
 
 impl Groups {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            groups: SlotMap::with_key(),
+            by_key: SlotMap::with_key(),
             by_filter: HashMap::with_hasher(FixedState::with_seed(seed)),
             tree: SubscriptionTree::new(seed),
             cache: MatchCache::new(),
+            members: 0,
         }
     }
 
+    /// Subscriptions of all groups together.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.members
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.by_key.is_empty()
     }
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
@@ -96,7 +104,7 @@ impl Groups {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
                 let members = IndexMap::with_hasher(FixedState::default());
-                let key = self.groups.insert(Group { members, turn: 0 });
+                let key = self.by_key.insert(Group { members, turn: 0 });
                 self.by_filter.insert(filter.clone(), key);
                 self.tree.insert(target.filter(), key, QoS::AtMostOnce);
                 self.cache.invalidate(target.filter(), &hash);
@@ -104,10 +112,11 @@ impl Groups {
             }
             (None, Change::Online(_) | Change::Leave) => return,
         };
-        let Some(group) = self.groups.get_mut(key) else { return };
+        let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
             Change::Join { options, online } => {
-                group.members.insert(*member, MemberState { options, online });
+                let replaced = group.members.insert(*member, MemberState { options, online });
+                self.members += usize::from(replaced.is_none());
             }
             Change::Online(online) => {
                 if let Some(state) = group.members.get_mut(member) {
@@ -115,9 +124,10 @@ impl Groups {
                 }
             }
             Change::Leave => {
-                group.members.swap_remove(member);
+                let removed = group.members.swap_remove(member);
+                self.members -= usize::from(removed.is_some());
                 if group.members.is_empty() {
-                    self.groups.remove(key);
+                    self.by_key.remove(key);
                     self.by_filter.remove(filter);
                     self.tree.remove(target.filter(), key);
                     self.cache.invalidate(target.filter(), &hash);
@@ -133,9 +143,9 @@ impl Groups {
         hash: u64,
         picked: &mut Vec<(Member, DeliveryOptions)>,
     ) {
-        let resolved = self.cache.resolve(hash, topic, &self.tree);
+        let resolved = self.cache.resolve(hash, topic, &self.tree, |_| true);
         for found in resolved.matches.iter() {
-            if let Some(group) = self.groups.get_mut(found.subscriber) {
+            if let Some(group) = self.by_key.get_mut(found.subscriber) {
                 picked.extend(group.pick());
             }
         }
@@ -184,8 +194,7 @@ impl Shard {
         }
     }
 
-    /// Delivers to one member of each group at home here.
-    /// Answers whether there are any.
+    /// Delivers to one member of each group at home here. Answers whether there are any.
     pub(super) fn fan_out_shared(&mut self, hash: u64, outgoing: &mut Outgoing<'_>) -> bool {
         if self.topics.groups.is_empty() {
             return false;
@@ -193,6 +202,11 @@ impl Shard {
         let mut picked = Vec::new();
         self.topics.groups.pick(outgoing.publication.topic, hash, &mut picked);
         let any = !picked.is_empty();
+        if any {
+            // What is encoded may be an earlier publication, or have its payload in another place.
+            self.encoder.begin();
+            outgoing.share_large_payload();
+        }
         for (member, options) in picked {
             if member.shard == self.index {
                 self.deliver_shared(member.session, options, outgoing);
@@ -211,6 +225,12 @@ impl Shard {
         options: DeliveryOptions,
         outgoing: &mut Outgoing<'_>,
     ) {
+        let topic = outgoing.publication.topic;
+        if self.policy.is_some()
+            && !self.sessions.get(session).is_some_and(|session| session.may_receive(topic))
+        {
+            return;
+        }
         let identifier = options.identifier.map(NonZeroU32::get);
         let form = Form {
             qos: options.qos.min(outgoing.publication.qos),

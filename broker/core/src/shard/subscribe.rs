@@ -12,7 +12,7 @@ use crate::codec::{
     encode_suback_v5, encode_unsuback, encode_unsuback_v5,
 };
 use crate::message::Message;
-use crate::session::SessionKey;
+use crate::session::{QueueLimits, SessionKey};
 use crate::topic::{DeliveryOptions, SubscriptionTarget, TopicFilter};
 
 /// What became of one Topic Filter of a SUBSCRIBE.
@@ -84,8 +84,16 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return Outcome::Refused(ReasonCode::UnspecifiedError);
         };
+        if self.policy.is_some() {
+            let rights = session.access.as_ref().map(|access| &access.rights);
+            if !rights.is_some_and(|rights| rights.may_subscribe(target.filter(), options.qos)) {
+                self.statistics.subscriptions_denied += 1;
+                return Outcome::Refused(ReasonCode::NotAuthorized);
+            }
+        }
         let is_new = !session.filters.contains(filter.as_str());
         let refused = session.filters.len() >= self.limits.subscriptions_max
+            || filter.as_str().len() > self.limits.topic_bytes_max
             || filter.levels().count() > self.limits.topic_levels_max;
         if is_new && refused {
             self.statistics.subscriptions_refused += 1;
@@ -155,7 +163,8 @@ impl Shard {
         if target.is_shared() { self.group.shard_of(target.whole().as_str()) } else { self.index }
     }
 
-    /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6].
+    /// Sends the retained messages that a new subscription matches, [MQTT-3.3.1-6]. The queue has
+    /// room for them beyond its limit: they must come all, and share their bytes with the store.
     fn send_retained(
         &mut self,
         session: SessionKey,
@@ -164,13 +173,25 @@ impl Shard {
     ) {
         let now = self.now;
         let mut found: Vec<Message> = Vec::new();
+        let reader = self.policy.as_ref().map(|_| self.sessions.get(session));
+        let may = |message: &Message| match reader {
+            Some(session) => session.is_some_and(|session| session.may_receive(message.topic())),
+            None => true,
+        };
         self.topics.retained.matches(filter, |message| {
-            if !message.is_expired(now) {
+            if !message.is_expired(now) && may(message) {
                 found.push(message.clone());
             }
         });
+        let limits = self.queue_limits(self.links.online(session));
+        let identifiers = found.len() * size_of::<u32>();
+        let limits = QueueLimits {
+            messages_max: limits.messages_max.saturating_add(found.len()),
+            bytes_max: limits.bytes_max.saturating_add(self.topics.retained.bytes() + identifiers),
+            ..limits
+        };
         for message in found {
-            self.deliver_retained(session, &message, options);
+            self.deliver_retained(session, &message, options, limits);
         }
     }
 }

@@ -96,12 +96,13 @@ impl Shard {
             return;
         };
         let will = session.will.take_if(|(due, _)| *due <= self.now);
+        let access = session.access.clone();
         let over = session.ends.is_some_and(|ends| ends <= self.now);
         if !over {
             self.timers.arm_session(self.now, key, session);
         }
         if let Some((_, will)) = will {
-            self.publish_will(&will);
+            self.publish_will(&will, access.as_ref());
         }
         if over {
             self.end_session(key);

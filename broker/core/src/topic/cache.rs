@@ -8,14 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::filter::TopicFilter;
-use super::matches::Matches;
+use super::matches::{Match, Matches};
 use super::name::TopicName;
 use super::subscriptions::SubscriptionTree;
 
 /// Names that can be cached at once. Two that share a slot displace each other.
 const SLOTS: usize = 1 << 14;
 
-/// Matches that all entries together may hold before the cache starts anew.
+/// Matches and their identifiers that all entries together may hold before the cache starts anew.
 const MATCHES_MAX: usize = 4 << 20;
 
 /// What was found for one Topic Name.
@@ -32,7 +32,7 @@ pub struct MatchCache<K> {
     slots: Vec<Option<(u64, Rc<Resolved<K>>)>>,
     /// Slots that are taken.
     names: usize,
-    /// Matches of all names together.
+    /// Matches and identifiers of all names together.
     held: usize,
 }
 
@@ -48,12 +48,13 @@ impl<K> MatchCache<K> {
         (*known == hash && *resolved.topic == *topic.as_str()).then_some(resolved)
     }
 
-    /// What `tree` finds for `topic`, from the cache when it is known.
+    /// What `tree` finds for `topic` and `keep` keeps, from the cache when it is known.
     pub fn resolve(
         &mut self,
         hash: u64,
         topic: TopicName<'_>,
         tree: &SubscriptionTree<K>,
+        keep: impl Fn(&Match<K>) -> bool,
     ) -> Rc<Resolved<K>>
     where
         K: Copy + Hash + Ord,
@@ -63,6 +64,7 @@ impl<K> MatchCache<K> {
         }
         let mut matches = Matches::default();
         tree.matches(topic, &mut matches);
+        matches.retain(keep);
         matches.shrink_to_fit();
         let resolved = Rc::new(Resolved { topic: topic.as_str().into(), matches });
         self.insert(hash, Rc::clone(&resolved));
@@ -74,12 +76,12 @@ impl<K> MatchCache<K> {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
         }
-        if self.held + resolved.matches.len() > MATCHES_MAX {
+        if self.held + resolved.matches.weight() > MATCHES_MAX {
             self.clear();
         }
-        self.held += resolved.matches.len();
+        self.held += resolved.matches.weight();
         match self.slots[slot(hash)].replace((hash, resolved)) {
-            Some((_, old)) => self.held -= old.matches.len(),
+            Some((_, old)) => self.held -= old.matches.weight(),
             None => self.names += 1,
         }
     }
@@ -95,13 +97,13 @@ impl<K> MatchCache<K> {
             && let Some((_, old)) = self.slots[slot(hash)].take()
         {
             self.names -= 1;
-            self.held -= old.matches.len();
+            self.held -= old.matches.weight();
         }
     }
 
-    /// Looks at the slots only when there is something in them: a session that ends takes all its
+    /// Forgets everything. Looks at the slots only when there is something in them: a session that ends takes all its
     /// filters with it, one after another.
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.names > 0 {
             self.slots.fill_with(|| None);
         }

@@ -74,6 +74,61 @@ impl<'a> TopicFilter<'a> {
         }
         names.next().is_none()
     }
+
+    /// Whether some Topic Name matches both filters.
+    pub fn overlaps(self, other: TopicFilter<'_>) -> bool {
+        if self.hides_from(other) || other.hides_from(self) {
+            return false;
+        }
+        let (mut ours, mut theirs) = (self.levels(), other.levels());
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) | (Some(MULTI_LEVEL), _) | (_, Some(MULTI_LEVEL)) => return true,
+                (Some(our), Some(their))
+                    if our == SINGLE_LEVEL || their == SINGLE_LEVEL || our == their => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether this filter matches every Topic Name that `other` matches, as far as comparing
+    /// level by level can tell: never true wrongly.
+    pub fn covers(self, other: TopicFilter<'_>) -> bool {
+        if other.hides_from(self) {
+            return false;
+        }
+        let (mut ours, mut theirs) = (self.levels(), other.levels());
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) | (Some(MULTI_LEVEL), _) => return true,
+                (Some(our), Some(their))
+                    if our == their || (our == SINGLE_LEVEL && their != MULTI_LEVEL) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether it begins with a `$` level that the leading wildcard of `other` passes by.
+    fn hides_from(self, other: TopicFilter<'_>) -> bool {
+        self.0.starts_with('$') && other.first_literal_level().is_none()
+    }
+}
+
+/// A Topic Filter that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnedTopicFilter(Box<str>);
+
+impl OwnedTopicFilter {
+    /// The filter.
+    pub fn as_filter(&self) -> TopicFilter<'_> {
+        TopicFilter::new_unchecked(&self.0)
+    }
+}
+
+impl From<TopicFilter<'_>> for OwnedTopicFilter {
+    fn from(filter: TopicFilter<'_>) -> Self {
+        Self(filter.0.into())
+    }
 }
 
 /// Checks a filter that holds a wildcard or U+0000.

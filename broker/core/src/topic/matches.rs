@@ -1,5 +1,6 @@
 //! Who is to get a publication, and how: the overlapping subscriptions of each made into one.
 
+use std::num::NonZeroU32;
 use std::ops::{Deref, Range};
 
 use super::options::DeliveryOptions;
@@ -41,37 +42,48 @@ pub struct Matches<K> {
     identifiers: Vec<u32>,
 }
 
-impl<K> Match<K> {
+impl<K: Copy + PartialEq> Match<K> {
     /// Whether a publication of `publisher` is to be delivered.
-    pub fn is_for(&self, publisher: Option<K>) -> bool
-    where
-        K: PartialEq,
-    {
+    pub fn is_for(&self, publisher: Option<K>) -> bool {
         match self.audience {
             Audience::All => true,
-            Audience::Others => publisher.as_ref() != Some(&self.subscriber),
-            Audience::Own => publisher.as_ref() == Some(&self.subscriber),
+            Audience::Others => publisher != Some(self.subscriber),
+            Audience::Own => publisher == Some(self.subscriber),
         }
     }
+}
 
-    /// Whether Subscription Identifiers go along.
-    pub const fn has_identifiers(&self) -> bool {
-        self.identifiers_count > 0
+impl<K> Match<K> {
+    fn identifiers_range(&self) -> Range<usize> {
+        let start = self.identifiers_start as usize;
+        start..start + usize::from(self.identifiers_count)
+    }
+
+    fn set_identifiers(&mut self, start: usize, end: usize) {
+        self.identifiers_start = u32::try_from(start).unwrap_or(u32::MAX);
+        self.identifiers_count = u16::try_from(end - start).unwrap_or(u16::MAX);
     }
 }
 
 impl<K> Matches<K> {
     /// The Subscription Identifiers that go along with one of these matches, [MQTT-3.3.4-5].
     pub fn identifiers(&self, found: &Match<K>) -> &[u32] {
-        let start = found.identifiers_start as usize;
-        let range = start..start + usize::from(found.identifiers_count);
-        self.identifiers.get(range).unwrap_or_default()
+        self.identifiers.get(found.identifiers_range()).unwrap_or_default()
+    }
+
+    /// Matches and identifiers: a measure for the memory that they take.
+    pub(super) fn weight(&self) -> usize {
+        self.entries.len() + self.identifiers.len()
     }
 
     /// Forgets everything but keeps the memory.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.identifiers.clear();
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&Match<K>) -> bool) {
+        self.entries.retain(keep);
     }
 
     pub(super) fn shrink_to_fit(&mut self) {
@@ -86,68 +98,71 @@ impl<K> Matches<K> {
 
 impl<K: Copy + Ord> Matches<K> {
     /// Adds one subscription as a match of its own.
-    pub(super) fn push(&mut self, subscriber: K, options: &DeliveryOptions) {
+    pub(super) fn push(&mut self, subscriber: K, options: DeliveryOptions) {
         let start = self.identifiers.len();
-        self.identifiers.extend(options.identifier.map(std::num::NonZeroU32::get));
+        self.identifiers.extend(options.identifier.map(NonZeroU32::get));
         let audience = if options.no_local { Audience::Others } else { Audience::All };
-        self.add(subscriber, options.qos, options.retain_as_published, audience, start);
+        let mut found = Match {
+            subscriber,
+            qos: options.qos,
+            retain_as_published: options.retain_as_published,
+            audience,
+            identifiers_start: 0,
+            identifiers_count: 0,
+        };
+        found.set_identifiers(start, self.identifiers.len());
+        self.entries.push(found);
     }
 
     /// Makes the matches of each subscriber into one, or into two when some of them leave its own
-    /// publications out.
+    /// publications out. In place: there are never more than before.
     pub(super) fn merge(&mut self) {
         self.entries.sort_unstable();
-        let old = std::mem::replace(self, Self { entries: Vec::new(), identifiers: Vec::new() });
-        self.reserve(old.entries.len());
-        for group in old.entries.chunk_by(|a, b| a.subscriber == b.subscriber) {
-            let local = group.iter().filter(|found| found.audience == Audience::All).count();
-            if local == 0 || local == group.len() {
-                let audience = if local == 0 { Audience::Others } else { Audience::All };
-                self.add_merged(group, |_| true, audience, &old);
+        let (mut start, mut count) = (0, 0);
+        while let Some(&first) = self.entries.get(start) {
+            let group = self.entries[start..].iter();
+            let group = group.take_while(|found| found.subscriber == first.subscriber);
+            let all = group.clone().count();
+            let local = group.filter(|found| found.audience == Audience::All).count();
+            let range = start..start + all;
+            start = range.end;
+            if local == 0 || local == all {
+                self.entries[count] = self.merged(range, |_| true, first.audience);
+                count += 1;
             } else {
-                self.add_merged(group, |_| true, Audience::Others, &old);
                 let is_local = |found: &Match<K>| found.audience == Audience::All;
-                self.add_merged(group, is_local, Audience::Own, &old);
+                let others = self.merged(range.clone(), |_| true, Audience::Others);
+                let own = self.merged(range, is_local, Audience::Own);
+                self.entries[count] = others;
+                self.entries[count + 1] = own;
+                count += 2;
             }
         }
+        self.entries.truncate(count);
     }
 
-    fn add_merged(
+    /// One match for those of a subscriber that are `wanted`. Its identifiers are copied to the end
+    /// unless they lie together already.
+    fn merged(
         &mut self,
-        group: &[Match<K>],
+        range: Range<usize>,
         wanted: impl Fn(&Match<K>) -> bool,
         audience: Audience,
-        old: &Self,
-    ) {
+    ) -> Match<K> {
+        let mut merged = self.entries[range.start];
+        if range.len() == 1 {
+            return merged;
+        }
         let start = self.identifiers.len();
-        let (mut qos, mut retain_as_published) = (QoS::AtMostOnce, false);
-        for found in group.iter().filter(|found| wanted(found)) {
-            qos = qos.max(found.qos);
-            retain_as_published |= found.retain_as_published;
-            self.identifiers.extend_from_slice(old.identifiers(found));
+        (merged.qos, merged.retain_as_published) = (QoS::AtMostOnce, false);
+        for found in self.entries[range].iter().filter(|found| wanted(found)) {
+            merged.qos = merged.qos.max(found.qos);
+            merged.retain_as_published |= found.retain_as_published;
+            self.identifiers.extend_from_within(found.identifiers_range());
         }
-        if let Some(first) = group.first() {
-            self.add(first.subscriber, qos, retain_as_published, audience, start);
-        }
-    }
-
-    fn add(
-        &mut self,
-        subscriber: K,
-        qos: QoS,
-        retain_as_published: bool,
-        audience: Audience,
-        start: usize,
-    ) {
-        let Range { start, end } = start..self.identifiers.len();
-        self.entries.push(Match {
-            subscriber,
-            qos,
-            retain_as_published,
-            audience,
-            identifiers_start: u32::try_from(start).unwrap_or(u32::MAX),
-            identifiers_count: u16::try_from(end - start).unwrap_or(u16::MAX),
-        });
+        merged.audience = audience;
+        merged.set_identifiers(start, self.identifiers.len());
+        merged
     }
 }
 

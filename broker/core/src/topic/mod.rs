@@ -11,7 +11,7 @@ mod trie;
 
 pub mod cache;
 
-pub use filter::TopicFilter;
+pub use filter::{OwnedTopicFilter, TopicFilter};
 pub use matches::{Audience, Match, Matches};
 pub use name::{TopicError, TopicName};
 pub use options::DeliveryOptions;

@@ -27,10 +27,10 @@ pub enum TopicError {
     /// `+` that is not the whole of its level.
     #[error("'+' stands alone in its level of a Topic Filter [MQTT-4.7.1-3]")]
     SingleLevelWildcard,
-    /// A Shared Subscription without a ShareName.
+    /// A Shared Subscription without a `ShareName`.
     #[error("a ShareName has at least one character and no wildcard [MQTT-4.8.2-1, -2]")]
     ShareName,
-    /// A ShareName without a Topic Filter behind it.
+    /// A `ShareName` without a Topic Filter behind it.
     #[error("'$share/' is followed by a ShareName, '/' and a Topic Filter [MQTT-4.8.2-2]")]
     ShareFilter,
 }

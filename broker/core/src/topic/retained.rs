@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::filter::{MULTI_LEVEL, SINGLE_LEVEL, TopicFilter};
 use super::name::TopicName;
 use super::trie::{NONE, NodeId, ROOT, Trie};
+use crate::access::Identity;
 use crate::message::Message;
 use crate::time::Time;
 
@@ -47,6 +48,8 @@ struct Entry {
     version: u64,
     /// `None` after a deletion, until no older change can be on its way.
     message: Option<Message>,
+    /// Who answers for it, under a policy.
+    origin: Option<Arc<Identity>>,
 }
 
 /// Deadlines that may be out of date, besides one for each message.
@@ -89,10 +92,26 @@ impl Retained {
         self.trie.len()
     }
 
+    /// Deadlines that are kept.
+    #[cfg(test)]
+    pub(super) fn deadlines(&self) -> usize {
+        self.expiring.len()
+    }
+
     /// Stores `message` as the last one of its topic, or deletes that with an empty payload,
     /// [MQTT-3.3.1-10]. A change older than what is there is passed over. A message that finds no
     /// room deletes too: the one before it is not the last any more, [MQTT-3.3.1-7].
     pub fn set(&mut self, message: &Message, version: u64) -> Result<(), RetainedFull> {
+        self.set_from(message, version, None)
+    }
+
+    /// [`set`](Self::set) with who answers for the message, for [`revoke`](Self::revoke).
+    pub fn set_from(
+        &mut self,
+        message: &Message,
+        version: u64,
+        origin: Option<Arc<Identity>>,
+    ) -> Result<(), RetainedFull> {
         let topic = TopicName::new_unchecked(&message.topic);
         let delete = message.payload.is_empty();
         if topic.levels().count() > self.limit.levels_max {
@@ -119,14 +138,14 @@ impl Retained {
         let deleted = stored.is_none();
         let expires = message.expires.filter(|_| !deleted && message.expires != known_expiry);
         let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
-        *self.trie.value_mut(node) = Some(Entry { version, message: stored });
+        *self.trie.value_mut(node) = Some(Entry { version, message: stored, origin });
         if deleted {
             self.remember_deletion(version, message);
         }
         if let Some(expires) = expires {
             self.expiring.push(Reverse((expires, Arc::clone(&message.topic))));
-            self.bound_expiring();
         }
+        self.bound_expiring();
         if fits || delete { Ok(()) } else { Err(RetainedFull) }
     }
 
@@ -166,14 +185,45 @@ impl Retained {
         self.trie.value(node).as_ref()?.message.as_ref()?.expires
     }
 
-    /// Drops deadlines of messages that have been replaced, once they are the greater part.
+    /// Drops deadlines of messages that are gone, once they are the greater part.
     fn bound_expiring(&mut self) {
         if self.expiring.len() <= 2 * self.messages + EXPIRING_SLACK {
             return;
         }
-        let mut expiring = std::mem::take(&mut self.expiring);
+        let mut expiring = std::mem::take(&mut self.expiring).into_vec();
         expiring.retain(|Reverse((time, topic))| self.expires(topic) == Some(*time));
-        self.expiring = expiring;
+        // A message that was replaced and came back has its deadline twice.
+        expiring.sort_unstable();
+        expiring.dedup();
+        self.expiring = expiring.into();
+    }
+
+    /// Removes the messages with an origin that `keep` does not want; returns how many. Those that
+    /// nobody answers for stay.
+    pub fn revoke(&mut self, mut keep: impl FnMut(&Message, &Arc<Identity>) -> bool) -> usize {
+        let mut removed = Vec::new();
+        let mut stack = vec![ROOT];
+        while let Some(node) = stack.pop() {
+            if let Some(Entry { message: Some(message), origin: Some(origin), .. }) =
+                self.trie.value(node)
+                && !keep(message, origin)
+            {
+                removed.push(message.clone());
+            }
+            stack.extend(self.children(node, false));
+        }
+        for message in &removed {
+            let node = self.trie.find(message.topic().levels());
+            if let Some(entry) = self.trie.value_mut(node) {
+                entry.message = None;
+                entry.origin = None;
+                let version = entry.version;
+                self.messages -= 1;
+                self.bytes -= message.size();
+                self.remember_deletion(version, message);
+            }
+        }
+        removed.len()
     }
 
     fn remember_deletion(&mut self, version: u64, message: &Message) {

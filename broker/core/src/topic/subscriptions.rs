@@ -11,6 +11,7 @@ use super::matches::Matches;
 use super::name::TopicName;
 use super::options::DeliveryOptions;
 use super::trie::{NONE, NodeId, ROOT, Trie};
+use crate::qos::QoS;
 
 /// Above this a set of subscribers is a hash map, so that one of a hundred thousand leaves fast.
 const FEW_MAX: usize = 16;
@@ -73,6 +74,12 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         self.len -= usize::from(removed);
         self.trie.prune(node, Subscribers::is_empty);
         removed
+    }
+
+    /// The QoS of a subscription; `None` when there is no such one.
+    pub fn qos(&self, filter: TopicFilter<'_>, subscriber: K) -> Option<QoS> {
+        let node = self.trie.find(filter.levels());
+        if node == NONE { None } else { self.trie.value(node).qos(subscriber) }
     }
 
     /// Fills `found` with everybody whose subscriptions match `topic`.
@@ -140,6 +147,15 @@ impl<K: Copy + Hash + Ord> Subscribers<K> {
         }
     }
 
+    fn qos(&self, subscriber: K) -> Option<QoS> {
+        match self {
+            Self::Many(many) => many.get(&subscriber).map(|options| options.qos),
+            Self::Few(few) => {
+                few.iter().find(|(other, _)| *other == subscriber).map(|(_, options)| options.qos)
+            }
+        }
+    }
+
     fn remove(&mut self, subscriber: K) -> bool {
         match self {
             Self::Many(many) => many.swap_remove(&subscriber).is_some(),
@@ -156,10 +172,10 @@ impl<K: Copy + Hash + Ord> Subscribers<K> {
     /// True when there was anything to append.
     fn append_to(&self, found: &mut Matches<K>) -> bool {
         match self {
-            Self::Few(few) => few.iter().for_each(|(s, options)| found.push(*s, options)),
+            Self::Few(few) => few.iter().for_each(|(s, options)| found.push(*s, *options)),
             Self::Many(many) => {
                 found.reserve(many.len());
-                many.iter().for_each(|(s, options)| found.push(*s, options));
+                many.iter().for_each(|(s, options)| found.push(*s, *options));
             }
         }
         !self.is_empty()

@@ -30,7 +30,7 @@ fn simulate(shards: usize, window: u16, steps: Vec<Step>) {
 }
 
 /// Steps of a run at most. `PROPTEST_CASES` sets the number of runs.
-const STEPS: usize = 240;
+const STEPS: usize = 200;
 
 proptest! {
     #[test]

@@ -178,7 +178,7 @@ impl World {
     /// A connection ends from outside.
     fn lose(&mut self, index: usize) {
         let shard = self.shard_of[self.links[index].client];
-        self.shards[shard].handle_closed(self.links[index].key, CloseCause::Lost);
+        self.shards[shard].handle_closed(self.now, self.links[index].key, CloseCause::Lost);
         let routed = self.model.close(index);
         self.settle(shard, &routed);
     }
@@ -251,7 +251,7 @@ impl World {
     fn forward(&mut self, from: usize, to: usize, count: usize) {
         for _ in 0..count {
             let Some((forward, routed)) = self.between[from][to].pop_front() else { return };
-            self.shards[to].handle_forward(forward);
+            self.shards[to].handle_forward(self.now, forward);
             self.model.arrive(to, &routed);
             self.settle(to, &[]);
         }

@@ -3,8 +3,8 @@
 //! Names nothing but what the including module imports, as the table of packets.
 
 use super::codec::{
-    Connect, DecodeError, Frame, PacketIdentifier, PacketType, Publish, Subscribe, Unsubscribe,
-    decode_acknowledgement,
+    Acknowledgement, Auth, Connect, DecodeError, Disconnect, Frame, PacketType, ProtocolVersion,
+    Publish, Subscribe, Unsubscribe, decode_acknowledgement,
 };
 
 /// A Control Packet of a Client.
@@ -15,30 +15,49 @@ pub(super) enum AnyPacket<'a> {
     /// PUBLISH.
     Publish(Publish<'a>),
     /// PUBACK, PUBREC, PUBREL or PUBCOMP.
-    Acknowledgement(PacketType, PacketIdentifier),
+    Acknowledgement(PacketType, Acknowledgement<'a>),
     /// SUBSCRIBE.
     Subscribe(Subscribe<'a>),
     /// UNSUBSCRIBE.
     Unsubscribe(Unsubscribe<'a>),
-    /// PINGREQ or DISCONNECT.
-    Bare(PacketType),
+    /// PINGREQ.
+    Pingreq,
+    /// DISCONNECT.
+    Disconnect(Disconnect<'a>),
+    /// AUTH.
+    Auth(Auth<'a>),
 }
 
-/// Reads the packet that `frame` holds.
-pub(super) fn decode(frame: Frame<'_>) -> Result<AnyPacket<'_>, DecodeError> {
-    let packet = frame.header.packet;
+/// Reads the packet that `frame` holds on a connection of `version`; a CONNECT says its own.
+pub(super) fn decode(
+    frame: Frame<'_>,
+    version: ProtocolVersion,
+) -> Result<AnyPacket<'_>, DecodeError> {
+    let Frame { header, body } = frame;
+    let packet = header.packet;
+    if packet == PacketType::Connect {
+        let connect = Connect::decode(body)?;
+        header.check_version(connect.protocol)?;
+        return Ok(AnyPacket::Connect(connect));
+    }
+    header.check_version(version)?;
     Ok(match packet {
-        PacketType::Connect => AnyPacket::Connect(Connect::decode(frame.body)?),
-        PacketType::Publish => AnyPacket::Publish(Publish::decode(frame)?),
+        PacketType::Publish => AnyPacket::Publish(Publish::decode(frame, version)?),
         PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
-            AnyPacket::Acknowledgement(packet, decode_acknowledgement(frame.body)?)
+            let decoded = Acknowledgement::decode(packet, body, version);
+            if version < ProtocolVersion::V5 {
+                // The short way to the same.
+                let identifier = decoded.map(|decoded| decoded.packet_identifier);
+                assert_eq!(decode_acknowledgement(body), identifier);
+            }
+            AnyPacket::Acknowledgement(packet, decoded?)
         }
-        PacketType::Subscribe => AnyPacket::Subscribe(Subscribe::decode(frame.body)?),
-        PacketType::Unsubscribe => AnyPacket::Unsubscribe(Unsubscribe::decode(frame.body)?),
-        PacketType::Pingreq | PacketType::Disconnect if frame.body.is_empty() => {
-            AnyPacket::Bare(packet)
-        }
-        PacketType::Pingreq | PacketType::Disconnect => return Err(DecodeError::TrailingBytes),
+        PacketType::Subscribe => AnyPacket::Subscribe(Subscribe::decode(body, version)?),
+        PacketType::Unsubscribe => AnyPacket::Unsubscribe(Unsubscribe::decode(body, version)?),
+        PacketType::Pingreq if body.is_empty() => AnyPacket::Pingreq,
+        PacketType::Pingreq => return Err(DecodeError::TrailingBytes),
+        PacketType::Disconnect => AnyPacket::Disconnect(Disconnect::decode(body, version)?),
+        PacketType::Auth => AnyPacket::Auth(Auth::decode(body)?),
         server => unreachable!("split let a packet of a Server pass: {server:?}"),
     })
 }

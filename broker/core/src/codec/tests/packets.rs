@@ -20,12 +20,12 @@ pub(super) struct Example {
     pub(super) outcome: Result<(), DecodeError>,
 }
 
-const fn good(name: &'static str, bytes: &'static [u8]) -> Example {
+pub(super) const fn good(name: &'static str, bytes: &'static [u8]) -> Example {
     let outcome = Ok(());
     Example { name, bytes, outcome }
 }
 
-const fn bad(name: &'static str, bytes: &'static [u8], error: DecodeError) -> Example {
+pub(super) const fn bad(name: &'static str, bytes: &'static [u8], error: DecodeError) -> Example {
     let outcome = Err(error);
     Example { name, bytes, outcome }
 }

@@ -6,7 +6,7 @@ use proptest::sample::{Index, select};
 
 use super::packets::{self, Example};
 use super::{AnyPacket, good, read};
-use crate::codec::{DecodeError, FixedHeader, encode_remaining_length, split};
+use crate::codec::{DecodeError, FixedHeader, ProtocolVersion, encode_remaining_length, split};
 
 const LARGE: usize = 1 << 28;
 
@@ -17,8 +17,10 @@ fn read_all(bytes: &[u8], size_max: usize) {
         assert_eq!(frame.header.size() + after.len(), rest.len());
         assert_eq!(frame.body.len(), frame.header.remaining_length);
         assert!(frame.header.size() <= size_max);
-        if let Ok(packet) = super::decode(frame) {
-            check_entries(packet);
+        for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
+            if let Ok(packet) = super::decode(frame, version) {
+                check_entries(packet);
+            }
         }
         rest = after;
     }
@@ -36,24 +38,23 @@ fn check_entries(packet: AnyPacket<'_>) {
 /// A packet of the table with some of its bytes changed, removed or doubled.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<Index>(), any::<u8>(), 0..4_u8);
-    (select(packets::all().collect::<Vec<_>>()), vec(change, 0..4)).prop_map(
-        |(example, changes)| {
-            let mut bytes = example.bytes.to_vec();
-            for (index, byte, kind) in changes {
-                if bytes.is_empty() {
-                    break;
-                }
-                let index = index.index(bytes.len());
-                match kind {
-                    0 => bytes[index] = byte,
-                    1 => bytes[index] ^= 1 << (byte % 8),
-                    2 => drop(bytes.remove(index)),
-                    _ => bytes.insert(index, byte),
-                }
+    let examples: Vec<_> = packets::all().chain(super::packets_v5::all()).collect();
+    (select(examples), vec(change, 0..4)).prop_map(|(example, changes)| {
+        let mut bytes = example.bytes.to_vec();
+        for (index, byte, kind) in changes {
+            if bytes.is_empty() {
+                break;
             }
-            bytes
-        },
-    )
+            let index = index.index(bytes.len());
+            match kind {
+                0 => bytes[index] = byte,
+                1 => bytes[index] ^= 1 << (byte % 8),
+                2 => drop(bytes.remove(index)),
+                _ => bytes.insert(index, byte),
+            }
+        }
+        bytes
+    })
 }
 
 fn any_good() -> impl Strategy<Value = Example> {
@@ -79,7 +80,7 @@ proptest! {
     /// bytes of the body get to each decoder.
     #[test]
     fn no_body_makes_it_panic(
-        first in select(&[0x10, 0x30, 0x32, 0x34, 0x40, 0x62, 0x82, 0xa2, 0xc0, 0xe0][..]),
+        first in select(&[0x10, 0x30, 0x32, 0x34, 0x40, 0x62, 0x82, 0xa2, 0xc0, 0xe0, 0xf0][..]),
         body in vec(prop_oneof![0..4_u8, any::<u8>()], 0..60),
     ) {
         let mut bytes = vec![first];

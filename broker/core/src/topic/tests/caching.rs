@@ -1,5 +1,6 @@
 //! The cache against the tree that it spares, under names whose hashes collide.
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 use proptest::collection::vec;
@@ -8,7 +9,7 @@ use proptest::sample::select;
 
 use crate::QoS;
 use crate::topic::cache::{MatchCache, Resolved};
-use crate::topic::{Match, SubscriptionTree};
+use crate::topic::{DeliveryOptions, Matches, SubscriptionTree};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -34,10 +35,9 @@ fn any_hash() -> impl Strategy<Value = fn(&str) -> u64> {
     select(hashes.to_vec())
 }
 
-fn resolve(tree: &SubscriptionTree<u8>, topic: &str) -> Vec<Match<u8>> {
-    let mut found = Vec::new();
+fn resolve(tree: &SubscriptionTree<u8>, topic: &str) -> Matches<u8> {
+    let mut found = Matches::default();
     tree.matches(super::name(topic), &mut found);
-    found.sort_unstable();
     found
 }
 
@@ -63,7 +63,7 @@ proptest! {
                     let key = hash(&topic);
                     if let Some(known) = cache.get(key, super::name(&topic)) {
                         prop_assert_eq!(&*known.topic, &*topic);
-                        prop_assert_eq!(&*known.matches, &expected[..]);
+                        prop_assert_eq!(super::plain(&known.matches), super::plain(&expected));
                     } else {
                         cache.insert(key, resolved(&topic, expected));
                     }
@@ -75,8 +75,18 @@ proptest! {
     }
 }
 
-fn resolved<K>(topic: &str, matches: Vec<Match<K>>) -> Rc<Resolved<K>> {
-    Rc::new(Resolved { topic: topic.into(), matches: matches.into() })
+fn resolved<K>(topic: &str, matches: Matches<K>) -> Rc<Resolved<K>> {
+    Rc::new(Resolved { topic: topic.into(), matches })
+}
+
+/// A million matches, of which every `stride`th has a Subscription Identifier.
+fn million(stride: u32) -> Matches<u32> {
+    let mut matches = Matches::default();
+    for subscriber in 0..1_000_000 {
+        let identifier = NonZeroU32::new(1).filter(|_| subscriber % stride == 0);
+        matches.push(subscriber, DeliveryOptions { identifier, ..DeliveryOptions::default() });
+    }
+    matches
 }
 
 #[test]
@@ -84,7 +94,7 @@ fn a_change_to_one_name_leaves_the_others() {
     let mut cache = MatchCache::new();
     let hash = |text: &str| text.len() as u64;
     for topic in ["a", "bb"] {
-        cache.insert(hash(topic), resolved::<u8>(topic, vec![]));
+        cache.insert(hash(topic), resolved::<u8>(topic, Matches::default()));
     }
     cache.invalidate(super::filter("a"), hash);
     assert!(cache.get(1, super::name("a")).is_none());
@@ -103,7 +113,7 @@ fn the_cache_holds_a_bounded_number_of_names() {
     let mut cache = MatchCache::new();
     let mut entries = Vec::new();
     for number in 0..100_000_u64 {
-        let entry = resolved::<u8>(&format!("t/{number}"), vec![]);
+        let entry = resolved::<u8>(&format!("t/{number}"), Matches::default());
         cache.insert(number, Rc::clone(&entry));
         entries.push(entry);
     }
@@ -113,10 +123,10 @@ fn the_cache_holds_a_bounded_number_of_names() {
 #[test]
 fn the_cache_holds_a_bounded_number_of_matches() {
     let mut cache = MatchCache::new();
-    let one = Match { subscriber: 1_u8, qos: QoS::AtMostOnce };
+    let matches = million(u32::MAX);
     let mut entries = Vec::new();
     for number in 0..10 {
-        let entry = resolved(&format!("t/{number}"), vec![one; 1_000_000]);
+        let entry = resolved(&format!("t/{number}"), matches.clone());
         cache.insert(number, Rc::clone(&entry));
         entries.push(entry);
         let matches: usize = held(&entries).map(|entry| entry.matches.len()).sum();
@@ -125,7 +135,21 @@ fn the_cache_holds_a_bounded_number_of_matches() {
     assert!(held(&entries).count() > 0);
     // Replacing an entry does not count it twice.
     for _ in 0..100 {
-        cache.insert(9, resolved("t/9", vec![one; 1_000_000]));
+        cache.insert(9, resolved("t/9", matches.clone()));
     }
     assert!(cache.get(8, super::name("t/8")).is_some());
+}
+
+/// Each match may have thousands of Subscription Identifiers.
+#[test]
+fn the_cache_counts_identifiers_as_well() {
+    let mut cache = MatchCache::new();
+    let matches = million(1);
+    let mut entries = Vec::new();
+    for number in 0..6 {
+        let entry = resolved(&format!("t/{number}"), matches.clone());
+        cache.insert(number, Rc::clone(&entry));
+        entries.push(entry);
+        assert!(held(&entries).count() <= 2, "4 Mi matches and identifiers at most");
+    }
 }

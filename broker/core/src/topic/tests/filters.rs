@@ -1,7 +1,7 @@
 //! What is a Topic Filter, and what it matches, MQTT 4.7.
 
 use crate::QoS;
-use crate::topic::{Match, Retained, RetainedLimit, SubscriptionTree, TopicError, TopicFilter};
+use crate::topic::{Retained, RetainedLimit, SubscriptionTree, TopicError, TopicFilter};
 
 /// Topic Filter, Topic Name, whether the one matches the other.
 const MATCHES: &[(&str, &str, bool)] = &[
@@ -78,9 +78,8 @@ fn the_tree_matches_as_the_specification_says() {
     for &(filter, topic, expected) in MATCHES {
         let mut tree = SubscriptionTree::new(1);
         tree.insert(super::filter(filter), 7, QoS::AtLeastOnce);
-        let mut found = Vec::new();
-        tree.matches(super::name(topic), &mut found);
-        let one = Match { subscriber: 7, qos: QoS::AtLeastOnce };
+        let found = super::search_tree(&tree, topic);
+        let one = super::at(7, QoS::AtLeastOnce);
         assert_eq!(found, if expected { vec![one] } else { vec![] }, "{filter} {topic}");
     }
 }

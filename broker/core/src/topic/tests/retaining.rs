@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::topic::retained::RetainedFull;
 use crate::topic::{Retained, RetainedLimit};
-use crate::{Message, QoS};
+use crate::{Message, QoS, Time};
 
 const ROOMY: RetainedLimit =
     RetainedLimit { messages_max: 10_000, bytes_max: 1 << 20, levels_max: 10 };
@@ -163,6 +163,72 @@ fn a_full_store_still_replaces_and_deletes() {
     retained.set(&message("a", b""), 4).expect("deleted");
     retained.set(&message("b", b"1"), 5).expect("room again");
     assert_eq!(sorted(&retained, "#"), [message("b", b"1")]);
+}
+
+fn expiring(topic: &str, payload: &[u8], millis: u64) -> Message {
+    Message { expires: Some(Time::from_millis(millis)), ..message(topic, payload) }
+}
+
+/// MQTT 5.0 3.3.2.3.3
+#[test]
+fn a_message_is_there_until_it_expires() {
+    let mut retained = Retained::new(5, ROOMY);
+    retained.set(&expiring("a", b"1", 10), 1).expect("room");
+    retained.set(&expiring("b", b"22", 5), 2).expect("room");
+    retained.set(&message("c", b"333"), 3).expect("room");
+    assert_eq!(retained.next_expiry(), Some(Time::from_millis(5)));
+    assert_eq!(retained.expire(Time::from_millis(4)), 0);
+    assert_eq!(retained.expire(Time::from_millis(5)), 1);
+    assert_eq!(sorted(&retained, "#"), [expiring("a", b"1", 10), message("c", b"333")]);
+    assert_eq!((retained.len(), retained.bytes()), (2, 6));
+    // Another time to live, or none: the old one means nothing.
+    retained.set(&expiring("a", b"2", 20), 4).expect("room");
+    assert_eq!(retained.expire(Time::from_millis(10)), 0);
+    retained.set(&message("a", b"3"), 5).expect("room");
+    assert_eq!(retained.expire(Time::from_millis(1000)), 0);
+    assert_eq!(sorted(&retained, "a"), [message("a", b"3")]);
+    assert_eq!(retained.next_expiry(), None);
+}
+
+/// A change that is older than what expired does not bring anything back.
+#[test]
+fn an_older_change_that_comes_after_the_expiry_is_passed_over() {
+    let mut retained = Retained::new(5, ROOMY);
+    retained.set(&expiring("a", b"new", 10), 2).expect("room");
+    assert_eq!(retained.expire(Time::from_millis(10)), 1);
+    retained.set(&message("a", b"old"), 1).expect("passed over");
+    assert_eq!(sorted(&retained, "#"), []);
+    retained.set(&message("a", b"newest"), 3).expect("room");
+    assert_eq!(sorted(&retained, "#"), [message("a", b"newest")]);
+}
+
+/// Messages that are replaced or deleted before their time leave no deadlines behind.
+#[test]
+fn deadlines_do_not_pile_up() {
+    const DEADLINES_MAX: usize = 1_100;
+    let mut retained = Retained::new(5, ROOMY);
+    let mut versions = 1..;
+    let mut set = |retained: &mut Retained, message: &Message| {
+        retained.set(message, versions.next().expect("endless")).expect("room");
+    };
+    for number in 0..5_000 {
+        set(&mut retained, &expiring("a", b"1", 1_000_000 + number));
+        assert!(retained.deadlines() <= DEADLINES_MAX, "each a later time");
+    }
+    for _ in 0..5_000 {
+        set(&mut retained, &message("a", b"1"));
+        set(&mut retained, &expiring("a", b"1", 2_000_000));
+        assert!(retained.deadlines() <= DEADLINES_MAX, "one and the same time");
+    }
+    for number in 0..5_000 {
+        set(&mut retained, &expiring(&format!("x/{number}"), b"1", 3_000_000));
+    }
+    for number in 0..5_000 {
+        set(&mut retained, &message(&format!("x/{number}"), b""));
+    }
+    assert!(retained.deadlines() <= DEADLINES_MAX, "all deleted");
+    assert_eq!(retained.expire(Time::from_millis(4_000_000)), 1);
+    assert_eq!((retained.len(), retained.deadlines()), (0, 0));
 }
 
 /// The versions of deletions are kept for a while only.
