@@ -74,8 +74,8 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Broker (the embedded one when none is named)")]
 pub struct BrokerArgs {
-    /// The broker to load: SCHEME://HOST:PORT/PATH with mqtt, mqtts, ws or wss, or unix:/PATH
-    /// [default ports: 1883, 8883, 8083, 8084; path, of ws and wss only: /mqtt]
+    /// The broker to load: mqtt://HOST:PORT, the same with mqtts, ws and wss (and /PATH), or unix:
+    /// and a path [default ports: 1883, 8883, 8083, 8084; path of ws and wss: /mqtt]
     #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port"])]
     pub broker: Option<String>,
     /// Host of the broker to load

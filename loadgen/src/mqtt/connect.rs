@@ -190,10 +190,10 @@ mod tests {
 
     #[test]
     fn mqtt_3_1_has_its_own_name_and_mqttbytes_does_not_know_it() {
-        let packet = plain(Version::V31).encode().unwrap();
+        let mut packet = plain(Version::V31).encode().unwrap();
         assert_eq!(packet[..14], *b"\x10\x1c\x00\x06MQIsdp\x03\x02\x00\x3c");
         assert_eq!(packet[14..], *b"\x00\x0ekelvin-abc-p-1");
-        let read = v4::read(&mut packet.clone(), 1000);
+        let read = v4::read(&mut packet, 1000);
         assert_eq!(read, Err(mqttbytes::Error::InvalidProtocol), "mqttbytes knows MQTT 3.1 now");
 
         // The Remaining Length takes a second byte where that of 3.1.1 takes one.

@@ -162,18 +162,18 @@ mod tests {
         v5::read(&mut BytesMut::from(bytes), 1024)
     }
 
-    fn disconnect(code: u8, text: &str) -> Result<Incoming<'_>, DecodeError> {
-        Ok(Incoming::Disconnect(Reason { code: ReasonCode(code), text }))
+    fn disconnect(code: u8, text: &str) -> Incoming<'_> {
+        Incoming::Disconnect(Reason { code: ReasonCode(code), text })
     }
 
     #[test]
     fn a_disconnect_is_read_in_every_length_and_the_faults_are_there() {
-        assert_eq!(decode(b"\xe0\x00"), disconnect(0, ""));
+        assert_eq!(decode(b"\xe0\x00"), Ok(disconnect(0, "")));
         assert_eq!(theirs(b"\xe0\x00"), Err(mqttbytes::Error::PayloadRequired));
-        assert_eq!(decode(b"\xe0\x01\x8e"), disconnect(0x8e, ""));
+        assert_eq!(decode(b"\xe0\x01\x8e"), Ok(disconnect(0x8e, "")));
         assert_eq!(theirs(b"\xe0\x01\x8e"), Err(mqttbytes::Error::InsufficientBytes(1)));
-        assert_eq!(decode(b"\xe0\x02\x8b\x00"), disconnect(0x8b, ""));
-        assert_eq!(decode(b"\xe0\x07\x8b\x05\x1f\x00\x02hm"), disconnect(0x8b, "hm"));
+        assert_eq!(decode(b"\xe0\x02\x8b\x00"), Ok(disconnect(0x8b, "")));
+        assert_eq!(decode(b"\xe0\x07\x8b\x05\x1f\x00\x02hm"), Ok(disconnect(0x8b, "hm")));
     }
 
     #[test]

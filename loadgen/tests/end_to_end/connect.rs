@@ -5,6 +5,10 @@ use std::sync::mpsc;
 use crate::loadgen::loadgen;
 use crate::scripted::{Broker, Script};
 
+/// A CONNACK of MQTT 3 and one of MQTT 5.
+const OLD: &[u8] = b"\x20\x02\x00\x00";
+const NEW: &[u8] = b"\x20\x03\x00\x00\x00";
+
 /// The CONNECT packets of two clients, that of the publisher first, without Client Identifier.
 fn connects(options: &str, connack: fn(usize) -> Option<&'static [u8]>) -> [Vec<u8>; 2] {
     let (sender, seen) = mpsc::channel();
@@ -23,30 +27,22 @@ fn connects(options: &str, connack: fn(usize) -> Option<&'static [u8]>) -> [Vec<
     [connects.next().unwrap(), connects.next().unwrap()]
 }
 
-fn old(_number: usize) -> Option<&'static [u8]> {
-    Some(b"\x20\x02\x00\x00")
-}
-
-fn new(_number: usize) -> Option<&'static [u8]> {
-    Some(b"\x20\x03\x00\x00\x00")
-}
-
 #[test]
 fn each_version_has_its_name_and_level() {
-    let [publisher, subscriber] = connects("", old);
+    let [publisher, subscriber] = connects("", |_| Some(OLD));
     assert_eq!(publisher, b"\0\x04MQTT\x04\x02\0\x3c");
     assert_eq!(subscriber, publisher);
-    assert_eq!(connects("-V 3.1", old)[0], b"\0\x06MQIsdp\x03\x02\0\x3c");
+    assert_eq!(connects("-V 3.1", |_| Some(OLD))[0], b"\0\x06MQIsdp\x03\x02\0\x3c");
     let maximum_packet_size = b"\x05\x27\0\x10\0\0";
     let expected = [&b"\0\x04MQTT\x05\x02\0\x3c"[..], maximum_packet_size].concat();
-    assert_eq!(connects("-V 5", new)[0], expected);
+    assert_eq!(connects("-V 5", |_| Some(NEW))[0], expected);
 }
 
 #[test]
 fn logins_and_wills_are_those_of_each_client() {
     let options = "-u user%i -P pass%i --will-topic w/%i --will-payload gone%i --will-qos 1 \
                    --will-retain --no-clean -k 2m";
-    let [publisher, subscriber] = connects(options, old);
+    let [publisher, subscriber] = connects(options, |_| Some(OLD));
     let expected = b"\0\x04MQTT\x04\xec\0\x78\0\x03w/0\0\x05gone0\0\x05user0\0\x05pass0";
     assert_eq!(publisher, expected);
     assert_eq!(subscriber, expected, "each kind is numbered from 0");
@@ -54,7 +50,7 @@ fn logins_and_wills_are_those_of_each_client() {
 
 #[test]
 fn mqtt_5_says_how_long_sessions_live_and_whether_aliases_may_come() {
-    let [publisher, _] = connects("-V 5 --session-expiry 1m --topic-alias -k 0", new);
+    let [publisher, _] = connects("-V 5 --session-expiry 1m --topic-alias -k 0", |_| Some(NEW));
     let properties = b"\x0d\x11\0\0\0\x3c\x27\0\x10\0\0\x22\0\x10";
     assert_eq!(publisher, [&b"\0\x04MQTT\x05\x02\0\0"[..], properties].concat());
 }

@@ -128,9 +128,10 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, connects: &AtomicUsize) ->
                 let Some(code) = state.script.suback else {
                     continue;
                 };
-                let answer = match is_new {
-                    true => vec![0x90, 4, packet[2], packet[3], 0, code],
-                    false => vec![0x90, 3, packet[2], packet[3], code],
+                let answer = if is_new {
+                    vec![0x90, 4, packet[2], packet[3], 0, code]
+                } else {
+                    vec![0x90, 3, packet[2], packet[3], code]
                 };
                 stream.write_all(&answer)?;
                 stream.write_all(&state.script.greeting)?;

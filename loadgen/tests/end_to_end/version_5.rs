@@ -15,12 +15,8 @@ const ONE_PUBLISHER: &str =
 /// Bytes of a stamped payload.
 const PAYLOAD_BYTES: usize = 30;
 
-fn accept(_number: usize) -> Option<&'static [u8]> {
-    Some(b"\x20\x03\x00\x00\x00")
-}
-
 fn script() -> Script {
-    Script { connack: accept, ..Script::default() }
+    Script { connack: |_| Some(b"\x20\x03\x00\x00\x00"), ..Script::default() }
 }
 
 fn run(options: &str, script: Script) -> Run {
@@ -124,7 +120,7 @@ fn no_more_is_in_flight_than_the_receive_maximum_or_the_option_allows() {
 fn refused_publications_are_counted_by_reason() {
     let answer = |packet: &[u8]| {
         let identifier = 4 + usize::from(packet[3]);
-        let code = if packet[identifier + 1] % 3 == 0 { 0x87 } else { 0x97 };
+        let code = if packet[identifier + 1].is_multiple_of(3) { 0x87 } else { 0x97 };
         vec![0x40, 3, packet[identifier], packet[identifier + 1], code]
     };
     let summary = run("--qos 1", Script { answer, ..script() }).summary(0);
