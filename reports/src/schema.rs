@@ -201,3 +201,19 @@ pub struct Memory {
     /// The generator's process, an embedded broker included.
     pub generator_bytes: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::literal;
+
+    #[test]
+    fn a_run_from_before_there_was_a_choice_spoke_mqtt_3_1_1_over_tcp() {
+        let mut record = serde_json::to_value(literal()).unwrap();
+        let config = record["config"].as_object_mut().unwrap();
+        assert!(config.remove("protocol").is_some());
+        assert!(config.remove("transport").is_some());
+        let read: Summary = serde_json::from_value(record).unwrap();
+        assert_eq!(read, literal());
+    }
+}
