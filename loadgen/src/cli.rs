@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, ValueEnum};
 
+use crate::mqtt::Version;
 use crate::rate::Rate;
 
 const EXAMPLES: &str = "\
@@ -17,6 +19,10 @@ Examples:
       ten pairs, each with its own topic, 200,000 publications a second in total
   loadgen --topology fan-in --clients 1001 --rate 1/s/client --format json
       1,000 publishers to one subscriber, each once a second; summary.json on stdout
+  loadgen --clients 5000 --rate 3s -V 5 --payload plain
+      the main job with bare numbers as payloads, the stamp in the Correlation Data of MQTT 5
+  loadgen --clients 1000 --rate 1s --broker mqtts://localhost --cafile ca.pem -u sensor%i -P secret
+      over TLS, with a user name for each client
 
 Exit status: 0 done; 2 usage; 3 the run could not be carried out; 130 interrupted (what was
 measured until then is still written).";
@@ -29,6 +35,8 @@ measured until then is still written).";
     version,
     after_help = EXAMPLES,
     disable_help_flag = true,
+    // -V is the version of MQTT.
+    disable_version_flag = true,
     // Wider lines are hard to read, whatever the terminal.
     max_term_width = 100
 )]
@@ -36,9 +44,18 @@ pub struct Cli {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
+    /// Print the version of loadgen
+    #[arg(long, action = clap::ArgAction::Version)]
+    pub version: Option<bool>,
     /// Which broker.
     #[command(flatten)]
     pub broker: BrokerArgs,
+    /// How TLS is spoken.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// What each client says about itself.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
     /// Who publishes and subscribes.
     #[command(flatten)]
     pub clients: ClientArgs,
@@ -57,7 +74,8 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Broker (the embedded one when none is named)")]
 pub struct BrokerArgs {
-    /// The broker to load, as mqtt://host:port
+    /// The broker to load: mqtt://HOST:PORT, the same with mqtts, ws and wss (and /PATH), or unix:
+    /// and a path [default ports: 1883, 8883, 8083, 8084; path of ws and wss: /mqtt]
     #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port"])]
     pub broker: Option<String>,
     /// Host of the broker to load
@@ -69,6 +87,63 @@ pub struct BrokerArgs {
     /// Threads of the embedded broker
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub broker_shards: u16,
+}
+
+/// How TLS is spoken.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "TLS (mqtts:// and wss://)")]
+pub struct TlsArgs {
+    /// PEM file of the authorities that may vouch for the broker [default: those of the system]
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub cafile: Option<PathBuf>,
+    /// PEM file of the client's certificate chain
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Trust whatever certificate the broker shows
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// What each client says about itself.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection (%i is the number of the client among its kind)")]
+pub struct ConnectionArgs {
+    /// Version of MQTT
+    #[arg(short = 'V', long, value_enum, value_name = "3.1|3.1.1|5", default_value_t = Version::V311, hide_possible_values = true)]
+    pub mqtt_version: Version,
+    /// User Name, with %i where each client has its own
+    #[arg(short = 'u', long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Password, with %i where each client has its own
+    #[arg(short = 'P', long, value_name = "PASSWORD")]
+    pub password: Option<String>,
+    /// Ask for a new session, the default
+    #[arg(long, overrides_with = "no_clean")]
+    pub clean: bool,
+    /// Ask for a session that outlives the connection; the broker keeps it after the run
+    #[arg(long, overrides_with = "clean")]
+    pub no_clean: bool,
+    /// How long the broker keeps the session, as 1h or in seconds; needs -V 5 [default: 0]
+    #[arg(long, value_name = "TIME", value_parser = seconds_u32)]
+    pub session_expiry: Option<u32>,
+    /// Keep Alive, as 1m or in seconds; 0 for none
+    #[arg(short = 'k', long, value_name = "TIME", default_value = "60", value_parser = seconds_u16)]
+    pub keepalive: u16,
+    /// Topic Name of a Will Message, with %i where each client has its own
+    #[arg(long, value_name = "TOPIC")]
+    pub will_topic: Option<String>,
+    /// Its payload [default: empty]
+    #[arg(long, value_name = "TEXT", requires = "will_topic")]
+    pub will_payload: Option<String>,
+    /// Its QoS [default: 0]
+    #[arg(long, value_name = "0|1|2", requires = "will_topic", value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub will_qos: Option<u8>,
+    /// Publish it with RETAIN = 1
+    #[arg(long, requires = "will_topic")]
+    pub will_retain: bool,
 }
 
 /// Who publishes and subscribes.
@@ -117,9 +192,23 @@ pub struct MessageArgs {
     /// Publish with RETAIN = 0
     #[arg(long, overrides_with = "retain")]
     pub no_retain: bool,
+    /// What a payload is
+    #[arg(long, value_enum, default_value_t = PayloadKind::Stamped)]
+    pub payload: PayloadKind,
     /// Payload size in bytes [default: the smallest, a temperature and a stamp]
     #[arg(short = 's', long, value_name = "BYTES")]
     pub size: Option<u32>,
+    /// Unacknowledged publications of QoS 1 and 2 that a publisher has at most [default: 65535]
+    #[arg(short = 'F', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub inflight: Option<u16>,
+    /// User Property of every publication, repeatable, with %i for the number of the publisher;
+    /// needs -V 5
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub user_property: Vec<String>,
+    /// Send a Topic Alias instead of the Topic Name after the first publication, and let the broker
+    /// do so; needs -V 5
+    #[arg(long)]
+    pub topic_alias: bool,
     /// Seed of the temperatures and of the order of the publishers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -183,6 +272,30 @@ impl Topology {
     }
 }
 
+/// What a payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PayloadKind {
+    /// A temperature, then a stamp
+    Stamped,
+    /// The bare temperature, as 23; with -V 5 the stamp is in the Correlation Data, else deliveries
+    /// are only counted
+    Plain,
+}
+
+impl ValueEnum for Version {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::V31, Self::V311, Self::V5]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let value = PossibleValue::new(self.name());
+        Some(match self {
+            Self::V5 => value.alias("5.0"),
+            Self::V31 | Self::V311 => value,
+        })
+    }
+}
+
 /// What is printed on stdout at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -197,6 +310,27 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
         _ => Err("must be a number greater than zero".to_owned()),
     }
+}
+
+/// A time in whole seconds: `90`, `1m 30s`.
+fn seconds(text: &str) -> Result<u64, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match time.subsec_nanos() {
+        0 => Ok(time.as_secs()),
+        _ => Err("must be whole seconds".to_owned()),
+    }
+}
+
+fn seconds_u16(text: &str) -> Result<u16, String> {
+    u16::try_from(seconds(text)?).map_err(|_| "must be at most 65535 seconds (18h)".to_owned())
+}
+
+fn seconds_u32(text: &str) -> Result<u32, String> {
+    u32::try_from(seconds(text)?)
+        .map_err(|_| "must be at most 4294967295 seconds, which is for ever".to_owned())
 }
 
 #[cfg(test)]
@@ -217,7 +351,7 @@ mod tests {
     #[test]
     fn the_documented_invocations_parse() {
         let examples = EXAMPLES.lines().map(str::trim).filter(|line| line.starts_with("loadgen"));
-        assert_eq!(examples.map(parse).count(), 4);
+        assert_eq!(examples.map(parse).count(), 6);
     }
 
     #[test]
@@ -239,6 +373,40 @@ mod tests {
         assert_eq!(cli.broker.port, Some(1884));
         let help = Cli::try_parse_from(["loadgen", "--help"]).unwrap_err();
         assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp);
+    }
+
+    #[test]
+    fn times_are_seconds_or_have_a_unit() {
+        assert_eq!(parse("loadgen -k 90").connection.keepalive, 90);
+        assert_eq!(parse("loadgen -k 2m").connection.keepalive, 120);
+        assert_eq!(parse("loadgen --session-expiry 1h").connection.session_expiry, Some(3600));
+        for wrong in ["-k 19h", "-k 1ms", "-k x", "--session-expiry 200years"] {
+            let words = ["loadgen"].into_iter().chain(wrong.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn versions_are_typed_as_people_say_them() {
+        assert_eq!(parse("loadgen").connection.mqtt_version, Version::V311);
+        for (text, version) in [
+            ("3.1", Version::V31),
+            ("3.1.1", Version::V311),
+            ("5", Version::V5),
+            ("5.0", Version::V5),
+        ] {
+            assert_eq!(parse(&format!("loadgen -V {text}")).connection.mqtt_version, version);
+        }
+        let version = Cli::try_parse_from(["loadgen", "--version"]).unwrap_err();
+        assert_eq!(version.kind(), clap::error::ErrorKind::DisplayVersion);
+    }
+
+    #[test]
+    fn parts_of_a_whole_are_not_given_alone() {
+        for alone in ["--cert a", "--key a", "--will-qos 1", "--insecure --cafile a"] {
+            let words = ["loadgen"].into_iter().chain(alone.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{alone}");
+        }
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! Each module imports only those above it:
 //!
 //! ```text
+//! mqtt       Control Packets; the one module that names mqttbytes
+//! payload    the temperature and the stamp in every message
+//! transport  TCP, TLS, WebSocket, Unix sockets
+//! secrets    the command line without what nobody else may read
 //! cli        what was typed
 //! scenario   what to do: resolved, completed, checked
 //! plan       who does what, when: pure, the same whenever the scenario is
-//! mqtt       Control Packets; the one module that names mqttbytes
-//! payload    the temperature and the stamp in every message
 //! client     one client as a state machine, without socket and clock
 //! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
 //! worker     one thread and thousands of clients
@@ -27,7 +29,9 @@ mod rate;
 mod recorder;
 pub mod run;
 pub mod scenario;
+pub mod secrets;
 pub mod signals;
 mod system;
+mod transport;
 mod units;
 mod worker;

@@ -7,6 +7,7 @@ use clap::Parser;
 use loadgen::cli::Cli;
 use loadgen::run::{Outcome, RunError, run};
 use loadgen::scenario::Scenario;
+use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
 
 /// Fewer page faults and less locking than the system's with thousands of small objects.
@@ -47,11 +48,9 @@ fn carry_out(scenario: Scenario) -> Result<Outcome> {
 }
 
 fn command_line() -> String {
-    let words: Vec<_> = std::env::args_os().collect();
-    let mut words = words.iter().map(|word| word.to_string_lossy());
     // The path of the binary says nothing about the run.
-    words.next();
-    std::iter::once("loadgen".into()).chain(words).collect::<Vec<_>>().join(" ")
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    redacted(std::iter::once("loadgen".to_owned()).chain(words)).join(" ")
 }
 
 #[expect(clippy::print_stderr, reason = "the one line that says why there is no result")]

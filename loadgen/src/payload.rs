@@ -13,6 +13,8 @@
 //!
 //! Every field is fixed-width base 64, most significant character first. A temperature of one
 //! digit is followed by one space more at the end, so that all payloads of a run have one size.
+//!
+//! A plain payload is the temperature alone. With MQTT 5 the stamp is then the Correlation Data.
 
 use bytes::BytesMut;
 
@@ -30,11 +32,15 @@ const PUBLISHER_CHARACTERS: usize = 4;
 const SEQUENCE_CHARACTERS: usize = 6;
 const DUE_CHARACTERS: usize = 9;
 const LAG_CHARACTERS: usize = 5;
-const STAMP_CHARACTERS: usize =
+/// Size of the stamp.
+pub(crate) const STAMP_CHARACTERS: usize =
     TAG_CHARACTERS + PUBLISHER_CHARACTERS + SEQUENCE_CHARACTERS + DUE_CHARACTERS + LAG_CHARACTERS;
 
 /// The smallest payload: two digits, a space, the stamp.
 pub(crate) const PAYLOAD_BYTES_MIN: usize = 2 + 1 + STAMP_CHARACTERS;
+
+/// The largest plain payload: two digits.
+pub(crate) const PLAIN_BYTES_MAX: usize = 2;
 
 /// Publishers that the stamp can tell apart.
 pub(crate) const PUBLISHERS_MAX: u32 = 1 << (6 * PUBLISHER_CHARACTERS);
@@ -44,6 +50,17 @@ pub(crate) const LAG_MAX_US: u64 = (1 << (6 * LAG_CHARACTERS)) - 1;
 
 /// Tells the messages of one run from those of another.
 pub(crate) type RunTag = [u8; TAG_CHARACTERS];
+
+/// Where the stamp is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StampPlace {
+    /// In the payload, after the temperature.
+    Payload,
+    /// In the Correlation Data of MQTT 5; the payload is plain.
+    Correlation,
+    /// Nowhere: deliveries can only be counted.
+    Nowhere,
+}
 
 /// What a payload says about its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,17 +99,37 @@ pub(crate) fn scramble(value: u64) -> u64 {
 /// Appends a payload of exactly `size` bytes, or of [`PAYLOAD_BYTES_MIN`] when that is more.
 pub(crate) fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) {
     let end = out.len() + size.max(PAYLOAD_BYTES_MIN);
-    if temperature >= 10 {
-        out.extend_from_slice(&[b'0' + temperature / 10, b'0' + temperature % 10, b' ']);
-    } else {
-        out.extend_from_slice(&[b'0' + temperature, b' ']);
-    }
-    out.extend_from_slice(&tag);
-    out.extend_from_slice(&digits::<PUBLISHER_CHARACTERS>(u64::from(stamp.publisher)));
-    out.extend_from_slice(&digits::<SEQUENCE_CHARACTERS>(u64::from(stamp.sequence)));
-    out.extend_from_slice(&digits::<DUE_CHARACTERS>(stamp.due_ns));
-    out.extend_from_slice(&digits::<LAG_CHARACTERS>(stamp.lag_us.min(LAG_MAX_US)));
+    write_plain(out, temperature);
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(&stamp_text(tag, stamp));
     out.resize(end, b' ');
+}
+
+/// Appends a plain payload.
+pub(crate) fn write_plain(out: &mut BytesMut, temperature: u8) {
+    if temperature >= 10 {
+        out.extend_from_slice(&[b'0' + temperature / 10, b'0' + temperature % 10]);
+    } else {
+        out.extend_from_slice(&[b'0' + temperature]);
+    }
+}
+
+/// The stamp as it is sent.
+pub(crate) fn stamp_text(tag: RunTag, stamp: &Stamp) -> [u8; STAMP_CHARACTERS] {
+    let mut text = [0; STAMP_CHARACTERS];
+    let mut rest = &mut text[..];
+    for field in [
+        &tag[..],
+        &digits::<PUBLISHER_CHARACTERS>(u64::from(stamp.publisher)),
+        &digits::<SEQUENCE_CHARACTERS>(u64::from(stamp.sequence)),
+        &digits::<DUE_CHARACTERS>(stamp.due_ns),
+        &digits::<LAG_CHARACTERS>(stamp.lag_us.min(LAG_MAX_US)),
+    ] {
+        let (place, after) = rest.split_at_mut(field.len());
+        place.copy_from_slice(field);
+        rest = after;
+    }
+    text
 }
 
 /// Reads the stamp of a payload of the run `tag`; `None` for anything else.
@@ -101,7 +138,18 @@ pub(crate) fn read(payload: &[u8], tag: RunTag) -> Option<Stamp> {
     let ([_, b' ', stamp @ ..] | [_, _, b' ', stamp @ ..]) = payload else {
         return None;
     };
-    let stamp: &[u8; STAMP_CHARACTERS] = stamp.first_chunk()?;
+    read_stamp(stamp, tag)
+}
+
+/// Whether this is a temperature and nothing else.
+pub(crate) fn is_plain(payload: &[u8]) -> bool {
+    matches!(payload, [b'1'..=b'9'] | [b'1'..=b'3', b'0'..=b'9'] | b"40")
+}
+
+/// Reads the stamp of the run `tag` at the front of `text`; `None` for anything else.
+#[inline]
+pub(crate) fn read_stamp(text: &[u8], tag: RunTag) -> Option<Stamp> {
+    let stamp: &[u8; STAMP_CHARACTERS] = text.first_chunk()?;
     let (its_tag, rest) = stamp.split_first_chunk::<TAG_CHARACTERS>()?;
     let (publisher, rest) = rest.split_first_chunk::<PUBLISHER_CHARACTERS>()?;
     let (sequence, rest) = rest.split_first_chunk::<SEQUENCE_CHARACTERS>()?;
@@ -194,6 +242,22 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_payload_is_the_temperature_and_nothing_else() {
+        let mut all = std::collections::HashSet::new();
+        for temperature in 1..=40 {
+            let mut out = BytesMut::new();
+            write_plain(&mut out, temperature);
+            assert_eq!(out, temperature.to_string());
+            assert!(is_plain(&out));
+            all.insert(out);
+        }
+        let plain = (0..=65_535_u16).filter(|two| is_plain(&two.to_be_bytes())).count()
+            + (0..=255_u8).filter(|one| is_plain(&[*one])).count();
+        assert_eq!(plain, all.len());
+        assert!(!is_plain(b"") && !is_plain(b"100"));
+    }
+
+    #[test]
     fn a_lag_beyond_the_field_saturates() {
         let stamp = Stamp { lag_us: u64::MAX, ..STAMP };
         let text = payload(1, *b"abc", &stamp, 0);
@@ -225,6 +289,7 @@ mod tests {
             let stamp = Stamp { publisher, sequence, due_ns, lag_us };
             let tag = run_tag(seed, 5);
             prop_assert_eq!(read(&payload(temperature, tag, &stamp, size), tag), Some(stamp));
+            prop_assert_eq!(read_stamp(&stamp_text(tag, &stamp), tag), Some(stamp));
         }
 
         #[test]

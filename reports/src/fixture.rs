@@ -73,6 +73,8 @@ fn literal_config() -> Config {
     Config {
         command: "loadgen --clients 5000 --rate 3s".to_owned(),
         broker: "embedded".to_owned(),
+        protocol: "3.1.1".to_owned(),
+        transport: "tcp".to_owned(),
         topology: "shared".to_owned(),
         topic: "temperature".to_owned(),
         publishers: 2_500,

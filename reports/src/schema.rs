@@ -40,6 +40,12 @@ pub struct Config {
     pub command: String,
     /// `embedded`, or the URL of the broker.
     pub broker: String,
+    /// Version of MQTT: `3.1`, `3.1.1` or `5`. Runs before MQTT 5 have no such key.
+    #[serde(default = "before_versions")]
+    pub protocol: String,
+    /// `tcp`, `tls`, `ws`, `wss` or `unix`. Runs before there were several have no such key.
+    #[serde(default = "before_transports")]
+    pub transport: String,
     /// `shared`, `pairs`, `fan-in` or `fan-out`.
     pub topology: String,
     /// Topic Name, with `%i` where each client has its own.
@@ -74,6 +80,15 @@ pub struct Config {
     pub threads: u32,
     /// Seed of the temperatures and of the phases.
     pub seed: u64,
+}
+
+/// What a run spoke before there was a choice.
+fn before_versions() -> String {
+    "3.1.1".to_owned()
+}
+
+fn before_transports() -> String {
+    "tcp".to_owned()
 }
 
 /// Where a run took place.
@@ -185,4 +200,20 @@ pub struct Memory {
     pub broker_bytes: Option<u64>,
     /// The generator's process, an embedded broker included.
     pub generator_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::literal;
+
+    #[test]
+    fn a_run_from_before_there_was_a_choice_spoke_mqtt_3_1_1_over_tcp() {
+        let mut record = serde_json::to_value(literal()).unwrap();
+        let config = record["config"].as_object_mut().unwrap();
+        assert!(config.remove("protocol").is_some());
+        assert!(config.remove("transport").is_some());
+        let read: Summary = serde_json::from_value(record).unwrap();
+        assert_eq!(read, literal());
+    }
 }

@@ -61,6 +61,8 @@ fn config() -> Config {
     Config {
         command: "loadgen --clients 4".to_owned(),
         broker: "embedded".to_owned(),
+        protocol: "3.1.1".to_owned(),
+        transport: "tcp".to_owned(),
         topology: "shared".to_owned(),
         topic: "temperature".to_owned(),
         publishers: 2,

@@ -21,12 +21,10 @@ pub(crate) struct Inflight {
     steps: VecDeque<Step>,
     /// Packet Identifier of the front, or of the next publication when nothing is in flight.
     oldest: u16,
-}
-
-impl Default for Inflight {
-    fn default() -> Self {
-        Self { steps: VecDeque::new(), oldest: 1 }
-    }
+    /// Publications that are not acknowledged to the end.
+    open: usize,
+    /// How many may be.
+    open_max: usize,
 }
 
 /// An acknowledgement for which nothing waits.
@@ -34,13 +32,24 @@ impl Default for Inflight {
 pub(crate) struct Unexpected;
 
 impl Inflight {
+    /// At most `open_max` publications wait for an acknowledgement at a time.
+    pub(crate) fn new(open_max: u16) -> Self {
+        Self { steps: VecDeque::new(), oldest: 1, open: 0, open_max: usize::from(open_max) }
+    }
+
+    /// The broker allows so many: its Receive Maximum.
+    pub(crate) fn limit(&mut self, open_max: u16) {
+        self.open_max = self.open_max.min(usize::from(open_max));
+    }
+
     /// A Packet Identifier for a publication of QoS 1, or of QoS 2 when `exactly_once`;
-    /// `None` while all are in use.
+    /// `None` while all are in use or as many as may be are in flight.
     pub(crate) fn begin(&mut self, exactly_once: bool) -> Option<u16> {
-        if self.steps.len() >= INFLIGHT_MAX {
+        if self.steps.len() >= INFLIGHT_MAX || self.open >= self.open_max {
             return None;
         }
         let identifier = after(self.oldest, self.steps.len());
+        self.open += 1;
         self.steps.push_back(if exactly_once { Step::AwaitsPubRec } else { Step::AwaitsPubAck });
         Some(identifier)
     }
@@ -48,11 +57,17 @@ impl Inflight {
     /// Takes back the last `count` publications, which were not sent after all.
     pub(crate) fn take_back(&mut self, count: usize) {
         self.steps.truncate(self.steps.len().saturating_sub(count));
+        self.open = self.open.saturating_sub(count);
     }
 
     /// PUBACK.
     pub(crate) fn acknowledged(&mut self, identifier: u16) -> Result<(), Unexpected> {
         self.step(identifier, Step::AwaitsPubAck, Step::Done)
+    }
+
+    /// PUBREC with a Reason Code of failure, after which nothing is owed `[MQTT-4.3.3-4]`.
+    pub(crate) fn refused(&mut self, identifier: u16) -> Result<(), Unexpected> {
+        self.step(identifier, Step::AwaitsPubRec, Step::Done)
     }
 
     /// PUBREC, after which PUBREL is owed.
@@ -72,6 +87,9 @@ impl Inflight {
         let step = self.steps.get_mut(distance(self.oldest, identifier));
         let step = step.filter(|step| **step == from).ok_or(Unexpected)?;
         *step = to;
+        if to == Step::Done {
+            self.open = self.open.saturating_sub(1);
+        }
         let done = self.steps.iter().take_while(|step| **step == Step::Done).count();
         self.oldest = after(self.oldest, done);
         self.steps.drain(..done);
@@ -96,7 +114,7 @@ mod tests {
 
     #[test]
     fn identifiers_start_at_one_and_never_are_zero() {
-        let mut inflight = Inflight::default();
+        let mut inflight = Inflight::new(u16::MAX);
         for expected in 1..=u16::MAX {
             assert_eq!(inflight.begin(false), Some(expected));
         }
@@ -107,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_oldest_that_waits_holds_the_window() {
-        let mut inflight = Inflight::default();
+        let mut inflight = Inflight::new(u16::MAX);
         assert_eq!(inflight.begin(false), Some(1));
         assert_eq!(inflight.begin(false), Some(2));
         assert_eq!(inflight.acknowledged(2), Ok(()));
@@ -119,7 +137,7 @@ mod tests {
 
     #[test]
     fn exactly_once_takes_three_steps_in_order() {
-        let mut inflight = Inflight::default();
+        let mut inflight = Inflight::new(u16::MAX);
         let identifier = inflight.begin(true).unwrap();
         assert_eq!(inflight.acknowledged(identifier), Err(Unexpected));
         assert_eq!(inflight.completed(identifier), Err(Unexpected));
@@ -132,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_gives_its_identifier_back() {
-        let mut inflight = Inflight::default();
+        let mut inflight = Inflight::new(u16::MAX);
         inflight.begin(false);
         inflight.begin(false);
         inflight.take_back(1);
@@ -140,8 +158,26 @@ mod tests {
     }
 
     #[test]
+    fn no_more_are_in_flight_than_allowed_in_whatever_order_they_end() {
+        let mut inflight = Inflight::new(10);
+        inflight.limit(2);
+        inflight.limit(50);
+        assert_eq!(inflight.begin(true), Some(1));
+        assert_eq!(inflight.begin(true), Some(2));
+        assert_eq!(inflight.begin(true), None);
+        assert_eq!(inflight.received(2), Ok(()));
+        assert_eq!(inflight.begin(true), None, "PUBCOMP is still owed");
+        assert_eq!(inflight.completed(2), Ok(()));
+        assert_eq!(inflight.begin(true), Some(3), "although the oldest is open");
+        assert_eq!(inflight.refused(1), Ok(()));
+        assert_eq!(inflight.begin(true), Some(4));
+        inflight.take_back(1);
+        assert_eq!(inflight.begin(true), Some(4));
+    }
+
+    #[test]
     fn identifiers_wrap_past_zero() {
-        let mut inflight = Inflight::default();
+        let mut inflight = Inflight::new(u16::MAX);
         for round in 0..200_000 {
             let identifier = inflight.begin(false).unwrap();
             assert_ne!(identifier, 0, "round {round}");

@@ -2,18 +2,23 @@
 
 mod inflight;
 mod publisher;
+mod templates;
 
 use std::collections::HashSet;
 
 use bytes::BytesMut;
 
 pub(crate) use inflight::{Inflight, Unexpected};
-pub(crate) use publisher::{Batch, Publisher};
+pub(crate) use publisher::{Batch, Publisher, Settled};
+pub(crate) use templates::Templates;
 
-use crate::mqtt::{EncodeError, Encoder, Incoming, Publish, QoS, ReturnCode, connect};
+use crate::mqtt::{
+    ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode,
+    ServerLimits, Topic, Version,
+};
 
-/// Keep Alive of every client.
-pub(crate) const KEEP_ALIVE_SECONDS: u16 = 60;
+/// Topic Aliases that a broker may use towards a client that allows any.
+pub(crate) const TOPIC_ALIASES_MAX: u16 = 16;
 
 /// Packet Identifier of the one SUBSCRIBE that a client sends.
 const SUBSCRIBE_IDENTIFIER: u16 = 1;
@@ -22,10 +27,13 @@ const SUBSCRIBE_IDENTIFIER: u16 = 1;
 /// A set of them is a few bytes for each that is open.
 type Received = HashSet<u16>;
 
-/// A client of MQTT 3.1.1.
+/// A client.
 #[derive(Debug)]
 pub(crate) struct Client {
     state: State,
+    version: Version,
+    /// Topic Aliases that stand for a name, one bit each; the lowest is that of alias 1.
+    aliases: u16,
     /// Packet Identifiers of QoS 2 messages that were received and not released yet.
     received: Option<Box<Received>>,
     /// What it publishes; `None` for a subscriber.
@@ -45,20 +53,24 @@ enum State {
 pub(crate) enum Event<'a> {
     /// Nothing that the owner must know.
     Nothing,
-    /// The broker accepted the connection.
-    Connected,
+    /// The broker accepted the connection, within these limits.
+    Connected(ServerLimits),
     /// The broker refused the connection.
-    Refused(ReturnCode),
+    Refused(ConnAck<'a>),
     /// The broker granted the subscription.
     Subscribed,
     /// The broker refused the subscription.
-    NotSubscribed,
+    NotSubscribed(Reason<'a>),
     /// A message arrived.
     Delivery(Publish<'a>),
     /// A publication was acknowledged to the end, so another may begin.
     Acknowledged,
+    /// A publication was refused, so another may begin.
+    Rejected(ReasonCode),
     /// An acknowledgement for which nothing waits.
     Unexpected,
+    /// The broker says why it is about to close the connection.
+    Disconnected(Reason<'a>),
 }
 
 /// Why the connection cannot go on.
@@ -66,24 +78,36 @@ pub(crate) enum Event<'a> {
 pub enum ClientError {
     /// Bytes that are no Control Packet.
     #[error("the broker sent {0}")]
-    Decode(#[from] crate::mqtt::DecodeError),
+    Decode(#[from] DecodeError),
     /// A packet that has no place here.
     #[error("the broker sent a {0} out of place")]
     OutOfPlace(&'static str),
+    /// A Topic Alias that stands for nothing, or that the client did not allow.
+    #[error("the broker used the Topic Alias {0}, which stands for no topic")]
+    TopicAlias(u16),
     /// A packet of ours could not be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
+impl ClientError {
+    /// What a DISCONNECT of MQTT 5 says about it.
+    pub(crate) fn reason_code(&self) -> ReasonCode {
+        match self {
+            Self::Decode(DecodeError::TooLong(_)) => ReasonCode::PACKET_TOO_LARGE,
+            Self::Decode(DecodeError::Direction | DecodeError::Authentication)
+            | Self::OutOfPlace(_) => ReasonCode::PROTOCOL_ERROR,
+            Self::Decode(_) => ReasonCode::MALFORMED_PACKET,
+            Self::TopicAlias(_) => ReasonCode::TOPIC_ALIAS_INVALID,
+            Self::Encode(_) => ReasonCode::UNSPECIFIED,
+        }
+    }
+}
+
 impl Client {
     /// A client that publishes, or subscribes when there is no `publisher`.
-    pub(crate) fn new(publisher: Option<Box<Publisher>>) -> Self {
-        Self { state: State::AwaitsConnAck, received: None, publisher }
-    }
-
-    /// The CONNECT with which it begins.
-    pub(crate) fn connect(client_identifier: &str) -> Result<BytesMut, EncodeError> {
-        connect(client_identifier, KEEP_ALIVE_SECONDS)
+    pub(crate) fn new(version: Version, publisher: Option<Box<Publisher>>) -> Self {
+        Self { state: State::AwaitsConnAck, version, aliases: 0, received: None, publisher }
     }
 
     /// Appends the SUBSCRIBE.
@@ -94,7 +118,7 @@ impl Client {
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         self.state = State::AwaitsSubAck;
-        Encoder::new(out).subscribe(SUBSCRIBE_IDENTIFIER, filter, qos)
+        Encoder::new(out).subscribe(self.version, SUBSCRIBE_IDENTIFIER, filter, qos)
     }
 
     /// Takes a packet of the broker; appends what is to be answered.
@@ -119,6 +143,9 @@ impl Client {
         if !matches!(self.state, State::Subscribed | State::AwaitsSubAck) {
             return Err(ClientError::OutOfPlace("PUBLISH"));
         }
+        if publish.topic != Topic::Name {
+            self.resolve(publish.topic)?;
+        }
         match publish.qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => Encoder::new(out).puback(publish.identifier)?,
@@ -134,17 +161,33 @@ impl Client {
         Ok(Event::Delivery(publish))
     }
 
+    /// Keeps the broker to Topic Aliases that stand for something.
+    fn resolve(&mut self, topic: Topic) -> Result<(), ClientError> {
+        let bit = |alias: u16| match alias {
+            1..=TOPIC_ALIASES_MAX => Ok(1_u16 << (alias - 1)),
+            _ => Err(ClientError::TopicAlias(alias)),
+        };
+        match topic {
+            Topic::NameAndAlias(alias) => self.aliases |= bit(alias)?,
+            Topic::Alias(alias) if self.aliases & bit(alias)? == 0 => {
+                return Err(ClientError::TopicAlias(alias));
+            }
+            Topic::Name | Topic::Alias(_) => {}
+        }
+        Ok(())
+    }
+
     fn handle_control<'a>(
         &mut self,
-        packet: &Incoming<'_>,
+        packet: &Incoming<'a>,
         out: &mut BytesMut,
     ) -> Result<Event<'a>, ClientError> {
         if self.state == State::AwaitsConnAck && !matches!(packet, Incoming::ConnAck(_)) {
             return Err(ClientError::OutOfPlace("packet before CONNACK"));
         }
         match *packet {
-            Incoming::ConnAck(code) => self.handle_connack(code),
-            Incoming::SubAck { identifier, granted } => self.handle_suback(identifier, granted),
+            Incoming::ConnAck(answer) => self.handle_connack(answer),
+            Incoming::SubAck { identifier, refusal } => self.handle_suback(identifier, refusal),
             Incoming::PubRel(identifier) => {
                 if let Some(received) = &mut self.received {
                     received.remove(&identifier);
@@ -153,12 +196,17 @@ impl Client {
                 Encoder::new(out).pubcomp(identifier)?;
                 Ok(Event::Nothing)
             }
-            Incoming::PubAck(identifier) => {
-                Ok(self.acknowledge(|all| all.acknowledged(identifier)))
+            Incoming::PubAck(identifier, code) => {
+                Ok(self.acknowledge(code, |all| all.acknowledged(identifier)))
             }
-            Incoming::PubComp(identifier) => Ok(self.acknowledge(|all| all.completed(identifier))),
-            Incoming::PubRec(identifier) => {
-                match self.acknowledge(|all| all.received(identifier)) {
+            Incoming::PubComp(identifier) => {
+                Ok(self.acknowledge(ReasonCode::SUCCESS, |all| all.completed(identifier)))
+            }
+            Incoming::PubRec(identifier, code) if code.is_failure() => {
+                Ok(self.acknowledge(code, |all| all.refused(identifier)))
+            }
+            Incoming::PubRec(identifier, code) => {
+                match self.acknowledge(code, |all| all.received(identifier)) {
                     Event::Acknowledged => {
                         Encoder::new(out).pubrel(identifier)?;
                         Ok(Event::Nothing)
@@ -166,17 +214,21 @@ impl Client {
                     event => Ok(event),
                 }
             }
+            Incoming::Disconnect(reason) => Ok(Event::Disconnected(reason)),
             Incoming::PingResp | Incoming::Publish(_) => Ok(Event::Nothing),
         }
     }
 
-    fn handle_connack<'a>(&mut self, code: ReturnCode) -> Result<Event<'a>, ClientError> {
-        match (self.state, code) {
-            (State::AwaitsConnAck, ReturnCode::Accepted) => {
+    fn handle_connack<'a>(&mut self, answer: ConnAck<'a>) -> Result<Event<'a>, ClientError> {
+        match (self.state, answer) {
+            (State::AwaitsConnAck, ConnAck::Accepted(limits)) => {
                 self.state = State::Connected;
-                Ok(Event::Connected)
+                if let Some(publisher) = &mut self.publisher {
+                    publisher.limit(&limits);
+                }
+                Ok(Event::Connected(limits))
             }
-            (State::AwaitsConnAck, code) => Ok(Event::Refused(code)),
+            (State::AwaitsConnAck, refused) => Ok(Event::Refused(refused)),
             _ => Err(ClientError::OutOfPlace("second CONNACK")),
         }
     }
@@ -184,24 +236,25 @@ impl Client {
     fn handle_suback<'a>(
         &mut self,
         identifier: u16,
-        granted: bool,
+        refusal: Option<Reason<'a>>,
     ) -> Result<Event<'a>, ClientError> {
         if self.state != State::AwaitsSubAck || identifier != SUBSCRIBE_IDENTIFIER {
             return Err(ClientError::OutOfPlace("SUBACK"));
         }
-        if granted {
-            self.state = State::Subscribed;
-            Ok(Event::Subscribed)
-        } else {
-            Ok(Event::NotSubscribed)
+        if let Some(reason) = refusal {
+            return Ok(Event::NotSubscribed(reason));
         }
+        self.state = State::Subscribed;
+        Ok(Event::Subscribed)
     }
 
     fn acknowledge<'a>(
         &mut self,
+        code: ReasonCode,
         step: impl FnOnce(&mut Inflight) -> Result<(), Unexpected>,
     ) -> Event<'a> {
         match self.publisher.as_mut().map(|publisher| step(&mut publisher.inflight)) {
+            Some(Ok(())) if code.is_failure() => Event::Rejected(code),
             Some(Ok(())) => Event::Acknowledged,
             Some(Err(Unexpected)) | None => Event::Unexpected,
         }
@@ -213,13 +266,17 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::mqtt::PublishTemplate;
+    use crate::client::templates::tests::templates;
+    use crate::mqtt::ReturnCode;
+    use crate::payload::StampPlace;
     use crate::plan::Schedule;
 
     fn connected(publisher: Option<Box<Publisher>>) -> Client {
-        let mut client = Client::new(publisher);
-        let event = client.handle(Incoming::ConnAck(ReturnCode::Accepted), &mut BytesMut::new());
-        assert_eq!(event, Ok(Event::Connected));
+        let mut client = Client::new(Version::V5, publisher);
+        let limits = ServerLimits { receive_maximum: 3, ..ServerLimits::default() };
+        let accepted = Incoming::ConnAck(ConnAck::Accepted(limits));
+        let event = client.handle(accepted, &mut BytesMut::new());
+        assert_eq!(event, Ok(Event::Connected(limits)));
         client
     }
 
@@ -227,25 +284,33 @@ mod tests {
         let mut client = connected(None);
         let mut out = BytesMut::new();
         client.subscribe("t", QoS::AtLeastOnce, &mut out).unwrap();
-        assert_eq!(out[..], *b"\x82\x06\x00\x01\x00\x01t\x01");
-        let answer = Incoming::SubAck { identifier: 1, granted: true };
+        assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x01");
+        let answer = Incoming::SubAck { identifier: 1, refusal: None };
         assert_eq!(client.handle(answer, &mut out), Ok(Event::Subscribed));
         client
     }
 
     fn publish(qos: QoS, identifier: u16) -> Publish<'static> {
-        Publish { qos, retain: false, identifier, payload: b"x" }
+        Publish {
+            qos,
+            retain: false,
+            topic: Topic::Name,
+            identifier,
+            correlation: b"",
+            payload: b"x",
+        }
     }
 
     #[test]
     fn nothing_comes_before_the_connack() {
-        let mut client = Client::new(None);
+        let mut client = Client::new(Version::V311, None);
         let mut out = BytesMut::new();
         assert!(client.handle(Incoming::PingResp, &mut out).is_err());
         let early = Incoming::Publish(publish(QoS::AtMostOnce, 0));
         assert!(client.handle(early, &mut out).is_err());
-        let refusal = Incoming::ConnAck(ReturnCode::NotAuthorized);
-        assert_eq!(client.handle(refusal, &mut out), Ok(Event::Refused(ReturnCode::NotAuthorized)));
+        let refusal = ConnAck::ReturnCode(ReturnCode::NotAuthorized);
+        let event = client.handle(Incoming::ConnAck(refusal), &mut out);
+        assert_eq!(event, Ok(Event::Refused(refusal)));
     }
 
     #[test]
@@ -253,8 +318,9 @@ mod tests {
         let mut client = connected(None);
         let mut out = BytesMut::new();
         client.subscribe("t", QoS::AtMostOnce, &mut out).unwrap();
-        let answer = Incoming::SubAck { identifier: 1, granted: false };
-        assert_eq!(client.handle(answer, &mut out), Ok(Event::NotSubscribed));
+        let reason = Reason { code: ReasonCode(0x87), text: "no" };
+        let answer = Incoming::SubAck { identifier: 1, refusal: Some(reason) };
+        assert_eq!(client.handle(answer, &mut out), Ok(Event::NotSubscribed(reason)));
     }
 
     #[test]
@@ -293,20 +359,74 @@ mod tests {
         assert_eq!(handle(Incoming::Publish(message)), delivery);
     }
 
+    fn publisher(qos: QoS) -> Client {
+        let templates = templates(Version::V5, qos, StampPlace::Payload, false);
+        let publisher = Publisher::new(0, 0, Rc::new(templates), *b"abc", 1, u16::MAX);
+        connected(Some(Box::new(publisher)))
+    }
+
+    fn encode(client: &mut Client, now_ns: u64) -> u32 {
+        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 1000, period_ns: 50 };
+        let publisher = client.publisher.as_mut().unwrap();
+        publisher.encode_due(&schedule, now_ns, 10, &mut BytesMut::new()).count
+    }
+
     #[test]
     fn a_publisher_completes_its_handshakes() {
-        let template = PublishTemplate::new("t", QoS::ExactlyOnce, false, 30).unwrap();
-        let publisher = Publisher::new(0, 0, Rc::new(template), *b"abc", 1);
-        let mut client = connected(Some(Box::new(publisher)));
+        let mut client = publisher(QoS::ExactlyOnce);
         let mut out = BytesMut::new();
-        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 100, period_ns: 50 };
-        let publisher = client.publisher.as_mut().unwrap();
-        assert_eq!(publisher.encode_due(&schedule, 60, 10, &mut out).count, 2);
-        out.clear();
-        assert_eq!(client.handle(Incoming::PubRec(1), &mut out), Ok(Event::Nothing));
+        assert_eq!(encode(&mut client, 60), 2);
+        let received = Incoming::PubRec(1, ReasonCode::SUCCESS);
+        assert_eq!(client.handle(received, &mut out), Ok(Event::Nothing));
         assert_eq!(out[..], *b"\x62\x02\x00\x01");
         assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Acknowledged));
         assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Unexpected));
-        assert_eq!(client.handle(Incoming::PubAck(2), &mut out), Ok(Event::Unexpected));
+        let acknowledged = Incoming::PubAck(2, ReasonCode::SUCCESS);
+        assert_eq!(client.handle(acknowledged, &mut out), Ok(Event::Unexpected));
+    }
+
+    #[test]
+    fn a_publisher_keeps_to_the_receive_maximum_of_the_broker() {
+        let mut client = publisher(QoS::AtLeastOnce);
+        assert_eq!(encode(&mut client, 900), 3);
+        assert_eq!(encode(&mut client, 900), 0);
+        let refused = Incoming::PubAck(2, ReasonCode(0x97));
+        let event = client.handle(refused, &mut BytesMut::new());
+        assert_eq!(event, Ok(Event::Rejected(ReasonCode(0x97))));
+        assert_eq!(encode(&mut client, 900), 1, "a refused one is in flight no more");
+    }
+
+    #[test]
+    fn a_refused_qos_2_publication_is_not_released() {
+        let mut client = publisher(QoS::ExactlyOnce);
+        let mut out = BytesMut::new();
+        assert_eq!(encode(&mut client, 60), 2);
+        let refused = Incoming::PubRec(1, ReasonCode(0x87));
+        assert_eq!(client.handle(refused, &mut out), Ok(Event::Rejected(ReasonCode(0x87))));
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn topic_aliases_of_the_broker_stand_for_what_it_said() {
+        let mut client = subscribed();
+        let mut handle = |topic| {
+            let message = Publish { topic, ..publish(QoS::AtMostOnce, 0) };
+            client.handle(Incoming::Publish(message), &mut BytesMut::new()).map(drop)
+        };
+        assert_eq!(handle(Topic::Alias(2)), Err(ClientError::TopicAlias(2)));
+        assert_eq!(handle(Topic::NameAndAlias(2)), Ok(()));
+        assert_eq!(handle(Topic::Alias(2)), Ok(()));
+        assert_eq!(handle(Topic::Alias(1)), Err(ClientError::TopicAlias(1)));
+        assert_eq!(handle(Topic::NameAndAlias(16)), Ok(()));
+        assert_eq!(handle(Topic::NameAndAlias(17)), Err(ClientError::TopicAlias(17)));
+        assert_eq!(handle(Topic::NameAndAlias(0)), Err(ClientError::TopicAlias(0)));
+    }
+
+    #[test]
+    fn a_disconnect_of_the_broker_is_told_with_its_reason() {
+        let mut client = subscribed();
+        let reason = Reason { code: ReasonCode(0x8e), text: "" };
+        let event = client.handle(Incoming::Disconnect(reason), &mut BytesMut::new());
+        assert_eq!(event, Ok(Event::Disconnected(reason)));
     }
 }

@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use mqttbytes::v4;
 
-use super::QoS;
+use super::decode_v5;
+use super::{QoS, Reason, ReasonCode, Refusal, ReturnCode, Version};
 
 /// A Control Packet from the broker.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,47 +12,78 @@ pub(crate) enum Incoming<'a> {
     /// An Application Message.
     Publish(Publish<'a>),
     /// The answer to CONNECT.
-    ConnAck(ReturnCode),
+    ConnAck(ConnAck<'a>),
     /// The answer to SUBSCRIBE with one Topic Filter.
     SubAck {
         /// Packet Identifier of the SUBSCRIBE.
         identifier: u16,
-        /// False when the return code is 0x80, or there is none.
-        granted: bool,
+        /// Why it was refused; `None` when it was granted.
+        refusal: Option<Reason<'a>>,
     },
     /// Received: QoS 1, the end.
-    PubAck(u16),
+    PubAck(u16, ReasonCode),
     /// Received: QoS 2, first step.
-    PubRec(u16),
+    PubRec(u16, ReasonCode),
     /// Release: QoS 2, second step of a message to us.
     PubRel(u16),
     /// Complete: QoS 2, the end.
     PubComp(u16),
     /// The answer to PINGREQ.
     PingResp,
+    /// The broker of MQTT 5 is about to close the connection.
+    Disconnect(Reason<'a>),
 }
 
-/// Return code of a CONNACK.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReturnCode {
-    /// 0.
-    #[error("accepted")]
-    Accepted,
-    /// 1.
-    #[error("unacceptable protocol version")]
-    ProtocolVersion,
-    /// 2.
-    #[error("Client Identifier rejected")]
-    Identifier,
-    /// 3.
-    #[error("server unavailable")]
-    Unavailable,
-    /// 4.
-    #[error("bad user name or password")]
-    Credentials,
-    /// 5.
-    #[error("not authorized")]
-    NotAuthorized,
+/// The answer to CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnAck<'a> {
+    /// Accepted, within these limits.
+    Accepted(ServerLimits),
+    /// Refused, in the form of MQTT 3.
+    ReturnCode(ReturnCode),
+    /// Refused, in the form of MQTT 5.
+    Reason(Reason<'a>),
+}
+
+impl ConnAck<'_> {
+    /// Why, if it is a refusal.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::ReturnCode(code) => Some(Refusal::ReturnCode(*code)),
+            Self::Reason(reason) => Some(Refusal::Reason(reason.code, reason.text.to_owned())),
+        }
+    }
+}
+
+/// What a broker of MQTT 5 takes, section 3.2.2.3. Any other takes everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ServerLimits {
+    /// Publications of QoS 1 and 2 that may be unacknowledged.
+    pub receive_maximum: u16,
+    /// QoS of publications at most.
+    pub maximum_qos: QoS,
+    /// Whether RETAIN = 1 is allowed.
+    pub retain_available: bool,
+    /// Size of a packet at most.
+    pub packet_bytes_max: u32,
+    /// Topic Aliases that a client may use.
+    pub topic_alias_maximum: u16,
+    /// The Keep Alive that holds instead of the client's.
+    pub keep_alive_seconds: Option<u16>,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            receive_maximum: u16::MAX,
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            packet_bytes_max: u32::MAX,
+            topic_alias_maximum: 0,
+            keep_alive_seconds: None,
+        }
+    }
 }
 
 /// An Application Message, borrowed from the receive buffer.
@@ -61,10 +93,25 @@ pub(crate) struct Publish<'a> {
     pub qos: QoS,
     /// RETAIN = 1: it was stored before the subscription.
     pub retain: bool,
+    /// How the topic is given.
+    pub topic: Topic,
     /// Packet Identifier; 0 at QoS 0.
     pub identifier: u16,
+    /// Correlation Data of MQTT 5; empty when there is none.
+    pub correlation: &'a [u8],
     /// The payload.
     pub payload: &'a [u8],
+}
+
+/// How a PUBLISH names its topic. The name itself is of no interest: the stamp says everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// By its name.
+    Name,
+    /// By its name, for which this Topic Alias stands from now on.
+    NameAndAlias(u16),
+    /// By a Topic Alias.
+    Alias(u16),
 }
 
 /// Why the bytes of a broker are no Control Packet for a client. The connection cannot go on.
@@ -85,6 +132,12 @@ pub enum DecodeError {
     /// A packet that only clients send.
     #[error("a packet that only clients send")]
     Direction,
+    /// Properties that do not end where they should, or do not belong to their packet.
+    #[error("malformed properties")]
+    Properties,
+    /// An AUTH without an Authentication Method `[MQTT-4.12.0-6]`.
+    #[error("an AUTH, although no Authentication Method was asked for")]
+    Authentication,
 }
 
 /// Cuts a receive buffer into Control Packets.
@@ -92,13 +145,14 @@ pub enum DecodeError {
 pub(crate) struct Decoder {
     /// Where mqttbytes reads from. Kept, so that its memory is used again.
     buffer: BytesMut,
+    version: Version,
     packet_bytes_max: usize,
 }
 
 impl Decoder {
     /// Takes packets of at most `packet_bytes_max` bytes after the fixed header.
-    pub(crate) fn new(packet_bytes_max: usize) -> Self {
-        Self { buffer: BytesMut::new(), packet_bytes_max }
+    pub(crate) fn new(version: Version, packet_bytes_max: usize) -> Self {
+        Self { buffer: BytesMut::new(), version, packet_bytes_max }
     }
 
     /// The first packet of `bytes` and its length, or `None` when it is not whole yet.
@@ -114,7 +168,13 @@ impl Decoder {
         };
         let frame = bytes.get(..length).ok_or(DecodeError::RemainingLength)?;
         let packet = if frame.first().is_some_and(|first| first >> 4 == 3) {
-            Incoming::Publish(publish(frame).ok_or(DecodeError::Publish)?)
+            let publish = match self.version {
+                Version::V31 | Version::V311 => publish(frame),
+                Version::V5 => decode_v5::publish(frame),
+            };
+            Incoming::Publish(publish.ok_or(DecodeError::Publish)?)
+        } else if self.version == Version::V5 {
+            decode_v5::control(frame, &mut self.buffer, self.packet_bytes_max)?
         } else {
             self.control(frame)?
         };
@@ -127,13 +187,19 @@ impl Decoder {
         // Detour: the frame is whole, so an error here is final, "insufficient bytes" included.
         let packet = v4::read(&mut self.buffer, self.packet_bytes_max);
         match packet.map_err(DecodeError::Malformed)? {
-            v4::Packet::ConnAck(packet) => Ok(Incoming::ConnAck(return_code(packet.code))),
+            v4::Packet::ConnAck(packet) => Ok(Incoming::ConnAck(match return_code(packet.code) {
+                ReturnCode::Accepted => ConnAck::Accepted(ServerLimits::default()),
+                code => ConnAck::ReturnCode(code),
+            })),
             v4::Packet::SubAck(packet) => Ok(Incoming::SubAck {
                 identifier: packet.pkid,
-                granted: matches!(packet.return_codes[..], [v4::SubscribeReasonCode::Success(_)]),
+                refusal: match packet.return_codes[..] {
+                    [v4::SubscribeReasonCode::Success(_)] => None,
+                    _ => Some(Reason::bare(ReasonCode::UNSPECIFIED)),
+                },
             }),
-            v4::Packet::PubAck(packet) => Ok(Incoming::PubAck(packet.pkid)),
-            v4::Packet::PubRec(packet) => Ok(Incoming::PubRec(packet.pkid)),
+            v4::Packet::PubAck(packet) => Ok(Incoming::PubAck(packet.pkid, ReasonCode::SUCCESS)),
+            v4::Packet::PubRec(packet) => Ok(Incoming::PubRec(packet.pkid, ReasonCode::SUCCESS)),
             v4::Packet::PubRel(packet) => Ok(Incoming::PubRel(packet.pkid)),
             v4::Packet::PubComp(packet) => Ok(Incoming::PubComp(packet.pkid)),
             v4::Packet::PingResp => Ok(Incoming::PingResp),
@@ -161,26 +227,40 @@ fn return_code(code: v4::ConnectReturnCode) -> ReturnCode {
     }
 }
 
+/// What follows the fixed header of a frame. `check` has seen where the Remaining Length ends: the
+/// first byte without a continuation bit.
+#[inline]
+pub(super) fn body(frame: &[u8]) -> Option<&[u8]> {
+    let rest = frame.get(1..)?;
+    let length_bytes = 1 + rest.iter().take(4).position(|byte| byte & 0x80 == 0)?;
+    rest.get(length_bytes..)
+}
+
 /// Detour: mqttbytes copies the Topic Name into a `String` and counts a reference for the payload.
 #[inline]
 fn publish(frame: &[u8]) -> Option<Publish<'_>> {
-    let (&first, rest) = frame.split_first()?;
-    // `check` has seen where the Remaining Length ends: the first byte without a continuation bit.
-    let length_bytes = 1 + rest.iter().take(4).position(|byte| byte & 0x80 == 0)?;
-    let (topic_length, rest) = rest.get(length_bytes..)?.split_first_chunk()?;
+    let first = *frame.first()?;
+    let (topic_length, rest) = body(frame)?.split_first_chunk()?;
     let rest = rest.get(usize::from(u16::from_be_bytes(*topic_length))..)?;
     let qos = QoS::from_number(first >> 1 & 3)?;
-    let (identifier, payload) = match qos {
-        QoS::AtMostOnce => (0, rest),
+    let (identifier, payload) = split_identifier(qos, rest)?;
+    let retain = first & 1 == 1;
+    Some(Publish { qos, retain, topic: Topic::Name, identifier, correlation: &[], payload })
+}
+
+/// The Packet Identifier of a PUBLISH, 0 at QoS 0, and what follows it.
+#[inline]
+pub(super) fn split_identifier(qos: QoS, bytes: &[u8]) -> Option<(u16, &[u8])> {
+    match qos {
+        QoS::AtMostOnce => Some((0, bytes)),
         QoS::AtLeastOnce | QoS::ExactlyOnce => {
-            let (identifier, payload) = rest.split_first_chunk()?;
+            let (identifier, rest) = bytes.split_first_chunk()?;
             match u16::from_be_bytes(*identifier) {
-                0 => return None,
-                identifier => (identifier, payload),
+                0 => None,
+                identifier => Some((identifier, rest)),
             }
         }
-    };
-    Some(Publish { qos, retain: first & 1 == 1, identifier, payload })
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +270,7 @@ mod tests {
     use super::*;
 
     fn decode(bytes: &[u8]) -> Result<Option<(Incoming<'_>, usize)>, DecodeError> {
-        Decoder::new(1024).next(bytes)
+        Decoder::new(Version::V311, 1024).next(bytes)
     }
 
     #[test]
@@ -203,20 +283,33 @@ mod tests {
 
     #[test]
     fn a_whole_packet_is_read_and_what_follows_is_left() {
+        let refused = ConnAck::ReturnCode(ReturnCode::NotAuthorized);
         let read = decode(b"\x20\x02\x00\x05rest");
-        assert_eq!(read, Ok(Some((Incoming::ConnAck(ReturnCode::NotAuthorized), 4))));
+        assert_eq!(read, Ok(Some((Incoming::ConnAck(refused), 4))));
         let read = decode(b"\x90\x03\x00\x01\x80");
-        let refused = Incoming::SubAck { identifier: 1, granted: false };
+        let refused = Incoming::SubAck {
+            identifier: 1,
+            refusal: Some(Reason::bare(ReasonCode::UNSPECIFIED)),
+        };
         assert_eq!(read, Ok(Some((refused, 5))));
-        assert_eq!(decode(b"\x40\x02\x12\x34"), Ok(Some((Incoming::PubAck(0x1234), 4))));
+        assert_eq!(
+            decode(b"\x40\x02\x12\x34"),
+            Ok(Some((Incoming::PubAck(0x1234, ReasonCode::SUCCESS), 4)))
+        );
         assert_eq!(decode(b"\xd0\x00"), Ok(Some((Incoming::PingResp, 2))));
     }
 
     #[test]
     fn a_publish_is_a_view() {
         let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore").unwrap().unwrap();
-        let expected =
-            Publish { qos: QoS::AtLeastOnce, retain: true, identifier: 7, payload: b"abc" };
+        let expected = Publish {
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            topic: Topic::Name,
+            identifier: 7,
+            correlation: b"",
+            payload: b"abc",
+        };
         assert_eq!((packet, length), (Incoming::Publish(expected), 10));
     }
 
@@ -242,8 +335,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_taken_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let mut decoder = Decoder::new(64);
+        fn any_bytes_are_taken_without_a_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..80),
+            new: bool,
+        ) {
+            let version = if new { Version::V5 } else { Version::V311 };
+            let mut decoder = Decoder::new(version, 64);
             let mut rest = &bytes[..];
             while let Ok(Some((_, length))) = decoder.next(rest) {
                 prop_assert!(length >= 2 && length <= rest.len());
@@ -265,9 +362,16 @@ mod tests {
             packet.pkid = if qos == QoS::AtMostOnce { 0 } else { identifier };
             let mut bytes = BytesMut::new();
             packet.write(&mut bytes).unwrap();
-            let view = Publish { qos, retain, identifier: packet.pkid, payload: &packet.payload };
+            let view = Publish {
+                qos,
+                retain,
+                topic: Topic::Name,
+                identifier: packet.pkid,
+                correlation: &[],
+                payload: &packet.payload,
+            };
             let length = bytes.len();
-            let read = Decoder::new(1024).next(&bytes).unwrap();
+            let read = Decoder::new(Version::V311, 1024).next(&bytes).unwrap();
             prop_assert_eq!(read, Some((Incoming::Publish(view), length)));
         }
     }

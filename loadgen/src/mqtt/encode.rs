@@ -1,15 +1,18 @@
 //! Packets that a client sends.
 
 use bytes::{Bytes, BytesMut};
-use mqttbytes::v4;
+use mqttbytes::{v4, v5};
 
-use super::QoS;
+use super::{QoS, ReasonCode, Version};
 
 /// Bytes of a Topic Name or Topic Filter at most `[MQTT-1.5.3]`.
 pub(crate) const TOPIC_BYTES_MAX: usize = 65_535;
 
 /// A Packet Identifier that stands in a template until the real one is known.
 const PLACEHOLDER_IDENTIFIER: u16 = 0xffff;
+
+/// A byte of Correlation Data that stands in a template until the real ones are known.
+const PLACEHOLDER_CORRELATION: u8 = 0xff;
 
 /// Why a packet was not encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,21 +25,10 @@ pub enum EncodeError {
     Refused(mqttbytes::Error),
 }
 
-/// A CONNECT of MQTT 3.1.1 with Clean Session 1.
-pub(crate) fn connect(
-    client_identifier: &str,
-    keep_alive_seconds: u16,
-) -> Result<BytesMut, EncodeError> {
-    // Detour: mqttbytes patches the Connect Flags at an index counted from the start of the
-    // buffer, so the buffer must be empty. Its result counts without the fixed header: ignored.
-    let mut buffer = BytesMut::with_capacity(32);
-    let mut packet = v4::Connect::new(client_identifier);
-    packet.keep_alive = keep_alive_seconds;
-    packet.write(&mut buffer).map_err(EncodeError::Refused)?;
-    Ok(buffer)
-}
-
 /// Appends Control Packets to a buffer, each whole or not at all.
+///
+/// But for SUBSCRIBE they are the same bytes in every version: MQTT 5 lets a Reason Code of success be
+/// left out.
 #[derive(Debug)]
 pub(crate) struct Encoder<'a> {
     out: &'a mut BytesMut,
@@ -51,10 +43,16 @@ impl<'a> Encoder<'a> {
     /// A SUBSCRIBE with one Topic Filter.
     pub(crate) fn subscribe(
         &mut self,
+        version: Version,
         identifier: u16,
         filter: &str,
         qos: QoS,
     ) -> Result<(), EncodeError> {
+        if version == Version::V5 {
+            let mut packet = v5::Subscribe::new(filter, qos.to_mqttbytes());
+            packet.pkid = identifier;
+            return self.append(|out| packet.write(out));
+        }
         let mut packet = v4::Subscribe::new(filter, qos.to_mqttbytes());
         packet.pkid = identifier;
         self.append(|out| packet.write(out))
@@ -90,6 +88,14 @@ impl<'a> Encoder<'a> {
         self.append(|out| v4::Disconnect.write(out))
     }
 
+    /// A DISCONNECT of MQTT 5 that says why.
+    pub(crate) fn disconnect_because(&mut self, code: ReasonCode) -> Result<(), EncodeError> {
+        let reason_code = v5::DisconnectReasonCode::try_from(code.0);
+        let reason_code = reason_code.map_err(EncodeError::Refused)?;
+        let packet = v5::Disconnect { reason_code, properties: None };
+        self.append(|out| packet.write(out))
+    }
+
     fn append(
         &mut self,
         write: impl FnOnce(&mut BytesMut) -> Result<usize, mqttbytes::Error>,
@@ -106,37 +112,60 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// A PUBLISH encoded once, of which only Packet Identifier and payload change.
+/// What all publications of a publisher have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublicationForm<'a> {
+    pub version: Version,
+    /// Topic Name; empty where a Topic Alias stands for it.
+    pub topic: &'a str,
+    pub qos: QoS,
+    pub retain: bool,
+    pub payload_bytes: usize,
+    /// Topic Alias of MQTT 5.
+    pub topic_alias: Option<u16>,
+    /// Bytes of the Correlation Data of MQTT 5; 0 for none.
+    pub correlation_bytes: usize,
+    /// User Properties of MQTT 5.
+    pub user_properties: &'a [(String, String)],
+}
+
+/// A PUBLISH encoded once, of which only Packet Identifier, Correlation Data and payload change.
 #[derive(Debug)]
 pub(crate) struct PublishTemplate {
-    /// Everything before the payload, the placeholder of a Packet Identifier included.
+    /// Everything before the payload, with placeholders.
     head: Box<[u8]>,
     qos: QoS,
+    /// Where the Packet Identifier stands; unused at QoS 0.
+    identifier_index: usize,
+    /// Where the Correlation Data stands; unused without.
+    correlation_index: usize,
     payload_bytes: usize,
 }
 
 impl PublishTemplate {
-    /// Encodes the parts that all publications to `topic` share.
-    pub(crate) fn new(
-        topic: &str,
-        qos: QoS,
-        retain: bool,
-        payload_bytes: usize,
-    ) -> Result<Self, EncodeError> {
-        if topic.len() > TOPIC_BYTES_MAX {
+    /// Encodes what the publications have in common.
+    pub(crate) fn new(form: &PublicationForm<'_>) -> Result<Self, EncodeError> {
+        if form.topic.len() > TOPIC_BYTES_MAX {
             // Detour: mqttbytes cuts the length to 16 bits and answers Ok.
-            return Err(EncodeError::TopicTooLong(topic.len()));
-        }
-        let payload = Bytes::from(vec![b' '; payload_bytes]);
-        let mut packet = v4::Publish::from_bytes(topic, qos.to_mqttbytes(), payload);
-        packet.retain = retain;
-        if qos > QoS::AtMostOnce {
-            packet.pkid = PLACEHOLDER_IDENTIFIER;
+            return Err(EncodeError::TopicTooLong(form.topic.len()));
         }
         let mut buffer = BytesMut::new();
-        Encoder::new(&mut buffer).append(|out| packet.write(out))?;
-        buffer.truncate(buffer.len() - payload_bytes);
-        Ok(Self { head: buffer.to_vec().into_boxed_slice(), qos, payload_bytes })
+        if form.version == Version::V5 {
+            let packet = publish_v5(form);
+            Encoder::new(&mut buffer).append(|out| packet.write(out))?;
+        } else {
+            let packet = publish_v3(form);
+            Encoder::new(&mut buffer).append(|out| packet.write(out))?;
+        }
+        buffer.truncate(buffer.len() - form.payload_bytes);
+        let length_bytes = buffer.iter().skip(1).take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        Ok(Self {
+            qos: form.qos,
+            identifier_index: 1 + length_bytes + 2 + form.topic.len(),
+            correlation_index: correlation_index(&buffer, form.correlation_bytes),
+            payload_bytes: form.payload_bytes,
+            head: buffer.to_vec().into_boxed_slice(),
+        })
     }
 
     /// QoS of the publications.
@@ -155,33 +184,77 @@ impl PublishTemplate {
     }
 
     /// Appends everything before the payload, which the caller appends next.
-    /// `identifier` is ignored at QoS 0.
+    /// `identifier` is ignored at QoS 0, and `correlation` has the size that was asked for.
     #[inline]
-    pub(crate) fn append_head(&self, out: &mut BytesMut, identifier: u16) {
-        let head = match self.qos {
-            QoS::AtMostOnce => &self.head[..],
-            QoS::AtLeastOnce | QoS::ExactlyOnce => &self.head[..self.head.len() - 2],
-        };
-        out.extend_from_slice(head);
+    pub(crate) fn append_head(&self, out: &mut BytesMut, identifier: u16, correlation: &[u8]) {
+        let start = out.len();
+        out.extend_from_slice(&self.head);
+        let head = &mut out[start..];
         if self.qos > QoS::AtMostOnce {
-            out.extend_from_slice(&identifier.to_be_bytes());
+            head[self.identifier_index..][..2].copy_from_slice(&identifier.to_be_bytes());
+        }
+        if !correlation.is_empty() {
+            head[self.correlation_index..][..correlation.len()].copy_from_slice(correlation);
         }
     }
+}
+
+fn publish_v3(form: &PublicationForm<'_>) -> v4::Publish {
+    let payload = Bytes::from(vec![b' '; form.payload_bytes]);
+    let mut packet = v4::Publish::from_bytes(form.topic, form.qos.to_mqttbytes(), payload);
+    packet.retain = form.retain;
+    if form.qos > QoS::AtMostOnce {
+        packet.pkid = PLACEHOLDER_IDENTIFIER;
+    }
+    packet
+}
+
+fn publish_v5(form: &PublicationForm<'_>) -> v5::Publish {
+    let payload = Bytes::from(vec![b' '; form.payload_bytes]);
+    let mut packet = v5::Publish::from_bytes(form.topic, form.qos.to_mqttbytes(), payload);
+    packet.retain = form.retain;
+    if form.qos > QoS::AtMostOnce {
+        packet.pkid = PLACEHOLDER_IDENTIFIER;
+    }
+    packet.properties = Some(v5::PublishProperties {
+        payload_format_indicator: None,
+        message_expiry_interval: None,
+        topic_alias: form.topic_alias,
+        response_topic: None,
+        correlation_data: (form.correlation_bytes > 0)
+            .then(|| Bytes::from(vec![PLACEHOLDER_CORRELATION; form.correlation_bytes])),
+        user_properties: form.user_properties.to_vec(),
+        subscription_identifiers: Vec::new(),
+        content_type: None,
+    });
+    packet
+}
+
+/// Where the placeholder stands. Its bytes occur nowhere in UTF-8, and a Packet Identifier has
+/// only two of them; so a run of this size is it.
+fn correlation_index(head: &[u8], correlation_bytes: usize) -> usize {
+    if correlation_bytes == 0 {
+        return 0;
+    }
+    let is_placeholder = |bytes: &[u8]| bytes.iter().all(|byte| *byte == PLACEHOLDER_CORRELATION);
+    head.windows(correlation_bytes).position(is_placeholder).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_connect_is_whole_and_the_fault_that_it_avoids_is_there() {
-        let packet = connect("kelvin-abc-p-1", 60).unwrap();
-        assert_eq!(packet[..12], *b"\x10\x1a\x00\x04MQTT\x04\x02\x00\x3c");
-        assert_eq!(packet[12..], *b"\x00\x0ekelvin-abc-p-1");
-
-        let mut used = BytesMut::from(&b"\xc0\x00"[..]);
-        v4::Connect::new("a").write(&mut used).unwrap();
-        assert_ne!(used[4..10], *b"\x00\x04MQTT", "mqttbytes no longer damages a later CONNECT");
+    fn form(qos: QoS, retain: bool, payload_bytes: usize) -> PublicationForm<'static> {
+        PublicationForm {
+            version: Version::V311,
+            topic: "temperature/7",
+            qos,
+            retain,
+            payload_bytes,
+            topic_alias: None,
+            correlation_bytes: 0,
+            user_properties: &[],
+        }
     }
 
     #[test]
@@ -199,7 +272,10 @@ mod tests {
     #[test]
     fn a_topic_that_is_too_long_is_refused_and_the_fault_is_there() {
         let topic = "t".repeat(65_536);
-        let outcome = PublishTemplate::new(&topic, QoS::AtMostOnce, false, 1);
+        let outcome = PublishTemplate::new(&PublicationForm {
+            topic: &topic,
+            ..form(QoS::AtMostOnce, false, 1)
+        });
         assert_eq!(outcome.unwrap_err(), EncodeError::TopicTooLong(65_536));
 
         let packet = v4::Publish::new(topic, mqttbytes::QoS::AtMostOnce, "x");
@@ -218,9 +294,9 @@ mod tests {
             let mut expected = BytesMut::new();
             whole.write(&mut expected).unwrap();
 
-            let template = PublishTemplate::new("temperature/7", qos, retain, 200).unwrap();
+            let template = PublishTemplate::new(&form(qos, retain, 200)).unwrap();
             let mut out = BytesMut::new();
-            template.append_head(&mut out, 0x1234);
+            template.append_head(&mut out, 0x1234, b"");
             out.extend_from_slice(&payload);
             assert_eq!(out, expected);
             assert_eq!(template.packet_bytes(), expected.len());
@@ -241,5 +317,56 @@ mod tests {
             out[..],
             *b"\x40\x02\x00\x01\x50\x02\x00\x02\x62\x02\x00\x03\x70\x02\x00\x04\xc0\x00\xe0\x00"
         );
+    }
+
+    #[test]
+    fn a_template_of_mqtt_5_has_its_properties_where_they_belong() {
+        let user_properties = [("site".to_owned(), "7".to_owned())];
+        let template = PublishTemplate::new(&PublicationForm {
+            version: Version::V5,
+            topic_alias: Some(3),
+            correlation_bytes: 4,
+            user_properties: &user_properties,
+            ..form(QoS::AtLeastOnce, true, 2)
+        });
+        let template = template.unwrap();
+        let mut out = BytesMut::from(&b"before"[..]);
+        template.append_head(&mut out, 0x1234, b"wxyz");
+        out.extend_from_slice(b"23");
+        let head = b"before\x33\x28\0\x0dtemperature/7\x12\x34";
+        assert_eq!(out[..head.len()], *head);
+        let properties = b"\x14\x23\0\x03\x09\0\x04wxyz\x26\0\x04site\0\x01723";
+        assert_eq!(out[head.len()..], *properties);
+        assert_eq!(template.packet_bytes(), out.len() - 6);
+    }
+
+    #[test]
+    fn a_subscribe_of_mqtt_5_has_a_property_length() {
+        let mut out = BytesMut::new();
+        Encoder::new(&mut out).subscribe(Version::V5, 1, "t", QoS::ExactlyOnce).unwrap();
+        assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x02");
+    }
+
+    #[test]
+    fn a_disconnect_of_mqtt_5_says_why() {
+        let mut out = BytesMut::new();
+        Encoder::new(&mut out).disconnect_because(ReasonCode(0x94)).unwrap();
+        assert_eq!(out[..], *b"\xe0\x01\x94");
+        assert!(Encoder::new(&mut out).disconnect_because(ReasonCode(0x01)).is_err());
+    }
+
+    #[test]
+    fn success_needs_no_code_in_any_version() {
+        let mut old = BytesMut::new();
+        Encoder::new(&mut old).puback(7).unwrap();
+        let mut new = BytesMut::new();
+        v5::PubAck::new(7).write(&mut new).unwrap();
+        assert_eq!(old, new);
+
+        let mut old = BytesMut::new();
+        Encoder::new(&mut old).disconnect().unwrap();
+        let mut new = BytesMut::new();
+        v5::Disconnect::new().write(&mut new).unwrap();
+        assert_eq!(old, new);
     }
 }

@@ -1,26 +1,34 @@
 //! The plan in words, before the run: so that nobody starts ten times the load that was meant.
 
-use std::net::SocketAddr;
-
+use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::scenario::{Scenario, Target};
+use crate::transport::{Address, Scheme};
 use crate::units::{grouped, nearest, seconds};
 
 /// Everything that follows from the command line, a few lines.
-pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: SocketAddr) -> String {
+pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: &Address) -> String {
     let broker = match &scenario.target {
         Target::Embedded { shards } => format!("embedded broker ({shards} thread(s)) on {address}"),
-        Target::External { host, port } => format!("mqtt://{host}:{port} ({address})"),
+        Target::External(endpoint) if endpoint.scheme == Scheme::Unix => endpoint.to_string(),
+        Target::External(endpoint) => format!("{endpoint} ({address})"),
+    };
+    let blind = match scenario.stamp_place {
+        StampPlace::Nowhere => {
+            "\nplain payloads before MQTT 5 have no stamp: deliveries are only counted"
+        }
+        StampPlace::Payload | StampPlace::Correlation => "",
     };
     format!(
-        "{} publishers and {} subscribers, {}, topic {}, {broker}\n\
+        "{} publishers and {} subscribers, {}, topic {}, MQTT {}, {broker}\n\
          {}\n\
-         {} of warm-up, {} measured",
+         {} of warm-up, {} measured{blind}",
         grouped(u64::from(scenario.publishers)),
         grouped(u64::from(scenario.subscribers)),
         scenario.topology.name(),
         scenario.topic,
+        scenario.version.name(),
         rates(scenario, plan),
         duration(scenario.warmup_ns),
         duration(scenario.duration_ns),
@@ -77,7 +85,8 @@ mod tests {
         let cli = Cli::try_parse_from(words).unwrap();
         let scenario = Scenario::resolve(&cli, String::new()).unwrap();
         let plan = Plan::new(&scenario);
-        announcement(&scenario, &plan, "127.0.0.1:1883".parse().unwrap())
+        let address = Address::Network("127.0.0.1:1883".parse().unwrap());
+        announcement(&scenario, &plan, &address)
     }
 
     #[test]
@@ -91,5 +100,13 @@ mod tests {
         assert!(text.contains("the total over all publishers"), "{text}");
         assert!(text.contains("every 50us (20,000/s), all together 200,000/s"), "{text}");
         assert!(text.contains("200,000 deliveries/s, 6,000,000 B/s"), "{text}");
+    }
+
+    #[test]
+    fn the_version_is_told_and_that_plain_payloads_are_only_counted() {
+        let text = announced("--clients 4 -V 5 --payload plain");
+        assert!(text.contains(", MQTT 5, "), "{text}");
+        assert!(!text.contains("only counted"), "{text}");
+        assert!(announced("--clients 4 --payload plain").ends_with("are only counted"));
     }
 }

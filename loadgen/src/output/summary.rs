@@ -7,8 +7,9 @@ use reports::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary, rfc3339,
 };
 
+use crate::payload::StampPlace;
 use crate::plan::Plan;
-use crate::recorder::Counters;
+use crate::recorder::{Counters, Reasons, Refused};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
@@ -42,6 +43,8 @@ pub(crate) struct Measured {
     pub send_lag: Histogram<u64>,
     /// From the start of the TCP connection to the CONNACK.
     pub connect: Histogram<u64>,
+    /// Reasons that the broker gave.
+    pub reasons: Reasons,
     /// CPU time of the measured part.
     pub usage: Usage,
     /// Deliveries in the measured part, whenever they were due.
@@ -98,11 +101,10 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
         command: scenario.command.clone(),
         broker: match &scenario.target {
             Target::Embedded { .. } => "embedded".to_owned(),
-            Target::External { host, port } if host.contains(':') => {
-                format!("mqtt://[{host}]:{port}")
-            }
-            Target::External { host, port } => format!("mqtt://{host}:{port}"),
+            Target::External(endpoint) => endpoint.to_string(),
         },
+        protocol: scenario.version.name().to_owned(),
+        transport: scenario.target.scheme().transport().to_owned(),
         topology: scenario.topology.name().to_owned(),
         topic: scenario.topic.clone(),
         publishers: scenario.publishers,
@@ -170,6 +172,18 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
+    warn(
+        counters.unaliased,
+        "publisher(s) sent Topic Names in spite of --topic-alias: the broker allows no Topic Alias",
+    );
+    warnings.extend(reasons(&measured.reasons));
+    if scenario.stamp_place == StampPlace::Nowhere {
+        warnings.push(format!(
+            "plain payloads have no stamp at MQTT {}: deliveries are only counted, and latency and \
+             order are not known; -V 5 has room for a stamp beside the payload",
+            scenario.version.name()
+        ));
+    }
     warnings.extend(overload(measured));
     let busy = measured.usage.generator_seconds
         / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
@@ -182,6 +196,18 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// What a broker of MQTT 5 said about what it refused.
+fn reasons(reasons: &Reasons) -> impl Iterator<Item = String> {
+    reasons.iter().map(|((refused, code), count)| match refused {
+        Refused::Publication => {
+            format!("{} publication(s) were refused: {code}", grouped(*count))
+        }
+        Refused::Connection => {
+            format!("the broker sent DISCONNECT on {} connection(s): {code}", grouped(*count))
+        }
+    })
 }
 
 /// Says when the broker did not keep up, and by how much.
@@ -211,6 +237,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+    use crate::mqtt::ReasonCode;
     use crate::recorder::histogram;
 
     fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
@@ -232,6 +259,7 @@ mod tests {
             from_send: histogram(),
             send_lag: histogram(),
             connect: histogram(),
+            reasons: Reasons::new(),
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             throughput: Throughput::default(),
             memory: Memory::default(),
@@ -258,6 +286,8 @@ mod tests {
             measured.throughput =
                 Throughput { arrived: 900, backlog: 33_000, last_wait_ns: 31_400_000_000 };
             measured.disconnect_reason = Some("it fell".to_owned());
+            measured.reasons.insert((Refused::Publication, ReasonCode(0x97)), 1234);
+            measured.reasons.insert((Refused::Connection, ReasonCode(0x8b)), 2);
             measured.counters.measured_owed = 30_000;
             measured.counters.measured_delivered = 29_990;
             for counter in [
@@ -267,15 +297,24 @@ mod tests {
                 &mut measured.counters.foreign,
                 &mut measured.counters.impossible,
                 &mut measured.counters.unexpected,
+                &mut measured.counters.unaliased,
             ] {
                 *counter = 3;
             }
         });
         assert_eq!(summary.counts.lost, 10);
-        assert_eq!(summary.warnings.len(), 9, "{:#?}", summary.warnings);
+        assert_eq!(summary.warnings.len(), 12, "{:#?}", summary.warnings);
         assert!(summary.warnings[0].ends_with("the first: it fell"));
         assert_eq!(
-            summary.warnings[7],
+            summary.warnings[8..10],
+            [
+                "1,234 publication(s) were refused: quota exceeded (reason code 0x97)",
+                "the broker sent DISCONNECT on 2 connection(s): server shutting down (reason code \
+                 0x8b)",
+            ]
+        );
+        assert_eq!(
+            summary.warnings[10],
             "the broker did not keep up: 30 deliveries/s of 1,000/s arrived in the measured part; \
              at its end 33,000 were owed, and those that came last had waited 31.4 s"
         );

@@ -3,14 +3,15 @@
 mod histogram;
 mod ledger;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
 
-use crate::mqtt::Publish;
-use crate::payload::{self, RunTag, Stamp};
+use crate::mqtt::{Publish, ReasonCode};
+use crate::payload::{self, RunTag, Stamp, StampPlace};
 use crate::plan::{Owed, Plan, Schedule};
 
 /// Running totals of one worker; those of all workers add up.
@@ -59,7 +60,23 @@ pub(crate) struct Counters {
     pub impossible: u64,
     /// Acknowledgements for which nothing waited.
     pub unexpected: u64,
+    /// Publications that the broker refused with a Reason Code.
+    pub rejected: u64,
+    /// Publishers that were to use a Topic Alias and may not.
+    pub unaliased: u64,
 }
+
+/// What a broker of MQTT 5 gives a reason for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Refused {
+    /// A publication, by PUBACK or PUBREC.
+    Publication,
+    /// The connection, by DISCONNECT.
+    Connection,
+}
+
+/// How often each reason was given. There are 256 Reason Codes.
+pub(crate) type Reasons = BTreeMap<(Refused, ReasonCode), u64>;
 
 impl Counters {
     /// Adds another worker's.
@@ -69,7 +86,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 20] {
+    fn fields_mut(&mut self) -> [&mut u64; 22] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -91,6 +108,8 @@ impl Counters {
             &mut self.misrouted,
             &mut self.impossible,
             &mut self.unexpected,
+            &mut self.rejected,
+            &mut self.unaliased,
         ]
     }
 }
@@ -99,6 +118,7 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     tag: RunTag,
+    stamp_place: StampPlace,
     owed: Owed,
     deliveries_per_publication: u64,
     /// Numbers of this worker's subscribers, in the order of their places.
@@ -111,6 +131,7 @@ pub(crate) struct Recorder {
     second: Second,
     from_send: Histogram<u64>,
     connect: Histogram<u64>,
+    reasons: Reasons,
 }
 
 /// What is left at the end, beside the seconds.
@@ -120,17 +141,26 @@ pub(crate) struct Totals {
     pub from_send: Histogram<u64>,
     /// From the start of the TCP connection to the CONNACK.
     pub connect: Histogram<u64>,
+    /// Reasons that the broker gave.
+    pub reasons: Reasons,
 }
 
 impl Recorder {
     /// Records for the subscribers with these numbers.
-    pub(crate) fn new(plan: &Arc<Plan>, tag: RunTag, subscribers: Vec<u32>) -> Self {
+    pub(crate) fn new(
+        plan: &Arc<Plan>,
+        tag: RunTag,
+        stamp_place: StampPlace,
+        subscribers: Vec<u32>,
+    ) -> Self {
         let slots = match plan.owed() {
+            _ if stamp_place == StampPlace::Nowhere => 0,
             Owed::All => plan.publishers() as usize * subscribers.len(),
             Owed::Own => subscribers.len(),
         };
         Self {
             tag,
+            stamp_place,
             owed: plan.owed(),
             deliveries_per_publication: u64::from(plan.deliveries_per_publication()),
             subscribers: subscribers.into_boxed_slice(),
@@ -141,7 +171,17 @@ impl Recorder {
             second: Second::default(),
             from_send: histogram(),
             connect: histogram(),
+            reasons: Reasons::new(),
         }
+    }
+
+    /// The broker refused something and said why.
+    #[cold]
+    pub(crate) fn refused(&mut self, what: Refused, code: ReasonCode) {
+        if what == Refused::Publication {
+            self.counters.rejected += 1;
+        }
+        *self.reasons.entry((what, code)).or_default() += 1;
     }
 
     /// Sets when publications are due and which of them count.
@@ -178,7 +218,12 @@ impl Recorder {
             self.counters.retained += 1;
             return;
         }
-        let Some(stamp) = payload::read(publish.payload, self.tag) else {
+        let stamp = match self.stamp_place {
+            StampPlace::Payload => payload::read(publish.payload, self.tag),
+            StampPlace::Correlation => payload::read_stamp(publish.correlation, self.tag),
+            StampPlace::Nowhere => return self.count(publish.payload),
+        };
+        let Some(stamp) = stamp else {
             self.counters.foreign += 1;
             return;
         };
@@ -188,6 +233,15 @@ impl Recorder {
             Some(Arrival::InOrder) => self.first(&stamp, now_ns),
             Some(other) => self.out_of_step(other, &stamp, now_ns),
             None => self.counters.misrouted += 1,
+        }
+    }
+
+    /// A delivery without a stamp: one more, whoever sent it.
+    fn count(&mut self, payload: &[u8]) {
+        if payload::is_plain(payload) {
+            self.counters.delivered += 1;
+        } else {
+            self.counters.foreign += 1;
         }
     }
 
@@ -245,7 +299,11 @@ impl Recorder {
 
     /// What is left at the end.
     pub(crate) fn totals(&self) -> Totals {
-        Totals { from_send: self.from_send.clone(), connect: self.connect.clone() }
+        Totals {
+            from_send: self.from_send.clone(),
+            connect: self.connect.clone(),
+            reasons: self.reasons.clone(),
+        }
     }
 }
 
@@ -256,7 +314,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
-    use crate::mqtt::QoS;
+    use crate::mqtt::{QoS, Topic};
     use crate::scenario::Scenario;
 
     const TAG: RunTag = *b"abc";
@@ -264,8 +322,10 @@ mod tests {
     fn recorder(arguments: &str) -> Recorder {
         let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
         let scenario = Scenario::resolve(&Cli::try_parse_from(words).unwrap(), String::new());
-        let plan = Arc::new(Plan::new(&scenario.unwrap()));
-        let mut recorder = Recorder::new(&plan, TAG, plan.subscribers_of(0, 1));
+        let scenario = scenario.unwrap();
+        let plan = Arc::new(Plan::new(&scenario));
+        let place = scenario.stamp_place;
+        let mut recorder = Recorder::new(&plan, TAG, place, plan.subscribers_of(0, 1));
         recorder.start(Schedule {
             start_ns: 1000,
             measure_ns: 2000,
@@ -275,10 +335,21 @@ mod tests {
         recorder
     }
 
+    fn message<'a>(payload: &'a [u8], correlation: &'a [u8]) -> Publish<'a> {
+        Publish {
+            qos: QoS::AtMostOnce,
+            retain: false,
+            topic: Topic::Name,
+            identifier: 0,
+            correlation,
+            payload,
+        }
+    }
+
     fn arrive(recorder: &mut Recorder, place: usize, stamp: Stamp, retain: bool, now_ns: u64) {
         let mut payload = BytesMut::new();
         payload::write(&mut payload, 20, TAG, &stamp, 0);
-        let publish = Publish { qos: QoS::AtMostOnce, retain, identifier: 0, payload: &payload };
+        let publish = Publish { retain, ..message(&payload, b"") };
         recorder.delivery(place, &publish, now_ns);
     }
 
@@ -304,9 +375,7 @@ mod tests {
         assert_eq!((recorder.counters.retained, recorder.counters.delivered), (1, 0));
         arrive(&mut recorder, 0, stamp(0, 1), false, 10);
         assert_eq!((recorder.counters.impossible, recorder.counters.delivered), (1, 1));
-        let strange =
-            Publish { qos: QoS::AtMostOnce, retain: false, identifier: 0, payload: b"21" };
-        recorder.delivery(0, &strange, 10);
+        recorder.delivery(0, &message(b"21", b""), 10);
         assert_eq!(recorder.counters.foreign, 1);
         assert!(recorder.take_second().measured.delivery.is_empty());
     }
@@ -347,6 +416,27 @@ mod tests {
         arrive(&mut shared, 0, stamp(2, 0), false, 90_000);
         arrive(&mut shared, 0, stamp(0, u32::MAX), false, 90_000);
         assert_eq!(shared.counters.misrouted, 2);
+    }
+
+    #[test]
+    fn a_stamp_beside_a_plain_payload_is_as_good() {
+        let mut recorder = recorder("--clients 4 -V 5 --payload plain");
+        let text = payload::stamp_text(TAG, &stamp(0, 0));
+        recorder.delivery(0, &message(b"21", &text), 12_000);
+        recorder.delivery(0, &message(b"21", b""), 12_000);
+        let counters = recorder.counters;
+        assert_eq!((counters.measured_delivered, counters.foreign), (1, 1));
+        assert_eq!(recorder.take_second().measured.delivery.max() / 1000, 10);
+    }
+
+    #[test]
+    fn without_a_stamp_deliveries_are_counted_and_nothing_else() {
+        let mut recorder = recorder("--clients 4 --payload plain");
+        recorder.delivery(0, &message(b"21", b""), 12_000);
+        recorder.delivery(0, &message(b"hello", b""), 12_000);
+        let counters = recorder.counters;
+        assert_eq!((counters.delivered, counters.foreign), (1, 1));
+        assert!(recorder.take_second().measured.delivery.is_empty());
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub use target::TargetError;
 
 use crate::clock::Clock;
 use crate::output::{self, Measured, Progress, Throughput};
-use crate::payload::run_tag;
+use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
+use crate::recorder::Counters;
 use crate::scenario::{Scenario, Target};
 use crate::system::{LimitError, Usage, peak_bytes, raise_open_files};
 use crate::units::{SECOND_NS, grouped, nanoseconds};
@@ -144,7 +145,7 @@ pub fn run(
     let embedded = matches!(scenario.target, Target::Embedded { .. });
     raise_open_files(scenario.clients(), embedded)?;
     let machine = Machine::detect(allocator);
-    let broker = Broker::start(&scenario.target)?;
+    let broker = Broker::start(&scenario)?;
     let run = Run::new(scenario, machine, broker, interrupt)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -196,13 +197,13 @@ impl Run {
         let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let setup = Setup {
             plan: Arc::new(Plan::new(&scenario)),
-            address: broker.address(),
+            dialer: broker.dialer().clone(),
             clock,
             tag: run_tag(scenario.seed, nanoseconds(since_epoch)),
             scenario: Arc::new(scenario),
         };
         let mut progress = Progress::new(setup.scenario.quiet);
-        progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.address));
+        progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.dialer.address()));
         let threads = setup.scenario.threads;
         let (sender, reports) = mpsc::channel(REPORTS_MAX * usize::from(threads));
         let workers = (0..u32::from(threads))
@@ -410,7 +411,11 @@ impl Run {
             length_ns: window.end - window.start,
             // A worker may have sent what became due while the interruption was on its way.
             offered: offered.max(results.counters.measured_sent),
-            counters: results.counters,
+            counters: match self.setup.scenario.stamp_place {
+                StampPlace::Nowhere => attributed(results.counters),
+                StampPlace::Payload | StampPlace::Correlation => results.counters,
+            },
+            reasons: results.reasons,
             from_due: results.from_due,
             from_send: results.from_send,
             send_lag: results.send_lag,
@@ -451,9 +456,41 @@ impl Run {
     }
 }
 
+/// Deliveries without a stamp, told apart as well as can be: those of the warm-up came first, and
+/// what came beyond what is owed came twice.
+fn attributed(counters: Counters) -> Counters {
+    let warmup = counters.owed.saturating_sub(counters.measured_owed);
+    let measured = counters.delivered.saturating_sub(warmup);
+    Counters {
+        measured_delivered: measured.min(counters.measured_owed),
+        measured_duplicate: measured.saturating_sub(counters.measured_owed),
+        ..counters
+    }
+}
+
 /// Returns when the run has to end; never when nobody can ask for it any more.
 async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     if interrupt.wait_for(|asked| *asked).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deliveries_without_a_stamp_belong_to_the_warm_up_first() {
+        let counters = |delivered| {
+            attributed(Counters { owed: 100, measured_owed: 80, delivered, ..Counters::default() })
+        };
+        let told = |delivered| {
+            let counters = counters(delivered);
+            (counters.measured_delivered, counters.measured_duplicate)
+        };
+        assert_eq!(told(100), (80, 0));
+        assert_eq!(told(90), (70, 0));
+        assert_eq!(told(10), (0, 0));
+        assert_eq!(told(103), (80, 3));
     }
 }

@@ -6,8 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::scenario::Target;
+use crate::scenario::{Scenario, Target};
 use crate::system::{BrokerProcess, listening_process};
+use crate::transport::{Address, Dialer, Endpoint, Place, TlsError, TlsOptions};
 
 /// How long an embedded broker may take to stop. The process ends anyway.
 const STOP: Duration = Duration::from_secs(5);
@@ -21,6 +22,9 @@ pub enum TargetError {
     /// It started, but listens nowhere.
     #[error("the embedded broker could not be started: it listens nowhere")]
     NoAddress,
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The host has no address.
     #[error("the address of {host} is not known: {source}; write the broker's address instead")]
     Resolve {
@@ -34,28 +38,28 @@ pub enum TargetError {
 /// The broker of a run.
 #[derive(Debug)]
 pub(super) struct Broker {
-    address: SocketAddr,
+    dialer: Dialer,
     process: BrokerProcess,
     embedded: Option<broker::Broker>,
 }
 
 impl Broker {
     /// Starts or finds it.
-    pub(super) fn start(target: &Target) -> Result<Self, TargetError> {
-        match target {
+    pub(super) fn start(scenario: &Scenario) -> Result<Self, TargetError> {
+        match &scenario.target {
             Target::Embedded { shards } => embedded(usize::from(*shards)),
-            Target::External { host, port } => external(host, *port),
+            Target::External(endpoint) => external(endpoint, &scenario.tls),
         }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     /// Looks for its process, now that it has answered.
     pub(super) fn locate(&mut self) {
         if self.process == BrokerProcess::Unknown {
-            let process = listening_process(self.address);
+            let process = listening_process(self.dialer.address());
             self.process = process.map_or(BrokerProcess::Unknown, BrokerProcess::Local);
         }
     }
@@ -82,18 +86,27 @@ fn embedded(shards: usize) -> Result<Broker, TargetError> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let broker = broker::Broker::builder().listen(any_port).shards(shards).start()?;
     let address = broker.local_addresses().first().copied().ok_or(TargetError::NoAddress)?;
-    Ok(Broker { address, process: BrokerProcess::Embedded, embedded: Some(broker) })
+    let dialer = Dialer::plain(Address::Network(address));
+    Ok(Broker { dialer, process: BrokerProcess::Embedded, embedded: Some(broker) })
 }
 
-fn external(host: &str, port: u16) -> Result<Broker, TargetError> {
+fn external(endpoint: &Endpoint, options: &TlsOptions) -> Result<Broker, TargetError> {
+    let address = match &endpoint.place {
+        Place::Network { host, port, .. } => Address::Network(resolve(host, *port)?),
+        Place::Path(path) => Address::Unix(path.clone()),
+    };
+    let dialer = Dialer::new(endpoint, address, options)?;
+    Ok(Broker { dialer, process: BrokerProcess::Unknown, embedded: None })
+}
+
+fn resolve(host: &str, port: u16) -> Result<SocketAddr, TargetError> {
     let fault = |source| TargetError::Resolve { host: host.to_owned(), source };
     let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(fault)?.collect();
     // Brokers often listen on IPv4 alone, and `localhost` often means IPv6 first.
-    let address = addresses
+    addresses
         .iter()
         .find(|address| address.is_ipv4())
         .or_else(|| addresses.first())
         .copied()
-        .ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
-    Ok(Broker { address, process: BrokerProcess::Unknown, embedded: None })
+        .ok_or_else(|| fault(io::ErrorKind::NotFound.into()))
 }

@@ -7,12 +7,56 @@ use crate::rate::RateError;
 /// Why a command line makes no run. Each message says what to type instead.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ScenarioError {
-    /// `--broker` is no URL of a broker over TCP.
+    /// `--broker` is no URL of a broker.
     #[error("'{0}' is not a broker; write mqtt://host:port, for example mqtt://127.0.0.1:1883")]
     Broker(String),
     /// A transport that is not there.
-    #[error("'{0}' is not supported; only MQTT over TCP is, as mqtt://host:port")]
+    #[error(
+        "the transport of '{0}' is not supported; write mqtt://, mqtts://, ws://, wss:// or unix:/path"
+    )]
     Transport(String),
+    /// User and password in the URL, where every process list shows them.
+    #[error("user and password do not belong in the URL; use --user and --password")]
+    Login,
+    /// An option of TLS for a broker without TLS.
+    #[error(
+        "{option} is for brokers with TLS{}; write --broker {scheme}://host:port",
+        if *.embedded { ", and the embedded one has none" } else { "" }
+    )]
+    NoTls {
+        /// The option.
+        option: &'static str,
+        /// What to write instead.
+        scheme: &'static str,
+        /// Whether no broker was named.
+        embedded: bool,
+    },
+    /// An option of MQTT 5.
+    #[error("{0} needs MQTT 5; add -V 5 or leave it out")]
+    NeedsVersion5(&'static str),
+    /// A password without a user.
+    #[error("--password needs --user before MQTT 5; add --user, or -V 5")]
+    PasswordAlone,
+    /// An empty user or password, which is no user or password.
+    #[error("--{0} is empty; leave it out")]
+    Empty(&'static str),
+    /// A text that MQTT has no room for.
+    #[error(
+        "--{0} is longer than the 65,535 bytes that MQTT allows, or holds the character U+0000"
+    )]
+    Text(&'static str),
+    /// A Will Message to several topics.
+    #[error("--will-topic '{0}' is not a Topic Name: it is empty or holds a wildcard")]
+    WillTopic(String),
+    /// Not a User Property.
+    #[error("'{0}' is not a User Property; write --user-property NAME=VALUE")]
+    UserProperty(String),
+    /// Nothing is in flight at QoS 0.
+    #[error("--inflight bounds publications of QoS 1 and 2; add --qos 1, or leave it out")]
+    InflightAtQos0,
+    /// The size of plain payloads.
+    #[error("--size is for stamped payloads, a plain one is the bare temperature; leave one out")]
+    PlainSize,
     /// `--clients`, `--publishers` and `--subscribers` contradict each other.
     #[error(
         "--publishers {publishers} and --subscribers {subscribers} make {sum} clients, but \

@@ -1,17 +1,21 @@
 //! What to do: the command line resolved, completed with defaults, and checked.
 
+mod connection;
 mod error;
 mod sides;
 
 use std::path::PathBuf;
 
+pub use connection::{Connection, Will};
+use connection::{connection, tls, user_properties};
 pub use error::ScenarioError;
 use sides::sides;
 
-use crate::cli::{Cli, Format, Topology};
-use crate::mqtt::{QoS, TOPIC_BYTES_MAX};
-use crate::payload::PAYLOAD_BYTES_MIN;
+use crate::cli::{Cli, Format, PayloadKind, Topology};
+use crate::mqtt::{QoS, TOPIC_BYTES_MAX, Version};
+use crate::payload::{PAYLOAD_BYTES_MIN, PLAIN_BYTES_MAX, StampPlace};
 use crate::rate::Rate;
+use crate::transport::{Endpoint, EndpointError, Scheme, TlsOptions};
 use crate::units::{SECOND_NS, fraction, nanoseconds};
 
 /// Clients when nothing else is said.
@@ -39,6 +43,12 @@ pub struct Scenario {
     pub command: String,
     /// Which broker.
     pub target: Target,
+    /// What was asked for about TLS.
+    pub tls: TlsOptions,
+    /// Version of MQTT.
+    pub version: Version,
+    /// What each client says about itself.
+    pub connection: Connection,
     /// Who receives what from whom.
     pub topology: Topology,
     /// Clients that publish; at least one.
@@ -53,8 +63,16 @@ pub struct Scenario {
     pub sub_qos: QoS,
     /// Whether publications carry RETAIN = 1.
     pub retain: bool,
-    /// Payload size.
+    /// Payload size; of plain payloads the greatest.
     pub payload_bytes: usize,
+    /// Where the stamp is.
+    pub stamp_place: StampPlace,
+    /// Unacknowledged publications of a publisher at most.
+    pub inflight_max: u16,
+    /// User Properties of every publication, with `%i` where each publisher has its own.
+    pub user_properties: Vec<(String, String)>,
+    /// Whether Topic Aliases are used and allowed.
+    pub topic_alias: bool,
     /// How often, as typed.
     pub rate: Rate,
     /// Time between two publications of one publisher.
@@ -90,12 +108,17 @@ pub enum Target {
         shards: u16,
     },
     /// Anyone's.
-    External {
-        /// Host name or address.
-        host: String,
-        /// TCP port.
-        port: u16,
-    },
+    External(Endpoint),
+}
+
+impl Target {
+    /// What is spoken below MQTT.
+    pub fn scheme(&self) -> Scheme {
+        match self {
+            Self::Embedded { .. } => Scheme::Tcp,
+            Self::External(endpoint) => endpoint.scheme,
+        }
+    }
 }
 
 impl Scenario {
@@ -110,9 +133,14 @@ impl Scenario {
         if publications > u64::from(u32::MAX) {
             return Err(ScenarioError::Sequences);
         }
+        let target = target(cli)?;
+        let version = cli.connection.mqtt_version;
         Ok(Self {
             command,
-            target: target(cli)?,
+            tls: tls(cli, &target)?,
+            target,
+            version,
+            connection: connection(cli)?,
             topology,
             publishers,
             subscribers,
@@ -120,7 +148,11 @@ impl Scenario {
             qos: qos(cli.messages.qos),
             sub_qos: qos(cli.messages.sub_qos),
             retain: !cli.messages.no_retain,
-            payload_bytes: payload_bytes(cli.messages.size)?,
+            payload_bytes: payload_bytes(cli)?,
+            stamp_place: stamp_place(cli.messages.payload, version),
+            inflight_max: inflight_max(cli)?,
+            user_properties: user_properties(cli)?,
+            topic_alias: topic_alias(cli)?,
             rate: cli.messages.rate,
             period_ns,
             warmup_ns,
@@ -160,28 +192,39 @@ fn target(cli: &Cli) -> Result<Target, ScenarioError> {
     if arguments.host.is_none() && arguments.port.is_none() {
         return Ok(Target::Embedded { shards: arguments.broker_shards });
     }
-    let host = arguments.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
-    Ok(Target::External { host, port: arguments.port.unwrap_or(1883) })
+    let host = arguments.host.as_deref().unwrap_or("127.0.0.1");
+    Ok(Target::External(Endpoint::tcp(host, arguments.port)))
 }
 
 fn external(url: &str) -> Result<Target, ScenarioError> {
-    let address = match url.split_once("://") {
-        Some(("mqtt" | "tcp", address)) => address,
-        Some((scheme, _)) => return Err(ScenarioError::Transport(format!("{scheme}://"))),
-        None => url,
-    };
-    let fault = || ScenarioError::Broker(url.to_owned());
-    let address = address.strip_suffix('/').unwrap_or(address);
-    // An IPv6 address stands in brackets: its colons do not begin a port.
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| fault())?),
-        _ => (address, 1883),
-    };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() || host.contains(['/', '@', '[', ']']) {
-        return Err(fault());
+    let endpoint = Endpoint::parse(url).map_err(|error| match error {
+        EndpointError::Scheme => ScenarioError::Transport(url.to_owned()),
+        EndpointError::Login => ScenarioError::Login,
+        EndpointError::Form => ScenarioError::Broker(url.to_owned()),
+    })?;
+    Ok(Target::External(endpoint))
+}
+
+fn stamp_place(payload: PayloadKind, version: Version) -> StampPlace {
+    match (payload, version) {
+        (PayloadKind::Stamped, _) => StampPlace::Payload,
+        (PayloadKind::Plain, Version::V5) => StampPlace::Correlation,
+        (PayloadKind::Plain, Version::V31 | Version::V311) => StampPlace::Nowhere,
     }
-    Ok(Target::External { host: host.to_owned(), port })
+}
+
+fn inflight_max(cli: &Cli) -> Result<u16, ScenarioError> {
+    match cli.messages.inflight {
+        Some(_) if cli.messages.qos == 0 => Err(ScenarioError::InflightAtQos0),
+        inflight => Ok(inflight.unwrap_or(u16::MAX)),
+    }
+}
+
+fn topic_alias(cli: &Cli) -> Result<bool, ScenarioError> {
+    match (cli.messages.topic_alias, cli.connection.mqtt_version) {
+        (true, Version::V31 | Version::V311) => Err(ScenarioError::NeedsVersion5("--topic-alias")),
+        (wanted, _) => Ok(wanted),
+    }
 }
 
 fn topic(cli: &Cli) -> Result<String, ScenarioError> {
@@ -223,8 +266,10 @@ fn whole_levels(topic: &str) -> bool {
     topic.split('/').all(|level| level == CLIENT_NUMBER || !level.contains(CLIENT_NUMBER))
 }
 
-fn payload_bytes(size: Option<u32>) -> Result<usize, ScenarioError> {
-    match size {
+fn payload_bytes(cli: &Cli) -> Result<usize, ScenarioError> {
+    match cli.messages.size {
+        Some(_) if cli.messages.payload == PayloadKind::Plain => Err(ScenarioError::PlainSize),
+        None if cli.messages.payload == PayloadKind::Plain => Ok(PLAIN_BYTES_MAX),
         None => Ok(PAYLOAD_BYTES_MIN),
         Some(size) if size > PAYLOAD_BYTES_MAX => Err(ScenarioError::SizeTooLarge(size)),
         Some(size) => match usize::try_from(size) {
@@ -333,19 +378,54 @@ mod tests {
 
     #[test]
     fn brokers_are_named_by_url_or_host_and_port() {
-        let external = |host: &str, port| Target::External { host: host.to_owned(), port };
-        let target = |arguments| resolve(arguments).map(|scenario| scenario.target);
-        assert_eq!(target("--broker mqtt://a:1884"), Ok(external("a", 1884)));
-        assert_eq!(target("--broker mqtt://a/"), Ok(external("a", 1883)));
-        assert_eq!(target("--broker a:7"), Ok(external("a", 7)));
-        assert_eq!(target("--broker mqtt://[::1]:7"), Ok(external("::1", 7)));
-        assert_eq!(target("--broker mqtt://[::1]"), Ok(external("::1", 1883)));
-        assert_eq!(target("-h b"), Ok(external("b", 1883)));
-        assert_eq!(target("-p 9"), Ok(external("127.0.0.1", 9)));
-        let error = target("--broker mqtts://a:1").unwrap_err();
-        assert_eq!(error, ScenarioError::Transport("mqtts://".into()));
+        let target = |arguments| match resolve(arguments)?.target {
+            Target::External(endpoint) => Ok(endpoint.to_string()),
+            Target::Embedded { .. } => panic!("not embedded"),
+        };
+        for (arguments, expected) in [
+            ("--broker mqtt://a:1884", "mqtt://a:1884"),
+            ("--broker wss://a", "wss://a:8084/mqtt"),
+            ("--broker unix:/run/mqtt", "unix:/run/mqtt"),
+            ("-h b", "mqtt://b:1883"),
+            ("-h ::1", "mqtt://[::1]:1883"),
+            ("-p 9", "mqtt://127.0.0.1:9"),
+        ] {
+            assert_eq!(target(arguments).as_deref(), Ok(expected));
+        }
+        let error = target("--broker http://a:1").unwrap_err();
+        assert_eq!(error, ScenarioError::Transport("http://a:1".into()));
+        assert_eq!(target("--broker mqtt://u:p@a"), Err(ScenarioError::Login));
         assert!(matches!(target("--broker mqtt://"), Err(ScenarioError::Broker(_))));
-        assert!(matches!(target("--broker mqtt://a:b"), Err(ScenarioError::Broker(_))));
+    }
+
+    #[test]
+    fn plain_payloads_have_their_stamp_where_the_version_has_room_for_it() {
+        let place = |arguments| resolve(arguments).map(|scenario| scenario.stamp_place);
+        assert_eq!(place(""), Ok(StampPlace::Payload));
+        assert_eq!(place("-V 5"), Ok(StampPlace::Payload));
+        assert_eq!(place("-V 5 --payload plain"), Ok(StampPlace::Correlation));
+        assert_eq!(place("--payload plain"), Ok(StampPlace::Nowhere));
+        assert_eq!(place("--payload plain --size 40"), Err(ScenarioError::PlainSize));
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_names_the_cure() {
+        for (arguments, cure) in [
+            ("--topic-alias", "-V 5"),
+            ("--session-expiry 9", "-V 5"),
+            ("--user-property a=b", "-V 5"),
+            ("-V 5 --user-property ab", "NAME=VALUE"),
+            ("--inflight 9", "--qos 1"),
+            ("--password x", "--user"),
+            ("--user=", "leave it out"),
+            ("--insecure", "--broker mqtts://"),
+            ("--broker ws://a --cafile b", "--broker wss://"),
+            ("--will-topic a/+", "wildcard"),
+        ] {
+            let error = resolve(arguments).map(drop).unwrap_err().to_string();
+            assert!(error.contains(cure), "{arguments}: {error}");
+        }
+        assert!(resolve("-V 5 --password x").is_ok(), "MQTT 5 has passwords alone");
     }
 
     #[test]

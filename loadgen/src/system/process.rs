@@ -2,27 +2,48 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+
+use crate::transport::Address;
 
 /// State of a listening socket in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
+/// Flags of a listening socket in `/proc/net/unix`.
+const ACCEPTS: &str = "00010000";
+
 /// The process that listens at `address`; `None` when it is on another machine or belongs to
 /// another user.
-pub(crate) fn listening_process(address: SocketAddr) -> Option<u32> {
-    if !is_local(address) {
-        return None;
-    }
-    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| listeners(&table, address))
-        .collect();
+pub(crate) fn listening_process(address: &Address) -> Option<u32> {
+    let inodes: Vec<String> = match address {
+        Address::Network(address) if !is_local(*address) => return None,
+        Address::Network(address) => ["/proc/net/tcp", "/proc/net/tcp6"]
+            .iter()
+            .filter_map(|path| fs::read_to_string(path).ok())
+            .flat_map(|table| listeners(&table, *address))
+            .collect(),
+        Address::Unix(path) => unix_listeners(&fs::read_to_string("/proc/net/unix").ok()?, path),
+    };
     let links: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let processes = fs::read_dir("/proc").ok()?;
     processes
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .find(|process| holds(*process, &links))
+}
+
+/// Inodes of the sockets that listen at `path`, which the kernel prints as it was bound.
+fn unix_listeners(table: &str, path: &Path) -> Vec<String> {
+    table
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (flags, inode) = (fields.get(3)?, fields.get(6)?);
+            let bound = Path::new(fields.get(7)?);
+            (*flags == ACCEPTS && bound == path).then(|| (*inode).to_owned())
+        })
+        .collect()
 }
 
 /// Whether packets to `address` stay on this machine: then they also come from it.
@@ -103,8 +124,20 @@ mod tests {
             let listener = TcpListener::bind(address).unwrap();
             let port = listener.local_addr().unwrap().port();
             let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            assert_eq!(listening_process(target), Some(std::process::id()));
+            let process = listening_process(&Address::Network(target));
+            assert_eq!(process, Some(std::process::id()));
         }
+    }
+
+    #[test]
+    fn this_process_is_found_by_its_unix_socket() {
+        let name = format!("kelvin-loadgen-{}.socket", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let process = listening_process(&Address::Unix(path.clone()));
+        drop(listener);
+        fs::remove_file(path).unwrap();
+        assert_eq!(process, Some(std::process::id()));
     }
 
     #[test]
@@ -112,11 +145,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert_eq!(listening_process(address), None);
+        assert_eq!(listening_process(&Address::Network(address)), None);
     }
 
     #[test]
     fn another_machine_has_no_process_here() {
-        assert_eq!(listening_process("192.0.2.1:1883".parse().unwrap()), None);
+        let address = Address::Network("192.0.2.1:1883".parse().unwrap());
+        assert_eq!(listening_process(&address), None);
     }
 }

@@ -3,11 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
-use bytes::BytesMut;
-use socket2::SockRef;
-use tokio::net::TcpStream;
-
 use crate::client::Client;
+use crate::transport::Stream;
+use bytes::BytesMut;
 
 /// Bytes that may wait for a socket, besides one publication: acknowledgements that the broker
 /// does not read. 64 Ki of them are every Packet Identifier four times.
@@ -22,6 +20,8 @@ pub(super) enum Failure {
     Unread,
     #[error("the broker did not answer PINGREQ within the Keep Alive")]
     Silent,
+    #[error("the broker sent DISCONNECT: {0}")]
+    Disconnected(String),
 }
 
 /// A connection. Idle, it owns no buffer.
@@ -29,7 +29,7 @@ pub(super) enum Failure {
 pub(super) struct Connection {
     /// Its place among the worker's subscribers; unused for a publisher.
     pub subscriber: usize,
-    pub stream: RefCell<TcpStream>,
+    pub stream: RefCell<Stream>,
     pub client: RefCell<Client>,
     /// The beginning of a packet whose end has not arrived.
     pub partial: RefCell<Vec<u8>>,
@@ -43,6 +43,8 @@ pub(super) struct Connection {
     pub failure: RefCell<Option<Failure>>,
     /// When something was last written.
     pub written_ns: Cell<u64>,
+    /// Keep Alive, the broker's if it has said one; 0 for none.
+    pub keep_alive_seconds: u16,
     /// When a PINGREQ was written that is not answered; 0 when none is.
     pub ping_ns: Cell<u64>,
 }
@@ -50,9 +52,10 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         subscriber: usize,
-        stream: TcpStream,
+        stream: Stream,
         client: Client,
         partial: Vec<u8>,
+        keep_alive_seconds: u16,
         now_ns: u64,
     ) -> Self {
         Self {
@@ -65,17 +68,22 @@ impl Connection {
             failed: Cell::new(false),
             failure: RefCell::new(None),
             written_ns: Cell::new(now_ns),
+            keep_alive_seconds,
             ping_ns: Cell::new(0),
         }
+    }
+
+    /// Says why it is about to end, unless that is known.
+    pub(super) fn explain(&self, failure: Failure) {
+        self.failure.borrow_mut().get_or_insert(failure);
     }
 
     /// Gives it up: its reader sees the end of the stream and does the rest.
     pub(super) fn abandon(&self, failure: Failure) {
         if !self.failed.replace(true) {
-            self.failure.replace(Some(failure));
-            let stream = self.stream.borrow();
+            self.explain(failure);
             // A socket that is closed already cannot be shut down, and need not.
-            drop(SockRef::from(&*stream).shutdown(std::net::Shutdown::Both));
+            drop(self.stream.borrow().shutdown());
         }
     }
 }

@@ -6,23 +6,12 @@ use std::time::Duration;
 
 use super::Worker;
 use super::connection::Failure;
-use crate::client::KEEP_ALIVE_SECONDS;
 use crate::mqtt::Encoder;
 use crate::payload::scramble;
 use crate::units::SECOND_NS;
 
 /// How often the clients are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
-
-/// Silence after which a client pings, at most.
-const IDLE_NS: u64 = KEEP_ALIVE_SECONDS as u64 * SECOND_NS / 2;
-
-/// Clients that fell silent together ping within this time, and not in one burst that would show
-/// in the latency.
-const SPREAD_NS: u64 = IDLE_NS / 2;
-
-/// How long an answer may take.
-const ANSWER_NS: u64 = KEEP_ALIVE_SECONDS as u64 * SECOND_NS;
 
 impl Worker {
     /// Pings until the worker ends.
@@ -40,11 +29,15 @@ impl Worker {
         let Some(connection) = self.connection(place) else {
             return;
         };
+        let keep_alive_ns = u64::from(connection.keep_alive_seconds) * SECOND_NS;
+        if keep_alive_ns == 0 {
+            return;
+        }
         let pinged_ns = connection.ping_ns.get();
-        if pinged_ns != 0 && now_ns.saturating_sub(pinged_ns) > ANSWER_NS {
+        if pinged_ns != 0 && now_ns.saturating_sub(pinged_ns) > keep_alive_ns {
             connection.abandon(Failure::Silent);
         } else if pinged_ns == 0
-            && now_ns.saturating_sub(connection.written_ns.get()) > idle_ns(place)
+            && now_ns.saturating_sub(connection.written_ns.get()) > idle_ns(place, keep_alive_ns)
         {
             let mut packet = self.write_buffer.take();
             if Encoder::new(&mut packet).pingreq().is_ok() {
@@ -58,9 +51,11 @@ impl Worker {
     }
 }
 
-/// Silence after which the client in this place pings.
-fn idle_ns(place: usize) -> u64 {
-    IDLE_NS - scramble(place as u64) % SPREAD_NS
+/// Silence after which the client in this place pings: half of the Keep Alive at most. Clients that
+/// fell silent together do not ping in one burst, which would show in the latency.
+fn idle_ns(place: usize, keep_alive_ns: u64) -> u64 {
+    let idle_ns = keep_alive_ns / 2;
+    idle_ns - scramble(place as u64) % (idle_ns / 2).max(1)
 }
 
 #[cfg(test)]
@@ -69,9 +64,12 @@ mod tests {
 
     #[test]
     fn pings_are_spread_and_in_time() {
-        let times: Vec<u64> = (0..1000).map(idle_ns).collect();
-        assert!(times.iter().all(|time| (IDLE_NS - SPREAD_NS..=IDLE_NS).contains(time)));
-        let early = times.iter().filter(|time| **time < IDLE_NS - SPREAD_NS / 2).count();
-        assert!((400..600).contains(&early), "{early}");
+        for keep_alive_ns in [SECOND_NS, 60 * SECOND_NS] {
+            let times: Vec<u64> = (0..1000).map(|place| idle_ns(place, keep_alive_ns)).collect();
+            let quarter_ns = keep_alive_ns / 4;
+            assert!(times.iter().all(|time| (quarter_ns..=2 * quarter_ns).contains(time)));
+            let early = times.iter().filter(|time| **time < quarter_ns + quarter_ns / 2).count();
+            assert!((400..600).contains(&early), "{early}");
+        }
     }
 }

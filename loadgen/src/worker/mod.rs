@@ -20,7 +20,6 @@ mod write;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -32,12 +31,14 @@ pub(crate) use connect::ConnectError;
 use connection::Connection;
 use pacer::Pacer;
 
+use crate::client::Templates;
 use crate::clock::Clock;
-use crate::mqtt::{Decoder, EncodeError, PublishTemplate};
+use crate::mqtt::{Decoder, EncodeError, PublicationForm};
 use crate::payload::RunTag;
 use crate::plan::{Plan, Schedule};
 use crate::recorder::{Counters, Recorder, Second, Totals};
-use crate::scenario::Scenario;
+use crate::scenario::{CLIENT_NUMBER, Scenario};
+use crate::transport::Dialer;
 
 /// Where one read goes. All connections share it, so that an idle one owns no buffer. Larger than
 /// a socket's receive buffer usually is, and small enough to stay in the second-level cache.
@@ -56,8 +57,8 @@ pub(crate) struct Setup {
     pub scenario: Arc<Scenario>,
     /// Who does what.
     pub plan: Arc<Plan>,
-    /// Where the broker is.
-    pub address: SocketAddr,
+    /// Opens connections to the broker.
+    pub dialer: Dialer,
     /// The clock of the run.
     pub clock: Clock,
     /// Tells this run's messages from others.
@@ -195,8 +196,8 @@ struct Worker {
     /// Where packets are encoded before they are written. Empty between two uses.
     write_buffer: RefCell<BytesMut>,
     pacer: RefCell<Pacer>,
-    /// What all publications share, where there is one topic.
-    template: Option<Rc<PublishTemplate>>,
+    /// What all publications share, where publishers do not differ.
+    templates: Option<Rc<Templates>>,
     /// When the next publication is due; `u64::MAX` when none is. Read after every read.
     next_due_ns: Cell<u64>,
     /// Tells the pacer that there is a schedule.
@@ -217,17 +218,25 @@ impl Worker {
         let publishers = setup.plan.publishers_of(number, workers);
         let subscribers = setup.plan.subscribers_of(number, workers);
         let clients = publishers.len() + subscribers.len();
-        let template = setup.plan.has_one_topic().then(|| template(setup, 0)).transpose()?;
-        let packet_bytes_max = PACKET_BYTES_MIN.max(2 * setup.scenario.payload_bytes);
+        let templates = are_alike(setup).then(|| templates(setup, 0)).transpose()?;
+        let stamp_place = setup.scenario.stamp_place;
         Ok(Self {
             number,
             connections: RefCell::new((0..clients).map(|_| None).collect()),
-            recorder: RefCell::new(Recorder::new(&setup.plan, setup.tag, subscribers.clone())),
-            decoder: RefCell::new(Decoder::new(packet_bytes_max)),
+            recorder: RefCell::new(Recorder::new(
+                &setup.plan,
+                setup.tag,
+                stamp_place,
+                subscribers.clone(),
+            )),
+            decoder: RefCell::new(Decoder::new(
+                setup.scenario.version,
+                packet_bytes_max(&setup.scenario),
+            )),
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
             write_buffer: RefCell::new(BytesMut::new()),
             pacer: RefCell::new(Pacer::new(&setup.plan, &publishers)),
-            template,
+            templates,
             next_due_ns: Cell::new(u64::MAX),
             scheduled: Notify::new(),
             finishing: Cell::new(false),
@@ -264,9 +273,36 @@ impl Worker {
     }
 }
 
+/// Bytes of a packet, without its fixed header, that every client takes.
+fn packet_bytes_max(scenario: &Scenario) -> usize {
+    PACKET_BYTES_MIN.max(2 * scenario.payload_bytes)
+}
+
+/// Whether all publishers can have the same templates.
+fn are_alike(setup: &Setup) -> bool {
+    let mut properties = setup.scenario.user_properties.iter();
+    setup.plan.has_one_topic()
+        && properties
+            .all(|(name, value)| !name.contains(CLIENT_NUMBER) && !value.contains(CLIENT_NUMBER))
+}
+
 /// What all publications of a publisher share.
-fn template(setup: &Setup, publisher: u32) -> Result<Rc<PublishTemplate>, EncodeError> {
+fn templates(setup: &Setup, publisher: u32) -> Result<Rc<Templates>, EncodeError> {
     let scenario = &setup.scenario;
-    let topic = setup.plan.topic_name(publisher);
-    PublishTemplate::new(&topic, scenario.qos, scenario.retain, scenario.payload_bytes).map(Rc::new)
+    let number = publisher.to_string();
+    let numbered = |text: &String| text.replace(CLIENT_NUMBER, &number);
+    let properties = scenario.user_properties.iter();
+    let user_properties: Vec<_> =
+        properties.map(|(name, value)| (numbered(name), numbered(value))).collect();
+    let form = PublicationForm {
+        version: scenario.version,
+        topic: &setup.plan.topic_name(publisher),
+        qos: scenario.qos,
+        retain: scenario.retain,
+        payload_bytes: scenario.payload_bytes,
+        topic_alias: None,
+        correlation_bytes: 0,
+        user_properties: &user_properties,
+    };
+    Templates::new(&form, scenario.stamp_place, scenario.topic_alias).map(Rc::new)
 }

@@ -9,8 +9,10 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::Worker;
-use super::connection::Connection;
+use super::connection::{Connection, Failure};
 use crate::client::{ClientError, Event};
+use crate::mqtt::Version;
+use crate::recorder::Refused;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +23,8 @@ pub(super) enum End {
     Io(#[from] io::Error),
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("the broker refused the subscription")]
-    NotSubscribed,
+    #[error("the broker refused the subscription{0}")]
+    NotSubscribed(String),
     #[error("the broker answered a CONNECT that was already answered")]
     Connected,
 }
@@ -129,13 +131,24 @@ impl Worker {
                 }
                 Event::Nothing => {}
                 Event::Acknowledged => seen.acknowledged = true,
+                Event::Rejected(code) => {
+                    seen.acknowledged = true;
+                    recorder.refused(Refused::Publication, code);
+                }
                 Event::Unexpected => recorder.counters.unexpected += 1,
                 Event::Subscribed => recorder.counters.subscribed += 1,
-                Event::NotSubscribed => {
+                Event::NotSubscribed(reason) => {
                     recorder.counters.not_subscribed += 1;
-                    return Err(End::NotSubscribed);
+                    return Err(End::NotSubscribed(match self.setup.scenario.version {
+                        Version::V5 => format!(": {reason}"),
+                        Version::V31 | Version::V311 => String::new(),
+                    }));
                 }
-                Event::Connected | Event::Refused(_) => return Err(End::Connected),
+                Event::Disconnected(reason) => {
+                    recorder.refused(Refused::Connection, reason.code);
+                    connection.explain(Failure::Disconnected(reason.to_string()));
+                }
+                Event::Connected(_) | Event::Refused(_) => return Err(End::Connected),
             }
         }
         Ok(taken)

@@ -1,11 +1,17 @@
 //! The way out: what is due leaves in one write; what the socket does not take waits.
 
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::AsyncWrite;
 
 use super::Worker;
 use super::connection::{Connection, Failure, PENDING_BYTES_MAX};
-use crate::client::Batch;
+use crate::client::{Batch, Settled};
+use crate::transport::Written;
 
 /// Bytes of publications that one write carries at most: a socket's send buffer takes about this.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
@@ -20,16 +26,14 @@ impl Worker {
             return;
         }
         let written = if connection.blocked.get() {
-            0
+            Written { bytes: 0, flushed: true }
         } else {
             match self.write(connection, bytes) {
                 Ok(written) => written,
                 Err(error) => return connection.abandon(error.into()),
             }
         };
-        if written < bytes.len() {
-            self.keep(connection, &bytes[written..]);
-        }
+        self.keep(connection, &bytes[written.bytes..], written.flushed);
     }
 
     /// Writes what is due of a publisher, at most `count_max` publications, each stamped when it
@@ -52,28 +56,27 @@ impl Worker {
         let Some(publisher) = client.publisher.as_mut() else {
             return 0;
         };
-        let packet_bytes = publisher.packet_bytes();
-        let fit = u32::try_from(WRITE_BYTES_MAX / packet_bytes).unwrap_or(1).max(1);
+        let fit = WRITE_BYTES_MAX / publisher.packet_bytes_max();
+        let fit = u32::try_from(fit).unwrap_or(1).max(1);
         let mut buffer = self.write_buffer.take();
         let now_ns = self.setup.clock.now_ns();
         let batch = publisher.encode_due(&schedule, now_ns, count_max.min(fit), &mut buffer);
-        let mut sent = 0;
+        let mut sent = Settled::default();
         if batch.count > 0 {
             let written = self.write(connection, &buffer);
-            sent = publisher.settle(batch, *written.as_ref().unwrap_or(&0));
-            self.record_sent(batch, sent, |sequence| publisher.due_ns(&schedule, sequence));
+            let taken = written.as_ref().map_or(0, |written| written.bytes);
+            sent = publisher.settle(batch, taken);
+            self.record_sent(batch, sent.count, |sequence| publisher.due_ns(&schedule, sequence));
             match written {
-                Ok(written) if written < buffer.len() => {
-                    let end = sent as usize * packet_bytes;
-                    self.keep(connection, &buffer[written..end]);
+                Ok(written) => {
+                    self.keep(connection, &buffer[taken..sent.bytes], written.flushed);
                 }
-                Ok(_) => {}
                 Err(error) => connection.abandon(error.into()),
             }
         }
         buffer.clear();
         self.write_buffer.replace(buffer);
-        sent
+        sent.count
     }
 
     fn record_sent(&self, batch: Batch, sent: u32, due_ns: impl Fn(u32) -> u64) {
@@ -85,19 +88,19 @@ impl Worker {
     }
 
     /// One write; a socket that is full takes 0 bytes.
-    fn write(&self, connection: &Connection, bytes: &[u8]) -> io::Result<usize> {
-        match connection.stream.borrow().try_write(bytes) {
-            Ok(written) => {
-                connection.written_ns.set(self.setup.clock.now_ns());
-                Ok(written)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(error),
+    fn write(&self, connection: &Connection, bytes: &[u8]) -> io::Result<Written> {
+        let written = connection.stream.borrow_mut().try_write(bytes)?;
+        if written.bytes > 0 {
+            connection.written_ns.set(self.setup.clock.now_ns());
         }
+        Ok(written)
     }
 
-    /// Keeps bytes until the socket takes them.
-    fn keep(self: &Rc<Self>, connection: &Rc<Connection>, bytes: &[u8]) {
+    /// Keeps bytes until the socket takes them, and what lies above it until it is flushed.
+    fn keep(self: &Rc<Self>, connection: &Rc<Connection>, bytes: &[u8], flushed: bool) {
+        if bytes.is_empty() && flushed {
+            return;
+        }
         let mut pending = connection.pending.borrow_mut();
         if !bytes.is_empty() && pending.len() + bytes.len() > PENDING_BYTES_MAX.max(bytes.len()) {
             return connection.abandon(Failure::Unread);
@@ -112,15 +115,9 @@ impl Worker {
 
     /// Waits until the socket takes what is pending and what has become due meanwhile.
     async fn unblock(self: &Rc<Self>, connection: &Rc<Connection>) {
-        loop {
-            let ready = std::future::poll_fn(|context| {
-                connection.stream.borrow().poll_write_ready(context)
-            });
-            match ready.await.and_then(|()| self.write_pending(connection)) {
-                Ok(true) => break,
-                Ok(false) => {}
-                Err(error) => return connection.abandon(error.into()),
-            }
+        let drained = std::future::poll_fn(|context| self.poll_pending(context, connection)).await;
+        if let Err(error) = drained {
+            return connection.abandon(error.into());
         }
         connection.blocked.set(false);
         while self.publish_due(connection, PUBLICATIONS_PER_TURN) == PUBLICATIONS_PER_TURN {
@@ -128,18 +125,23 @@ impl Worker {
         }
     }
 
-    /// Whether all that was pending went out.
-    fn write_pending(&self, connection: &Connection) -> io::Result<bool> {
-        let mut pending = connection.pending.take();
+    /// Writes all that is pending.
+    fn poll_pending(
+        &self,
+        context: &mut Context<'_>,
+        connection: &Connection,
+    ) -> Poll<io::Result<()>> {
+        let mut stream = connection.stream.borrow_mut();
+        let mut pending = connection.pending.borrow_mut();
         while !pending.is_empty() {
-            match self.write(connection, &pending)? {
-                0 => {
-                    connection.pending.replace(pending);
-                    return Ok(false);
-                }
-                written => drop(pending.split_to(written)),
+            match ready!(Pin::new(&mut *stream).poll_write(context, &pending))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => pending.advance(written),
             }
+            connection.written_ns.set(self.setup.clock.now_ns());
         }
-        Ok(true)
+        // Idle, a connection owns no buffer.
+        *pending = BytesMut::new();
+        Pin::new(&mut *stream).poll_flush(context)
     }
 }

@@ -53,6 +53,61 @@ fn pairs_arrive_at_every_qos() {
 }
 
 #[test]
+fn every_version_arrives_at_every_qos() {
+    for version in ["3.1", "3.1.1", "5"] {
+        for qos in 0..=2 {
+            let options = format!("-V {version} --qos {qos} --sub-qos {qos} --clients 8");
+            let (_, summary) = whole(&format!("{options} --rate 50ms -d 600ms --warmup 100ms"));
+            assert_eq!(
+                (summary.config.protocol.as_str(), summary.config.transport.as_str()),
+                (version, "tcp")
+            );
+            assert_eq!(summary.latency.delivery.from_due.count, summary.counts.delivered);
+        }
+    }
+}
+
+#[test]
+fn a_stamp_beside_a_plain_payload_gives_latencies() {
+    let (_, summary) =
+        whole("-V 5 --payload plain --clients 20 --rate 50ms -d 1s --warmup 100ms --qos 1");
+    assert_eq!(summary.counts.expected, 2000);
+    assert_eq!(summary.latency.delivery.from_due.count, 2000);
+    assert_eq!(summary.config.payload_bytes, 2);
+    assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+}
+
+#[test]
+fn plain_payloads_of_mqtt_3_are_counted_and_the_summary_says_so() {
+    let (_, summary) = whole("--payload plain --clients 20 --rate 50ms -d 1s --warmup 300ms");
+    assert_eq!((summary.counts.expected, summary.counts.lost), (2000, 0));
+    assert_eq!(summary.latency.delivery.from_due.count, 0);
+    let said = |text: &String| text.starts_with("plain payloads have no stamp at MQTT 3.1.1");
+    assert!(summary.warnings.iter().any(said), "{:?}", summary.warnings);
+}
+
+#[test]
+fn aliases_properties_wills_and_sessions_change_nothing_about_what_arrives() {
+    whole(
+        "-V 5 --topic-alias --user-property site=%i --user-property a=b --session-expiry 1s \
+         --no-clean --will-topic will/%i --will-payload gone --will-qos 1 --will-retain -k 1s \
+         -u user%i -P secret --inflight 2 --qos 2 --topology pairs --clients 8 --rate 50ms \
+         -d 2s --warmup 100ms",
+    );
+}
+
+#[test]
+fn users_and_passwords_are_in_no_file() {
+    let (run, summary) =
+        whole("--clients 4 --rate 100ms -d 300ms --warmup 0s -u someone --password=hidden-one");
+    assert!(summary.config.command.contains("-u *** --password=***"), "{}", summary.config.command);
+    for file in std::fs::read_dir(run.folder().unwrap()).unwrap() {
+        let text = read(&file.unwrap().path());
+        assert!(!text.contains("someone") && !text.contains("hidden-one"));
+    }
+}
+
+#[test]
 fn fan_in_and_fan_out_arrive() {
     let (_, summary) = whole("--topology fan-in --clients 21 --rate 50ms -d 1s --warmup 100ms");
     assert_eq!((summary.counts.offered, summary.counts.expected), (400, 400));

@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod command_line;
+mod connect;
 mod embedded;
 mod faults;
 mod interruption;
 mod loadgen;
 mod refusals;
 mod scripted;
+mod transports;
+mod version_5;

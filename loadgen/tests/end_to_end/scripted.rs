@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread;
 
 /// What becomes of one publication on its way to one subscriber: the packets to write now.
@@ -21,6 +21,10 @@ pub(crate) struct Script {
     pub greeting: Vec<u8>,
     /// What becomes of publications.
     pub route: Route,
+    /// The answer to a publication, to its publisher.
+    pub answer: fn(&[u8]) -> Vec<u8>,
+    /// Gets every packet that comes.
+    pub seen: Option<mpsc::Sender<Vec<u8>>>,
     /// After this publication, these subscribers' connections are closed, or all when there are
     /// none.
     pub close_after: Option<(usize, Vec<usize>)>,
@@ -33,6 +37,8 @@ impl Default for Script {
             suback: Some(0),
             greeting: Vec::new(),
             route: Box::new(|_, _, packet| vec![packet.to_vec()]),
+            answer: |_| Vec::new(),
+            seen: None,
             close_after: None,
         }
     }
@@ -96,24 +102,38 @@ fn accept(listener: &TcpListener, script: Script, stop: &AtomicBool) {
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>, connects: &AtomicUsize) -> io::Result<()> {
     lock(state).all.push(stream.try_clone()?);
+    let mut is_new = false;
     loop {
         let packet = read_packet(&mut stream)?;
         let mut state = lock(state);
+        if let Some(seen) = &state.script.seen {
+            // A test that has seen enough listens no more.
+            drop(seen.send(packet.clone()));
+        }
         match packet[0] >> 4 {
             1 => {
                 let number = connects.fetch_add(1, Ordering::Relaxed);
+                is_new = packet.windows(5).any(|bytes| bytes == b"MQTT\x05");
                 match (state.script.connack)(number) {
                     Some(b"") => stream.shutdown(Shutdown::Both)?,
                     Some(answer) => stream.write_all(answer)?,
                     None => {}
                 }
             }
-            3 => state.publish(&packet)?,
+            3 => {
+                stream.write_all(&(state.script.answer)(&packet))?;
+                state.publish(&packet)?;
+            }
             8 => {
                 let Some(code) = state.script.suback else {
                     continue;
                 };
-                stream.write_all(&[0x90, 3, packet[2], packet[3], code])?;
+                let answer = if is_new {
+                    vec![0x90, 4, packet[2], packet[3], 0, code]
+                } else {
+                    vec![0x90, 3, packet[2], packet[3], code]
+                };
+                stream.write_all(&answer)?;
                 stream.write_all(&state.script.greeting)?;
                 state.subscribers.push(stream.try_clone()?);
             }
