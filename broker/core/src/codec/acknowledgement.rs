@@ -1,55 +1,16 @@
 //! Packets that are a type and a Packet Identifier, and PINGRESP that is a type alone:
 //! PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK, MQTT 3.4 to 3.7, 3.11 and 3.13.
 
-use std::fmt;
-use std::num::NonZeroU16;
-
-use super::connect::ProtocolVersion;
 use super::error::DecodeError;
-use super::fixed_header::PacketType;
+use super::packet_identifier::PacketIdentifier;
+use super::packet_type::PacketType;
 use super::properties::{ReasonProperties, write_packet, write_with_length};
+use super::protocol_version::ProtocolVersion;
 use super::reader::Reader;
 use super::reason::ReasonCode;
 
 /// A PINGRESP, whole, MQTT 3.13.
 pub const PINGRESP: [u8; 2] = [0xd0, 0];
-
-/// A Packet Identifier, MQTT 2.3.1: never zero.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PacketIdentifier(NonZeroU16);
-
-impl PacketIdentifier {
-    /// The first one that a session hands out.
-    pub const FIRST: Self = Self(NonZeroU16::MIN);
-
-    /// `None` for zero.
-    pub const fn new(identifier: u16) -> Option<Self> {
-        match NonZeroU16::new(identifier) {
-            Some(identifier) => Some(Self(identifier)),
-            None => None,
-        }
-    }
-
-    /// The number.
-    pub const fn get(self) -> u16 {
-        self.0.get()
-    }
-
-    /// The next number; 1 after 65,535.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self.0.checked_add(1) {
-            Some(next) => Self(next),
-            None => Self::FIRST,
-        }
-    }
-}
-
-impl fmt::Debug for PacketIdentifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
 
 /// A PUBACK, PUBREC, PUBREL or PUBCOMP, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

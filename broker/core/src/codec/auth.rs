@@ -1,7 +1,7 @@
 //! AUTH, MQTT 5.0 3.15.
 
 use super::error::DecodeError;
-use super::fixed_header::PacketType;
+use super::packet_type::PacketType;
 use super::properties::{
     Property, PropertyError, PropertyIdentifier, PropertyReader, PropertySet, PropertyWriter,
     ReasonProperties, UserProperties, write_packet, write_with_length,

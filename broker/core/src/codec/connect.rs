@@ -3,29 +3,12 @@
 use super::error::DecodeError;
 use super::properties::{
     Property, PropertyError, PropertyReader, PropertySet, UserProperties, WillProperties,
+    check_payload_format,
 };
-use super::publish::check_payload_format;
+use super::protocol_version::ProtocolVersion;
 use super::reader::Reader;
 use crate::qos::QoS;
 use crate::topic::TopicName;
-
-/// The protocol that a Client speaks, by name and level, MQTT 3.1.2.1 and 3.1.2.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProtocolVersion {
-    /// MQTT 3.1: `MQIsdp`, level 3.
-    V3,
-    /// MQTT 3.1.1: `MQTT`, level 4.
-    V4,
-    /// MQTT 5.0: `MQTT`, level 5.
-    V5,
-}
-
-impl ProtocolVersion {
-    /// Whether packets have properties and acknowledgements Reason Codes: since 5.0.
-    pub const fn has_properties(self) -> bool {
-        matches!(self, Self::V5)
-    }
-}
 
 /// A CONNECT, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! DISCONNECT, MQTT 3.14.
 
-use super::connect::ProtocolVersion;
 use super::error::DecodeError;
-use super::fixed_header::PacketType;
+use super::packet_type::PacketType;
 use super::properties::{
     Property, PropertyIdentifier, PropertyReader, PropertySet, PropertyWriter, UserProperties,
     write_packet, write_with_length,
 };
+use super::protocol_version::ProtocolVersion;
 use super::reader::Reader;
 use super::reason::ReasonCode;
 

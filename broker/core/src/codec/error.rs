@@ -1,6 +1,6 @@
 //! What a peer can get wrong on the wire.
 
-use super::fixed_header::PacketType;
+use super::packet_type::PacketType;
 use super::properties::PropertyError;
 use super::reason::ReasonCode;
 use crate::topic::TopicError;

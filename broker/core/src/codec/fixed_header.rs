@@ -1,70 +1,11 @@
 //! The fixed header: packet type, flags, Remaining Length, MQTT 2.2.
 
-use super::connect::ProtocolVersion;
 use super::error::DecodeError;
+use super::packet_type::PacketType;
+use super::protocol_version::ProtocolVersion;
 
 /// Most bytes of a fixed header: one of type and flags, four of Remaining Length.
 const FIXED_HEADER_MAX: usize = 5;
-
-/// The kind of a Control Packet, MQTT 2.2.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum PacketType {
-    /// Client requests a connection.
-    Connect = 1,
-    /// Connect acknowledgement.
-    Connack = 2,
-    /// Publish message.
-    Publish = 3,
-    /// Publish acknowledgement, QoS 1.
-    Puback = 4,
-    /// Publish received, QoS 2 part 1.
-    Pubrec = 5,
-    /// Publish release, QoS 2 part 2.
-    Pubrel = 6,
-    /// Publish complete, QoS 2 part 3.
-    Pubcomp = 7,
-    /// Subscribe request.
-    Subscribe = 8,
-    /// Subscribe acknowledgement.
-    Suback = 9,
-    /// Unsubscribe request.
-    Unsubscribe = 10,
-    /// Unsubscribe acknowledgement.
-    Unsuback = 11,
-    /// Ping request.
-    Pingreq = 12,
-    /// Ping response.
-    Pingresp = 13,
-    /// Client is disconnecting.
-    Disconnect = 14,
-    /// Authentication exchange, from MQTT 5.0 on.
-    Auth = 15,
-}
-
-impl PacketType {
-    /// Reads the first byte of a packet: a type that a Client may send, with the flags of
-    /// MQTT 2.2.2. The flags of a PUBLISH are its own matter.
-    fn from_client(first: u8) -> Result<Self, DecodeError> {
-        let flags = first & 0x0f;
-        let (packet, expected) = match first >> 4 {
-            1 => (Self::Connect, 0),
-            3 => (Self::Publish, flags),
-            4 => (Self::Puback, 0),
-            5 => (Self::Pubrec, 0),
-            6 => (Self::Pubrel, 0b0010),
-            7 => (Self::Pubcomp, 0),
-            8 => (Self::Subscribe, 0b0010),
-            10 => (Self::Unsubscribe, 0b0010),
-            12 => (Self::Pingreq, 0),
-            14 => (Self::Disconnect, 0),
-            15 => (Self::Auth, 0),
-            0 => return Err(DecodeError::ReservedType(0)),
-            other => return Err(DecodeError::ServerPacket(other)),
-        };
-        if flags == expected { Ok(packet) } else { Err(DecodeError::ReservedFlags(first)) }
-    }
-}
 
 /// The first two to five bytes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +30,7 @@ impl FixedHeader {
         let Some(&first) = bytes.first() else {
             return Ok(None);
         };
-        let packet = PacketType::from_client(first)?;
+        let packet = packet_type(first)?;
         let mut remaining_length = 0;
         for (index, &byte) in bytes.iter().enumerate().take(FIXED_HEADER_MAX).skip(1) {
             remaining_length |= usize::from(byte & 0x7f) << (7 * (index - 1));
@@ -174,4 +115,26 @@ pub(super) const fn remaining_length_size(length: usize) -> usize {
 #[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]
 const fn low_bits(length: usize) -> u8 {
     (length & 0x7f) as u8
+}
+
+/// Reads the first byte of a packet: a type that a Client may send, with the flags of
+/// MQTT 2.2.2. The flags of a PUBLISH are its own matter.
+fn packet_type(first: u8) -> Result<PacketType, DecodeError> {
+    let flags = first & 0x0f;
+    let (packet, expected) = match first >> 4 {
+        1 => (PacketType::Connect, 0),
+        3 => (PacketType::Publish, flags),
+        4 => (PacketType::Puback, 0),
+        5 => (PacketType::Pubrec, 0),
+        6 => (PacketType::Pubrel, 0b0010),
+        7 => (PacketType::Pubcomp, 0),
+        8 => (PacketType::Subscribe, 0b0010),
+        10 => (PacketType::Unsubscribe, 0b0010),
+        12 => (PacketType::Pingreq, 0),
+        14 => (PacketType::Disconnect, 0),
+        15 => (PacketType::Auth, 0),
+        0 => return Err(DecodeError::ReservedType(0)),
+        other => return Err(DecodeError::ServerPacket(other)),
+    };
+    if flags == expected { Ok(packet) } else { Err(DecodeError::ReservedFlags(first)) }
 }

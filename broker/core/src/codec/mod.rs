@@ -10,6 +10,9 @@ mod connect;
 mod disconnect;
 mod error;
 mod fixed_header;
+mod packet_identifier;
+mod packet_type;
+mod protocol_version;
 mod publish;
 mod reader;
 mod reason;
@@ -20,17 +23,20 @@ mod unsubscribe;
 pub mod properties;
 
 pub use acknowledgement::{
-    Acknowledgement, PINGRESP, PacketIdentifier, decode_acknowledgement, encode_acknowledgement,
-    encode_puback, encode_pubcomp, encode_pubrec, encode_pubrel, encode_unsuback,
+    Acknowledgement, PINGRESP, decode_acknowledgement, encode_acknowledgement, encode_puback,
+    encode_pubcomp, encode_pubrec, encode_pubrel, encode_unsuback,
 };
 pub use auth::Auth;
-pub use connack::{ConnackProperties, ConnectReturnCode, encode_connack, encode_connack_v5};
-pub use connect::{Connect, ConnectProperties, ProtocolVersion, Will};
+pub use connack::{ConnackProperties, encode_connack, encode_connack_v5};
+pub use connect::{Connect, ConnectProperties, Will};
 pub use disconnect::{Disconnect, DisconnectProperties, encode_disconnect};
 pub use error::DecodeError;
-pub use fixed_header::{FixedHeader, Frame, PacketType, encode_remaining_length, split};
+pub use fixed_header::{FixedHeader, Frame, encode_remaining_length, split};
+pub use packet_identifier::PacketIdentifier;
+pub use packet_type::PacketType;
+pub use protocol_version::ProtocolVersion;
 pub use publish::{PUBLISH_HEADER_MAX, Publish, PublishHeader, PublishHeaderV5};
-pub use reason::ReasonCode;
+pub use reason::{ConnectReturnCode, ReasonCode};
 pub use suback::{encode_suback, encode_suback_v5, encode_unsuback_v5};
 pub use subscribe::{
     RetainHandling, Subscribe, SubscribeEntries, SubscribeEntry, SubscribeProperties,

@@ -1,12 +1,12 @@
 //! PUBLISH, MQTT 3.3.
 
-use super::acknowledgement::PacketIdentifier;
-use super::connect::ProtocolVersion;
 use super::error::DecodeError;
 use super::fixed_header::{Frame, encode_remaining_length, remaining_length_size};
+use super::packet_identifier::PacketIdentifier;
 use super::properties::{
-    Forwarded, PayloadFormat, PropertyIdentifier, PropertyWriter, PublishProperties,
+    Forwarded, PropertyIdentifier, PropertyWriter, PublishProperties, check_payload_format,
 };
+use super::protocol_version::ProtocolVersion;
 use super::reader::Reader;
 use crate::qos::QoS;
 use crate::topic::TopicName;
@@ -84,19 +84,6 @@ impl<'a> Publish<'a> {
     /// Server to do this, MQTT 5.0 3.3.2.3.2.
     pub fn check_payload_format(&self) -> Result<(), DecodeError> {
         check_payload_format(self.properties.payload_format_indicator, self.payload)
-    }
-}
-
-/// Errors when the payload is not what its Payload Format Indicator says.
-pub(super) fn check_payload_format(
-    format: Option<PayloadFormat>,
-    payload: &[u8],
-) -> Result<(), DecodeError> {
-    match format {
-        Some(PayloadFormat::Utf8) if std::str::from_utf8(payload).is_err() => {
-            Err(DecodeError::PayloadFormat)
-        }
-        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fields of a Control Packet, read from the front, MQTT 1.5.
 
-use super::acknowledgement::PacketIdentifier;
 use super::error::DecodeError;
+use super::packet_identifier::PacketIdentifier;
 
 /// What is left of a packet's body.
 #[derive(Clone, Copy, Debug)]

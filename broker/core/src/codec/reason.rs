@@ -1,6 +1,5 @@
 //! Reason Codes, MQTT 5.0 2.4.
 
-use super::connack::ConnectReturnCode;
 use crate::qos::QoS;
 
 /// How an operation ended, MQTT 5.0 2.4. Below 0x80 it succeeded.
@@ -204,4 +203,22 @@ impl From<ConnectReturnCode> for ReasonCode {
             ConnectReturnCode::NotAuthorized => Self::NotAuthorized,
         }
     }
+}
+
+/// Whether and why not a Client may come in, MQTT 3.2.2.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ConnectReturnCode {
+    /// The connection is accepted.
+    Accepted = 0,
+    /// The Server does not speak the requested protocol level.
+    UnacceptableProtocolVersion = 1,
+    /// The Client Identifier is not allowed.
+    IdentifierRejected = 2,
+    /// The MQTT service is unavailable.
+    ServerUnavailable = 3,
+    /// User name or password are malformed.
+    BadUserNameOrPassword = 4,
+    /// The Client is not authorized to connect.
+    NotAuthorized = 5,
 }

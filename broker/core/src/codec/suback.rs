@@ -1,7 +1,7 @@
 //! SUBACK, MQTT 3.9, and UNSUBACK of MQTT 5.0, 3.11.
 
-use super::acknowledgement::PacketIdentifier;
 use super::fixed_header::encode_remaining_length;
+use super::packet_identifier::PacketIdentifier;
 use super::properties::{ReasonProperties, write_packet, write_with_length};
 use super::reason::ReasonCode;
 use crate::qos::QoS;

@@ -1,9 +1,9 @@
 //! SUBSCRIBE, MQTT 3.8.
 
-use super::acknowledgement::PacketIdentifier;
-use super::connect::ProtocolVersion;
 use super::error::DecodeError;
+use super::packet_identifier::PacketIdentifier;
 use super::properties::{Property, PropertyReader, PropertySet, UserProperties};
+use super::protocol_version::ProtocolVersion;
 use super::reader::Reader;
 use crate::qos::QoS;
 use crate::topic::SubscriptionTarget;

@@ -1,9 +1,9 @@
 //! UNSUBSCRIBE, MQTT 3.10.
 
-use super::acknowledgement::PacketIdentifier;
-use super::connect::ProtocolVersion;
 use super::error::DecodeError;
+use super::packet_identifier::PacketIdentifier;
 use super::properties::{PropertyReader, PropertySet, UserProperties};
+use super::protocol_version::ProtocolVersion;
 use super::reader::Reader;
 use crate::topic::SubscriptionTarget;
 

@@ -18,5 +18,5 @@ pub use reason::ReasonProperties;
 pub use user::{UserProperties, UserPropertiesIter};
 
 pub(super) use identifier::PropertySet;
-pub(super) use read::{Property, PropertyReader};
+pub(super) use read::{Property, PropertyReader, check_payload_format};
 pub(super) use write::{PropertyWriter, write_packet, write_with_length};

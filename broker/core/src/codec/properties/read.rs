@@ -187,3 +187,16 @@ impl<'a> Iterator for CheckedProperties<'a> {
         Property::read(identifier, &mut self.0).ok()
     }
 }
+
+/// Errors when the payload is not what its Payload Format Indicator says.
+pub(in super::super) fn check_payload_format(
+    format: Option<PayloadFormat>,
+    payload: &[u8],
+) -> Result<(), DecodeError> {
+    match format {
+        Some(PayloadFormat::Utf8) if std::str::from_utf8(payload).is_err() => {
+            Err(DecodeError::PayloadFormat)
+        }
+        _ => Ok(()),
+    }
+}
