@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 
 use broker_core::Statistics;
 
-use crate::builder::Builder;
 use crate::driver::Shared;
 use crate::publisher::Publisher;
 use crate::transport::{Credentials, SocketFile, TlsError};
@@ -29,11 +28,6 @@ pub(crate) struct Places {
 }
 
 impl Broker {
-    /// Starts to describe a broker.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     pub(crate) const fn new(
         places: Places,
         shared: Arc<Shared>,

@@ -62,6 +62,13 @@ fn describe(error: &io::Error) -> String {
     }
 }
 
+impl Broker {
+    /// Starts to describe a broker.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use broker_core::topic::{TopicError, TopicName};
 use broker_core::{Message, QoS, ShardGroup};
 
-use crate::driver::{Mail, Mailboxes};
+use crate::driver::mailbox::{Mail, Mailboxes, Undelivered};
 
 /// Publishes as no Client's, from any thread and without waiting.
 #[derive(Clone, Debug)]
@@ -51,5 +51,14 @@ impl Publisher {
         let message = Message::new(topic, payload.as_ref(), qos, retain);
         let shard = self.group.shard_of(topic.as_str());
         self.mailboxes.try_send(shard, Mail::Publish(message)).map_err(Into::into)
+    }
+}
+
+impl From<Undelivered> for PublishError {
+    fn from(undelivered: Undelivered) -> Self {
+        match undelivered {
+            Undelivered::Full(_) => Self::Overloaded,
+            Undelivered::Stopped => Self::Stopped,
+        }
     }
 }

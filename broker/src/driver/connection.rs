@@ -10,38 +10,17 @@ use std::task::{Context, Poll, ready};
 use broker_core::{Admission, CloseCause, ConnectionKey, Output, Violation};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{tcp, unix};
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::spawn_local;
 
+use super::link::{Link, SharedDuplex, Writer};
 use super::mailbox::HandedOver;
 use super::permit::ConnectionPermit;
 use super::{Driver, READ_BYTES};
-use crate::transport::{Duplex, Peer, Stream};
+use crate::transport::{Peer, Stream};
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
 /// thousands of deliveries, and memory must not run ahead of the sockets.
 const FRESH_OUTPUT_MAX: usize = 32 << 20;
-
-/// The driver's half of a Network Connection.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) writer: Writer,
-    pub(super) peer: Peer,
-    reader: AbortHandle,
-    /// The task that waits until a full socket takes bytes again.
-    pub(super) waiter: Option<AbortHandle>,
-    _permit: ConnectionPermit,
-}
-
-/// What the flusher writes to.
-#[derive(Debug)]
-pub(super) enum Writer {
-    Tcp(tcp::OwnedWriteHalf),
-    Unix(unix::OwnedWriteHalf),
-    Duplex(SharedDuplex),
-}
-
-/// A connection that its reading task and the flusher share. Never borrowed across a wait.
-pub(super) type SharedDuplex = Rc<RefCell<Box<dyn Duplex>>>;
 
 /// What a connection's task reads from.
 trait Reader: AsyncRead + Unpin {
@@ -79,22 +58,6 @@ impl AsyncRead for DuplexReader {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut **self.duplex.borrow_mut()).poll_read(context, buffer)
-    }
-}
-
-impl Link {
-    /// Ends its tasks.
-    pub(super) fn abort_tasks(&self) {
-        self.reader.abort();
-        if let Some(waiter) = &self.waiter {
-            waiter.abort();
-        }
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.abort_tasks();
     }
 }
 

@@ -12,8 +12,8 @@ use socket2::SockRef;
 use tokio::task::spawn_local;
 
 use super::Driver;
-use super::connection::{Link, SharedDuplex, Writer};
 use super::flusher::SLICES_MAX;
+use super::link::{Link, SharedDuplex, Writer};
 use crate::transport::Stream;
 
 /// Time that a peer has for the end of a closing handshake. Its connection counts until then.

@@ -12,7 +12,7 @@ use tokio::net::{tcp, unix};
 use tokio::task::{spawn_local, yield_now};
 
 use super::Driver;
-use super::connection::Writer;
+use super::link::Writer;
 use super::mailbox::{Mail, Undelivered};
 
 /// Connections that are written before others may read again. A write costs some 6 µs, so that a
@@ -22,33 +22,33 @@ const FLUSHES_PER_TURN: usize = 256;
 /// Segments of one vectored write.
 pub(super) const SLICES_MAX: usize = 64;
 
-/// Flushes whenever there is work, for as long as the runtime lives.
-pub(super) async fn run(driver: Rc<Driver>) {
-    let mut dirty = Vec::new();
-    loop {
-        driver.work.notified().await;
-        // Tasks that are ready now run first and add to the batch.
-        yield_now().await;
+impl Driver {
+    /// Flushes whenever there is work, for as long as the runtime lives.
+    pub(super) async fn flush_when_due(self: Rc<Self>) {
+        let mut dirty = Vec::new();
         loop {
-            driver.hand_on_forwards();
-            driver.core.borrow_mut().take_dirty(&mut dirty);
-            for (index, key) in dirty.drain(..).enumerate() {
-                if index % FLUSHES_PER_TURN == FLUSHES_PER_TURN - 1 {
-                    yield_now().await;
-                }
-                driver.flush(key);
-            }
-            driver.close_finished();
-            driver.relief.notify_waiters();
-            if !driver.core.borrow().has_work() || driver.blocked_forwards.get() {
-                break;
-            }
+            self.work.notified().await;
+            // Tasks that are ready now run first and add to the batch.
             yield_now().await;
+            loop {
+                self.hand_on_forwards();
+                self.core.borrow_mut().take_dirty(&mut dirty);
+                for (index, key) in dirty.drain(..).enumerate() {
+                    if index % FLUSHES_PER_TURN == FLUSHES_PER_TURN - 1 {
+                        yield_now().await;
+                    }
+                    self.flush(key);
+                }
+                self.close_finished();
+                self.relief.notify_waiters();
+                if !self.core.borrow().has_work() || self.blocked_forwards.get() {
+                    break;
+                }
+                yield_now().await;
+            }
         }
     }
-}
 
-impl Driver {
     /// Writes what waits for a connection. What the socket does not take waits for the socket.
     pub(super) fn flush(self: &Rc<Self>, key: ConnectionKey) {
         let mut links = self.links.borrow_mut();

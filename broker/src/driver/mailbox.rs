@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::permit::ConnectionPermit;
-use crate::publisher::PublishError;
 use crate::transport::{Detached, Peer};
 
 /// Batches that wait for one shard. A shard that cannot hand its batch on stops reading until it
@@ -85,14 +84,5 @@ impl Inbox {
     /// `None` never, for as long as the broker holds the senders.
     pub(crate) async fn receive(&mut self) -> Option<Mail> {
         self.0.recv().await
-    }
-}
-
-impl From<Undelivered> for PublishError {
-    fn from(undelivered: Undelivered) -> Self {
-        match undelivered {
-            Undelivered::Full(_) => Self::Overloaded,
-            Undelivered::Stopped => Self::Stopped,
-        }
     }
 }

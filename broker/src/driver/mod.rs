@@ -9,9 +9,10 @@ mod accept;
 mod connection;
 mod farewell;
 mod flusher;
+mod link;
 mod lobby;
 mod log;
-mod mailbox;
+pub(crate) mod mailbox;
 mod permit;
 mod shared;
 
@@ -31,7 +32,7 @@ pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
 pub(crate) use shared::Shared;
 
 use crate::transport::OpenListener;
-use connection::Link;
+use link::Link;
 use log::CloseLog;
 
 /// Bytes of the buffer that all connections of a shard read into, and so the most that one of them
@@ -93,7 +94,7 @@ impl Driver {
         listeners: Vec<OpenListener>,
     ) {
         let driver = Rc::new(Self::new(shared, index));
-        tokio::task::spawn_local(flusher::run(Rc::clone(&driver)));
+        tokio::task::spawn_local(Rc::clone(&driver).flush_when_due());
         tokio::task::spawn_local(Rc::clone(&driver).tick());
         for listener in listeners {
             tokio::task::spawn_local(Rc::clone(&driver).accept(listener));

@@ -10,6 +10,7 @@ mod tcp;
 mod tls;
 mod unix;
 mod upgrade;
+mod upgraded;
 mod websocket;
 
 use std::fmt;

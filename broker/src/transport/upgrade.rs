@@ -4,15 +4,14 @@
 //! Of what the peer wrote, the library gets to see nothing but the key: some of the targets that
 //! an HTTP parser lets pass make it panic.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_websockets::{Error, Limits, ServerBuilder};
 
 use super::HandshakeError;
-use super::duplex::{Duplex, Socket};
+use super::duplex::Duplex;
+use super::upgraded::Upgraded;
 use super::websocket::WebSocket;
 
 /// Bytes of a request that are read before it is refused.
@@ -77,7 +76,7 @@ pub(super) async fn accept<S: Duplex>(
     };
     let mut front = request.for_library().into_bytes();
     front.extend(head.drain(request.size..));
-    let upgraded = Upgraded { stream, front, read: 0 };
+    let upgraded = Upgraded::new(stream, front);
     let (name, value) = ("sec-websocket-protocol".parse(), request.protocol.parse());
     let (Ok(name), Ok(value)) = (name, value) else { return Err(Refusal::Protocol.into()) };
     let accepted = ServerBuilder::new()
@@ -211,76 +210,6 @@ async fn refuse<S: Duplex>(stream: &mut S, refusal: Refusal) -> io::Result<()> {
     stream.shutdown().await?;
     tokio::io::copy(&mut stream.take(REST_BYTES_MAX), &mut tokio::io::sink()).await?;
     Ok(())
-}
-
-/// A connection with something to be read before all that comes.
-#[derive(Debug)]
-pub(super) struct Upgraded<S> {
-    stream: S,
-    front: Vec<u8>,
-    read: usize,
-}
-
-impl<S: Duplex> Upgraded<S> {
-    pub(super) fn socket(&mut self) -> &mut Socket {
-        self.stream.socket()
-    }
-
-    pub(super) fn common_name(&self) -> Option<&str> {
-        self.stream.common_name()
-    }
-}
-
-impl<S: Duplex> AsyncRead for Upgraded<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let front = this.front.get(this.read..).unwrap_or_default();
-        if front.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(context, buffer);
-        }
-        let count = front.len().min(buffer.remaining());
-        buffer.put_slice(&front[..count]);
-        this.read += count;
-        if this.read == this.front.len() {
-            this.front = Vec::new();
-            this.read = 0;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: Duplex> AsyncWrite for Upgraded<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]

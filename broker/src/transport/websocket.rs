@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_websockets::{CloseCode, Error, Limits, Message, Payload, WebSocketStream};
 
 use super::duplex::{Duplex, Socket};
-use super::upgrade::Upgraded;
+use super::upgraded::Upgraded;
 
 /// Bytes of output in one message. What waits above it goes into further ones; so much is held
 /// here while the socket takes nothing.
