@@ -8,21 +8,12 @@ use super::aliases::TopicAlias;
 use super::connection::ConnectionKey;
 use super::encoder::{Flavour, PacketForm, header_v5};
 use super::links::Put;
-use super::route::Outgoing;
+use super::outgoing::{Form, Outgoing};
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::{self, Delivery, Offered, QueueLimits, Session, SessionKey};
 use crate::topic::DeliveryOptions;
-
-/// How a publication goes to one subscriber.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Form<'a> {
-    pub(super) qos: QoS,
-    pub(super) retain: bool,
-    /// Subscription Identifiers that go along.
-    pub(super) identifiers: &'a [u32],
-}
 
 impl Shard {
     /// Sends a publication to a session, lets it wait there, or drops it and counts.

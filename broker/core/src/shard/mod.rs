@@ -13,8 +13,10 @@ mod connection;
 mod delivery;
 mod encoder;
 mod event;
+mod forward;
 mod group;
 mod links;
+mod outgoing;
 mod output;
 mod publish;
 mod receive;
@@ -33,9 +35,9 @@ use slotmap::SlotMap;
 
 pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
 pub use event::{Client, Event, Observer};
+pub use forward::Forward;
 pub use group::ShardGroup;
 pub use output::{Output, SHARED_PAYLOAD_MIN};
-pub use route::Forward;
 
 use connection::Phase;
 use encoder::Encoder;

@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Shard;
-use super::delivery::Form;
+use super::forward::{Forward, Forwarded};
 use super::group::ShardGroup;
-use super::output::SHARED_PAYLOAD_MIN;
-use super::shared::{GroupChange, Groups};
+use super::outgoing::{Form, Outgoing};
+use super::shared::Groups;
 use crate::access::Identity;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
@@ -16,26 +16,6 @@ use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
     DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName,
 };
-
-/// What one shard sends to another, in order.
-#[derive(Clone, Debug)]
-pub struct Forward(pub(super) Forwarded);
-
-#[derive(Clone, Debug)]
-pub(super) enum Forwarded {
-    /// For the subscribers there.
-    Publication {
-        message: Message,
-        /// Settles which of two retained messages is the last; 0 when it is not retained.
-        retained_version: u64,
-        /// Who answers for it when it is retained, under a policy.
-        origin: Option<Arc<Identity>>,
-    },
-    /// For one member of a shared subscription, picked by the group's home.
-    Member { session: SessionKey, options: DeliveryOptions, message: Message },
-    /// To the home of a shared subscription.
-    Group(GroupChange),
-}
 
 /// What a shard knows by topic.
 #[derive(Debug)]
@@ -90,51 +70,6 @@ impl Topics {
     ) {
         self.subscriptions.remove(filter, session);
         self.cache.invalidate(filter, |topic| group.hash(topic));
-    }
-}
-
-/// A publication with what is made of it at most once, and only if somebody needs it.
-pub(super) struct Outgoing<'a> {
-    pub(super) publication: Publication<'a>,
-    topic: &'a Arc<str>,
-    message: Option<Message>,
-    /// Who published it, if that was a Client of this shard.
-    publisher: Option<SessionKey>,
-}
-
-impl<'a> Outgoing<'a> {
-    /// A message that is there in owned form, published by nobody here.
-    pub(super) fn of(message: &'a Message) -> Self {
-        Self {
-            publication: message.as_publication(),
-            topic: &message.topic,
-            message: Some(message.clone()),
-            publisher: None,
-        }
-    }
-
-    pub(super) fn message(&mut self) -> &Message {
-        let Publication { payload, properties, expires, qos, retain, .. } = self.publication;
-        self.message.get_or_insert_with(|| Message {
-            topic: Arc::clone(self.topic),
-            payload: payload.into(),
-            properties: (!properties.is_empty()).then(|| properties.into()),
-            expires,
-            qos,
-            retain,
-        })
-    }
-
-    /// Makes the owned form when the payload is to be shared between outputs.
-    pub(super) fn share_large_payload(&mut self) {
-        if self.publication.payload.len() >= SHARED_PAYLOAD_MIN {
-            self.message();
-        }
-    }
-
-    /// The payload when it is to be shared rather than copied.
-    pub(super) fn shared_payload(&self) -> Option<&Arc<[u8]>> {
-        self.message.as_ref().and_then(Message::shared_payload)
     }
 }
 

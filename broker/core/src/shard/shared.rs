@@ -12,8 +12,8 @@ use indexmap::IndexMap;
 use slotmap::SlotMap;
 
 use super::Shard;
-use super::delivery::Form;
-use super::route::{Forward, Forwarded, Outgoing};
+use super::forward::{Change, Forward, Forwarded, GroupChange, Member};
+use super::outgoing::{Form, Outgoing};
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::MatchCache;
@@ -22,35 +22,6 @@ use crate::topic::{DeliveryOptions, SubscriptionTarget, SubscriptionTree, TopicN
 slotmap::new_key_type! {
     /// A group within its home shard.
     pub(super) struct GroupKey;
-}
-
-/// A session somewhere in the group of shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Member {
-    pub(super) shard: usize,
-    pub(super) session: SessionKey,
-}
-
-/// What changes in a group.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Change {
-    /// Comes in, or changes its options.
-    Join {
-        options: DeliveryOptions,
-        online: bool,
-    },
-    /// Its Client connects or disconnects.
-    Online(bool),
-    Leave,
-}
-
-/// A [`Change`] on its way to the home shard of a group.
-#[derive(Clone, Debug)]
-pub(super) struct GroupChange {
-    /// With its `$share`.
-    pub(super) filter: Box<str>,
-    pub(super) member: Member,
-    pub(super) change: Change,
 }
 
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::Shard;
 use super::connection::ConnectionKey;
 use super::event::{Client, Event};
-use super::shared::Change;
+use super::forward::Change;
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{
     ReasonCode, RetainHandling, Subscribe, SubscribeEntry, Unsubscribe, encode_suback,

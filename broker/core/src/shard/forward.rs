@@ -1,0 +1,57 @@
+//! What shards send each other.
+
+use std::sync::Arc;
+
+use crate::access::Identity;
+use crate::message::Message;
+use crate::session::SessionKey;
+use crate::topic::DeliveryOptions;
+
+/// What one shard sends to another, in order.
+#[derive(Clone, Debug)]
+pub struct Forward(pub(super) Forwarded);
+
+#[derive(Clone, Debug)]
+pub(super) enum Forwarded {
+    /// For the subscribers there.
+    Publication {
+        message: Message,
+        /// Settles which of two retained messages is the last; 0 when it is not retained.
+        retained_version: u64,
+        /// Who answers for it when it is retained, under a policy.
+        origin: Option<Arc<Identity>>,
+    },
+    /// For one member of a shared subscription, picked by the group's home.
+    Member { session: SessionKey, options: DeliveryOptions, message: Message },
+    /// To the home of a shared subscription.
+    Group(GroupChange),
+}
+
+/// A session somewhere in the group of shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Member {
+    pub(super) shard: usize,
+    pub(super) session: SessionKey,
+}
+
+/// What changes in a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// Comes in, or changes its options.
+    Join {
+        options: DeliveryOptions,
+        online: bool,
+    },
+    /// Its Client connects or disconnects.
+    Online(bool),
+    Leave,
+}
+
+/// A [`Change`] on its way to the home shard of a group.
+#[derive(Clone, Debug)]
+pub(super) struct GroupChange {
+    /// With its `$share`.
+    pub(super) filter: Box<str>,
+    pub(super) member: Member,
+    pub(super) change: Change,
+}

@@ -1,0 +1,62 @@
+//! A publication on its way to its subscribers, and the form in which one of them gets it.
+
+use std::sync::Arc;
+
+use super::output::SHARED_PAYLOAD_MIN;
+use crate::message::{Message, Publication};
+use crate::qos::QoS;
+use crate::session::SessionKey;
+
+/// How a publication goes to one subscriber.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form<'a> {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// Subscription Identifiers that go along.
+    pub(super) identifiers: &'a [u32],
+}
+
+/// A publication with what is made of it at most once, and only if somebody needs it.
+pub(super) struct Outgoing<'a> {
+    pub(super) publication: Publication<'a>,
+    pub(super) topic: &'a Arc<str>,
+    pub(super) message: Option<Message>,
+    /// Who published it, if that was a Client of this shard.
+    pub(super) publisher: Option<SessionKey>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// A message that is there in owned form, published by nobody here.
+    pub(super) fn of(message: &'a Message) -> Self {
+        Self {
+            publication: message.as_publication(),
+            topic: &message.topic,
+            message: Some(message.clone()),
+            publisher: None,
+        }
+    }
+
+    pub(super) fn message(&mut self) -> &Message {
+        let Publication { payload, properties, expires, qos, retain, .. } = self.publication;
+        self.message.get_or_insert_with(|| Message {
+            topic: Arc::clone(self.topic),
+            payload: payload.into(),
+            properties: (!properties.is_empty()).then(|| properties.into()),
+            expires,
+            qos,
+            retain,
+        })
+    }
+
+    /// Makes the owned form when the payload is to be shared between outputs.
+    pub(super) fn share_large_payload(&mut self) {
+        if self.publication.payload.len() >= SHARED_PAYLOAD_MIN {
+            self.message();
+        }
+    }
+
+    /// The payload when it is to be shared rather than copied.
+    pub(super) fn shared_payload(&self) -> Option<&Arc<[u8]>> {
+        self.message.as_ref().and_then(Message::shared_payload)
+    }
+}
