@@ -3,8 +3,9 @@
 use bytes::BytesMut;
 use mqttbytes::v5;
 
-use super::decode::{ConnAck, DecodeError, Incoming, Publish, ServerLimits, Topic};
-use super::decode::{body, split_identifier};
+use super::incoming::{
+    ConnAck, DecodeError, Incoming, Publish, ServerLimits, Topic, body, split_identifier,
+};
 use super::properties::{CORRELATION_DATA, Properties, REASON_STRING, TOPIC_ALIAS, is_of_publish};
 use super::{QoS, Reason, ReasonCode, ReturnCode};
 

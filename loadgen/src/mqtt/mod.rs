@@ -21,12 +21,14 @@ mod connect;
 mod decode;
 mod decode_v5;
 mod encode;
+mod incoming;
 mod properties;
 mod reason;
 
 pub(crate) use connect::{Connect, WillMessage};
-pub(crate) use decode::{ConnAck, DecodeError, Decoder, Incoming, Publish, ServerLimits, Topic};
+pub(crate) use decode::Decoder;
 pub(crate) use encode::{EncodeError, Encoder, PublicationForm, PublishTemplate, TOPIC_BYTES_MAX};
+pub(crate) use incoming::{ConnAck, DecodeError, Incoming, Publish, ServerLimits, Topic};
 pub(crate) use reason::{Reason, ReasonCode, Refusal, ReturnCode};
 
 /// A version of MQTT.
