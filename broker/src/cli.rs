@@ -38,7 +38,8 @@ Exit status:
   2   usage error, or an error in a configuration file
   3   could not run, such as when the port is in use";
 
-/// An MQTT broker: 3.1 and 3.1.1, QoS 0 to 2, one thread per shard.
+/// An MQTT broker: 3.1, 3.1.1 and 5.0 over TCP, TLS, WebSocket and Unix sockets, one thread per
+/// shard.
 ///
 /// Everything is kept in memory. Each limit, when it is hit, is counted and never crashes.
 #[derive(Debug, Parser)]
@@ -75,7 +76,7 @@ pub(crate) struct Cli {
 
     /// Threads that share the clients [default: 1]
     ///
-    /// One is best when the load generator needs the other core; see docs in ARCHITECTURE.md.
+    /// One is best when the load generator needs the other core; ARCHITECTURE.md has the figures.
     #[arg(long, value_name = "N")]
     shards: Option<NonZeroUsize>,
 
