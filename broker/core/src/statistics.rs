@@ -81,6 +81,9 @@ statistics! {
     dropped_output_full,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
     dropped_queue_full,
+    /// Answers such as a SUBACK that were left out because the Client takes no packet of their
+    /// size, [MQTT-3.1.2-24].
+    answers_too_large,
     /// Messages dropped because the Client takes no packet of their size.
     dropped_too_large,
     /// Messages that expired, waiting or retained.

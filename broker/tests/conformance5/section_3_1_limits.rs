@@ -52,6 +52,7 @@ fn mqtt5_3_1_2_24_connack_fits_too() {
         let mut client = server.open();
         client.send(&at_most(server.connect5("client"), 2).bytes());
         client.expect_closed();
+        server.wait_for("the answer to count", |statistics| statistics.answers_too_large == 1);
     });
 }
 

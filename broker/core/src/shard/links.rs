@@ -20,6 +20,7 @@ pub(super) struct Links {
     closed: Vec<Closed>,
     /// Bytes appended since the last [`take_dirty`](Self::take_dirty).
     fresh: usize,
+    answers_too_large: u64,
     pool: BufferPool,
 }
 
@@ -115,7 +116,14 @@ impl Links {
 
     /// Appends a packet, whatever waits already: for packets whose number is bounded elsewhere.
     pub(super) fn put(&mut self, key: ConnectionKey, packet: &[u8], payload: Option<&Arc<[u8]>>) {
-        self.put_within(key, packet, payload, usize::MAX);
+        if self.put_within(key, packet, payload, usize::MAX) == Put::TooLarge {
+            self.answers_too_large += 1;
+        }
+    }
+
+    /// Packets but PUBLISH that were left out because the Client takes none of their size.
+    pub(super) const fn answers_too_large(&self) -> u64 {
+        self.answers_too_large
     }
 
     /// Appends a packet unless more than `pending_max` bytes would wait.

@@ -211,6 +211,7 @@ impl Shard {
             subscriptions: self.topics.len() as u64,
             retained_messages: self.topics.retained.len() as u64,
             retained_bytes: self.topics.retained.bytes() as u64,
+            answers_too_large: self.links.answers_too_large(),
             ..self.statistics
         }
     }
