@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use reports::Summary;
 
 /// Far longer than any run here takes: only a hang reaches it.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A folder for the files of one test.
 pub(crate) struct Folder {

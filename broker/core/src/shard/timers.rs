@@ -11,7 +11,7 @@ use crate::time::Time;
 
 /// Longest time that a timer runs before it looks whether it is still needed, so that connections
 /// and sessions which come and go leave nothing behind for hours.
-const CHECK_INTERVAL: Duration = Duration::from_secs(60);
+const CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A heap of deadlines. One that moved away is found out when it fires: receiving a packet costs
 /// no more than noting the time.
