@@ -16,11 +16,13 @@
 //! system     descriptors, CPU time, memory
 //! output     progress, summary, files
 //! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
+//! compare    one load against several brokers in turn, each run a process of its own
 //! ```
 
 pub mod cli;
 mod client;
 mod clock;
+pub mod compare;
 mod mqtt;
 mod output;
 mod payload;

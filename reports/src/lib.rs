@@ -12,8 +12,10 @@ mod fixture;
 mod hgrm;
 mod hlog;
 mod machine;
+mod markdown;
 mod percentiles;
 mod read;
+mod rounds;
 mod run_directory;
 mod schema;
 mod table;
@@ -26,6 +28,7 @@ pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use rounds::{ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side};
 pub use run_directory::{
     DISTRIBUTION_FILE, INTERVALS_FILE, RunDirectory, SUMMARY_FILE, TIMELINE_FILE, rfc3339,
     write_summary,

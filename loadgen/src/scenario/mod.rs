@@ -197,12 +197,16 @@ fn target(cli: &Cli) -> Result<Target, ScenarioError> {
 }
 
 fn external(url: &str) -> Result<Target, ScenarioError> {
-    let endpoint = Endpoint::parse(url).map_err(|error| match error {
+    endpoint(url).map(Target::External)
+}
+
+/// The broker that a URL names.
+pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ScenarioError> {
+    Endpoint::parse(url).map_err(|error| match error {
         EndpointError::Scheme => ScenarioError::Transport(url.to_owned()),
         EndpointError::Login => ScenarioError::Login,
         EndpointError::Form => ScenarioError::Broker(url.to_owned()),
-    })?;
-    Ok(Target::External(endpoint))
+    })
 }
 
 fn stamp_place(payload: PayloadKind, version: Version) -> StampPlace {

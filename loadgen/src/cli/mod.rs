@@ -1,10 +1,14 @@
 //! The command line: what was typed, not yet what it means.
 
+mod compare;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use compare::CompareArgs;
+
 use clap::builder::PossibleValue;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::mqtt::Version;
 use crate::rate::Rate;
@@ -23,6 +27,8 @@ Examples:
       the main job with bare numbers as payloads, the stamp in the Correlation Data of MQTT 5
   loadgen --clients 1000 --rate 1s --broker mqtts://localhost --cafile ca.pem -u sensor%i -P secret
       over TLS, with a user name for each client
+  loadgen compare kelvin mosquitto --rounds 3 -- --clients 1000 --rate 1s
+      the same load against two brokers in turn, three times, in one table
 
 Exit status: 0 done; 2 usage; 3 the run could not be carried out; 130 interrupted (what was
 measured until then is still written).";
@@ -37,6 +43,8 @@ measured until then is still written).";
     disable_help_flag = true,
     // -V is the version of MQTT.
     disable_version_flag = true,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
     // Wider lines are hard to read, whatever the terminal.
     max_term_width = 100
 )]
@@ -68,6 +76,17 @@ pub struct Cli {
     /// What the run leaves.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What to do instead of one run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of one run.
+#[derive(Clone, Debug, Subcommand)]
+#[command(disable_help_flag = true)]
+pub enum Command {
+    /// Run one load against several brokers in turn and print one table
+    Compare(CompareArgs),
 }
 
 /// Which broker.
@@ -351,7 +370,7 @@ mod tests {
     #[test]
     fn the_documented_invocations_parse() {
         let examples = EXAMPLES.lines().map(str::trim).filter(|line| line.starts_with("loadgen"));
-        assert_eq!(examples.map(parse).count(), 6);
+        assert_eq!(examples.map(parse).count(), 7);
     }
 
     #[test]
