@@ -37,5 +37,5 @@ pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
 };
 pub use table::render_table;
-pub use text::render_text;
+pub use text::{headline, render_text};
 pub use timeline::{Phase, TimelineRow, write_timeline};

@@ -225,6 +225,14 @@ pub(crate) fn latency_cells(percentiles: &Percentiles) -> [String; 6] {
     percentiles.supported().map(|value| value.map_or_else(absent, microseconds))
 }
 
+/// The figures of a run on one line: deliveries per second, what is lost, p50 and p99 from the due time.
+pub fn headline(summary: &Summary) -> String {
+    let [p50, _, p99, ..] = latency_cells(&summary.latency.delivery.from_due);
+    let deliveries = delivery_rate(summary).map_or_else(absent, rate);
+    let lost = count(summary.counts.lost);
+    format!("{deliveries} deliveries/s, {lost} lost, p50 {p50}, p99 {p99}")
+}
+
 /// Deliveries for each second of the measured part.
 pub(crate) fn delivery_rate(summary: &Summary) -> Option<f64> {
     let measured = summary.config.measured_seconds;

@@ -210,7 +210,7 @@ impl Description {
     }
 
     /// What the broker says about its version; empty when it says nothing.
-    fn version(&self) -> String {
+    pub(super) fn version(&self) -> String {
         let Origin::Started(recipe) = &self.origin else {
             return String::new();
         };
@@ -221,14 +221,10 @@ impl Description {
             return String::new();
         };
         let output = std::process::Command::new(path).args(arguments).output();
-        let first = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes);
-            text.lines().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())
-        };
-        output
-            .ok()
-            .and_then(|output| first(&output.stdout).or_else(|| first(&output.stderr)))
-            .unwrap_or_default()
+        // Some brokers print their help with another status than 0: only stdout is believed.
+        let text = output.map(|output| output.stdout).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
     }
 }
 

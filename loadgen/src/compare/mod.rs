@@ -99,7 +99,10 @@ pub fn compare(
             }
             note(args.quiet, &format!("round {round} of {}: {}", args.rounds, description.name));
             match measure(description, &load, &directory, round, interrupt) {
-                Ok(summary) => add(&mut rounds.sides, place, round, summary),
+                Ok(summary) => {
+                    note(args.quiet, &format!("  {}", reports::headline(&summary)));
+                    add(&mut rounds.sides, place, round, summary);
+                }
                 Err(Ended::Interrupted) => {
                     interrupted = true;
                     break 'rounds;
@@ -198,9 +201,10 @@ pub fn list() -> Result<(), CompareError> {
     let lines = Description::shipped().map(|description| {
         let description = description?;
         let Description { name, about, install, .. } = &description;
-        let state = match description.program() {
-            Some(path) => format!("found: {}", path.display()),
-            None => format!("not found; {install}"),
+        // A script that starts a broker is there even when the broker is not.
+        let state = match (description.program(), description.version()) {
+            (Some(_), version) if !version.is_empty() => format!("installed: {version}"),
+            _ => format!("not installed; {install}"),
         };
         Ok(format!("{name:<12}  {about}\n{:<12}  {state}\n", ""))
     });

@@ -48,6 +48,24 @@ impl Folder {
             .unwrap()
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Starts `loadgen compare` with these words, its files in this folder.
+    pub(crate) fn start_compare(&self, words: &str) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_loadgen"))
+            .args(["compare", "--out"])
+            .arg(&self.path)
+            .args(words.split_whitespace())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     /// Waits for the end of a child that was started here.
     pub(crate) fn wait(self, mut child: Child) -> Run {
         let start = Instant::now();
