@@ -220,7 +220,7 @@ mod tests {
     fn run(cpu_seconds: f64, p99: f64) -> Summary {
         let mut summary = literal();
         summary.cpu.broker_seconds = Some(cpu_seconds);
-        summary.latency.delivery.from_due.p99 = p99;
+        summary.latency.delivery.from_due.p99 = Some(p99);
         summary.memory.broker_bytes = Some(26_800_000);
         summary
     }
