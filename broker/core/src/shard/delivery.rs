@@ -1,8 +1,6 @@
 //! From a publication to one subscriber: its packet, its queue, the acknowledgements in both
 //! directions, MQTT 4.3 and 4.4.
 
-use std::num::NonZeroU32;
-
 use super::Shard;
 use super::aliases::TopicAlias;
 use super::connection::ConnectionKey;
@@ -10,10 +8,8 @@ use super::encoder::{Flavour, PacketForm, header_v5};
 use super::links::Put;
 use super::outgoing::{Form, Outgoing};
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
-use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::{self, Delivery, Offered, QueueLimits, Session, SessionKey};
-use crate::topic::DeliveryOptions;
 
 impl Shard {
     /// Sends a publication to a session, lets it wait there, or drops it and counts.
@@ -52,7 +48,7 @@ impl Shard {
     }
 
     /// Gives a message to a session; returns where to send it when that is now.
-    fn offer(
+    pub(super) fn offer(
         &mut self,
         session: SessionKey,
         delivery: Delivery,
@@ -94,19 +90,20 @@ impl Shard {
         }
         let delivery = identifier.map(|identifier| (qos, identifier));
         let header = PublishHeader { duplicate: false, retain, delivery };
-        self.put_single(key, session, header, identifiers, outgoing);
+        self.put_single(key, session, header, identifiers, outgoing, pending_max);
     }
 
     /// Sends a packet that is like no other one.
-    fn put_single(
+    pub(super) fn put_single(
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
         header: PublishHeader,
         identifiers: &[u32],
         outgoing: &Outgoing<'_>,
+        pending_max: usize,
     ) {
-        let Self { links, encoder, limits, now, .. } = self;
+        let Self { links, encoder, now, .. } = self;
         let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
         let Some(connection) = links.get_mut(key) else { return };
         let topic = publication.topic.as_str();
@@ -114,7 +111,6 @@ impl Shard {
         let mut alias = aliases.and_then(|aliases| aliases.choose(topic));
         let has_properties = connection.protocol.has_properties();
         let identifier = header.delivery.map(|(_, identifier)| identifier);
-        let pending_max = pending_max(identifier, limits.output_bytes_max);
         let mut put_with = |alias: Option<TopicAlias>| {
             let form = if has_properties {
                 let header = PublishHeaderV5 {
@@ -190,33 +186,9 @@ impl Shard {
                     let header =
                         PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
                     let outgoing = Outgoing::of(&message);
-                    self.put_single(key, session, header, &identifiers, &outgoing);
+                    self.put_single(key, session, header, &identifiers, &outgoing, usize::MAX);
                 }
             }
-        }
-    }
-
-    /// Sends a retained message to a session whose Client has just subscribed. `limits` are those
-    /// of its queue.
-    pub(super) fn deliver_retained(
-        &mut self,
-        session: SessionKey,
-        message: &Message,
-        options: DeliveryOptions,
-        limits: QueueLimits,
-    ) {
-        let identifier = options.identifier.map(NonZeroU32::get);
-        let form = Form {
-            qos: message.qos.min(options.qos),
-            retain: true,
-            identifiers: identifier.as_slice(),
-        };
-        self.encoder.begin();
-        let outgoing = &mut Outgoing::of(message);
-        if form.qos == QoS::AtMostOnce {
-            self.deliver(session, form, outgoing);
-        } else {
-            self.deliver_acknowledged(session, form, limits, outgoing);
         }
     }
 
@@ -229,6 +201,7 @@ impl Shard {
     ) {
         self.apply(session, apply);
         self.send_waiting(key, session);
+        self.wake_replay(key);
     }
 
     /// False, and counted, when nothing waits for the acknowledgement.

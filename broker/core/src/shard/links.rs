@@ -20,6 +20,8 @@ pub(super) struct Links {
     closed: Vec<Closed>,
     /// Bytes appended since the last [`take_dirty`](Self::take_dirty).
     fresh: usize,
+    /// Bytes appended before that, less those that went with their connection.
+    appended: u64,
     answers_too_large: u64,
     pool: BufferPool,
 }
@@ -55,6 +57,7 @@ impl Links {
 
     pub(super) fn remove(&mut self, key: ConnectionKey) {
         if let Some(mut connection) = self.connections.remove(key) {
+            self.appended = self.appended.wrapping_sub(connection.output.pending() as u64);
             connection.output.advance(connection.output.pending());
             connection.output.give_back(&mut self.pool);
         }
@@ -97,6 +100,11 @@ impl Links {
 
     pub(super) const fn fresh(&self) -> usize {
         self.fresh
+    }
+
+    /// Bytes that wait for all connections together, when so many were written.
+    pub(super) const fn pending(&self, written: u64) -> u64 {
+        self.appended.wrapping_add(self.fresh as u64).wrapping_sub(written)
     }
 
     pub(super) fn attach(&mut self, session: SessionKey, key: ConnectionKey) {
@@ -176,7 +184,7 @@ impl Links {
 
     pub(super) fn take_dirty(&mut self, taken: &mut Vec<ConnectionKey>) {
         taken.clear();
-        self.fresh = 0;
+        self.appended = self.appended.wrapping_add(std::mem::take(&mut self.fresh) as u64);
         std::mem::swap(taken, &mut self.dirty);
         for &key in &*taken {
             if let Some(connection) = self.connections.get_mut(key) {
