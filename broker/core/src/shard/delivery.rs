@@ -9,7 +9,7 @@ use super::links::Put;
 use super::outgoing::{Form, Outgoing};
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::qos::QoS;
-use crate::session::{self, Delivery, Offered, QueueLimits, Session, SessionKey};
+use crate::session::{self, Delivery, Offered, Session, SessionKey};
 
 impl Shard {
     /// Sends a publication to a session, lets it wait there, or drops it and counts.
@@ -25,25 +25,40 @@ impl Shard {
             }
             return;
         }
-        let limits = self.queue_limits(self.links.online(session));
-        self.deliver_acknowledged(session, form, limits, outgoing);
-    }
-
-    fn deliver_acknowledged(
-        &mut self,
-        session: SessionKey,
-        form: Form<'_>,
-        limits: QueueLimits,
-        outgoing: &mut Outgoing<'_>,
-    ) {
         let delivery = Delivery {
             message: outgoing.message().clone(),
             qos: form.qos,
             retain: form.retain,
             identifiers: form.identifiers.into(),
         };
-        if let Some((key, identifier)) = self.offer(session, delivery, limits) {
+        let connection = self.links.online(session);
+        if let Some((key, identifier)) = self.offer(session, connection, delivery) {
             self.put_publication(key, session, form, Some(identifier), outgoing);
+        }
+    }
+
+    /// [`deliver`](Self::deliver) at QoS 0 and without Subscription Identifiers, as nearly all are:
+    /// one look at the connection, a copy, a count.
+    #[inline]
+    pub(super) fn deliver_common(
+        &mut self,
+        session: SessionKey,
+        retain: bool,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let Self { links, encoder, limits, now, statistics, .. } = self;
+        let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
+        let put = links.put_common(session, limits.output_bytes_max, payload, |properties| {
+            let flavour = Flavour { qos: QoS::AtMostOnce, retain, properties };
+            encoder.flavoured(flavour, None, *now, publication, payload.is_some())
+        });
+        match put {
+            Some(Put::Done) => statistics.deliveries += 1,
+            Some(put) => self.count_put(put, session, None),
+            None => {
+                let form = Form { qos: QoS::AtMostOnce, retain, identifiers: &[] };
+                self.deliver(session, form, outgoing);
+            }
         }
     }
 
@@ -51,10 +66,10 @@ impl Shard {
     pub(super) fn offer(
         &mut self,
         session: SessionKey,
+        connection: Option<ConnectionKey>,
         delivery: Delivery,
-        limits: QueueLimits,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
-        let connection = self.links.online(session);
+        let limits = self.queue_limits(connection);
         let outbound = &mut self.sessions.get_mut(session)?.outbound;
         match outbound.offer(delivery, connection.is_some(), limits) {
             Offered::Send(identifier) => Some((connection?, identifier)),

@@ -154,28 +154,32 @@ impl Links {
         payload: Option<&Arc<[u8]>>,
         choose: impl FnOnce(&Connection) -> Option<&'a [u8]>,
     ) -> Option<Put> {
-        let Some(connection) = self.connections.get_mut(key) else { return Some(Put::Gone) };
+        let connection = self.connections.get_mut(key);
+        let Some(connection) = connection else { return Some(Put::Gone) };
         let packet = choose(connection)?;
-        let size = packet.len() + payload.map_or(0, |payload| payload.len());
-        if size > connection.packet_bytes_max as usize {
-            return Some(Put::TooLarge);
+        let Self { dirty, fresh, pool, .. } = self;
+        Some(connection.put(packet, payload, pending_max, fresh, pool, || dirty.push(key)))
+    }
+
+    /// Appends the packet that is the same for all connections with properties, or without, to that
+    /// of a session; `None` when it may take Topic Aliases and so another one.
+    #[inline]
+    pub(super) fn put_common<'a>(
+        &mut self,
+        session: SessionKey,
+        pending_max: usize,
+        payload: Option<&Arc<[u8]>>,
+        packet: impl FnOnce(bool) -> &'a [u8],
+    ) -> Option<Put> {
+        let Some(&key) = self.online.get(session) else { return Some(Put::Gone) };
+        let connection = self.connections.get_mut(key);
+        let Some(connection) = connection else { return Some(Put::Gone) };
+        if connection.outbound_aliases.is_some() {
+            return None;
         }
-        let output = &mut connection.output;
-        // A single packet above the limit passes when nothing else waits.
-        if output.pending() > 0 && size > pending_max.saturating_sub(output.pending()) {
-            return Some(Put::Full);
-        }
-        output.lend(&mut self.pool);
-        self.fresh += size;
-        output.append(packet);
-        if let Some(payload) = payload {
-            output.append_shared(payload);
-        }
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push(key);
-        }
-        Some(Put::Done)
+        let packet = packet(connection.protocol.has_properties());
+        let Self { dirty, fresh, pool, .. } = self;
+        Some(connection.put(packet, payload, pending_max, fresh, pool, || dirty.push(key)))
     }
 
     pub(super) fn has_dirty(&self) -> bool {
@@ -202,5 +206,41 @@ impl Links {
             connection.output.advance(count);
             connection.output.give_back(&mut self.pool);
         }
+    }
+}
+
+impl Connection {
+    /// Appends a packet unless more than `pending_max` bytes would wait. `note` is called when it is
+    /// the first since the last flush.
+    #[inline]
+    fn put(
+        &mut self,
+        packet: &[u8],
+        payload: Option<&Arc<[u8]>>,
+        pending_max: usize,
+        fresh: &mut usize,
+        pool: &mut BufferPool,
+        note: impl FnOnce(),
+    ) -> Put {
+        let size = packet.len() + payload.map_or(0, |payload| payload.len());
+        if size > self.packet_bytes_max as usize {
+            return Put::TooLarge;
+        }
+        let output = &mut self.output;
+        // A single packet above the limit passes when nothing else waits.
+        if output.pending() > 0 && size > pending_max.saturating_sub(output.pending()) {
+            return Put::Full;
+        }
+        output.lend(pool);
+        *fresh += size;
+        output.append(packet);
+        if let Some(payload) = payload {
+            output.append_shared(payload);
+        }
+        if !self.dirty {
+            self.dirty = true;
+            note();
+        }
+        Put::Done
     }
 }

@@ -282,8 +282,7 @@ impl Shard {
         if qos != QoS::AtMostOnce {
             let identifiers = identifiers.into();
             let delivery = Delivery { message: message.clone(), qos, retain: true, identifiers };
-            let limits = self.queue_limits(Some(key));
-            let Some((_, identifier)) = self.offer(session, delivery, limits) else { return };
+            let Some((_, identifier)) = self.offer(session, Some(key), delivery) else { return };
             header.delivery = Some((qos, identifier));
         }
         self.put_single(key, session, header, identifiers, &Outgoing::of(message), usize::MAX);

@@ -11,6 +11,7 @@ use super::shared::Groups;
 use crate::access::Identity;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
+use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
@@ -185,7 +186,11 @@ impl Shard {
                 retain: found.retain_as_published && retain,
                 identifiers: matches.identifiers(found),
             };
-            self.deliver(found.subscriber, form, outgoing);
+            if form.qos == QoS::AtMostOnce && form.identifiers.is_empty() {
+                self.deliver_common(found.subscriber, form.retain, outgoing);
+            } else {
+                self.deliver(found.subscriber, form, outgoing);
+            }
         }
     }
 
