@@ -11,6 +11,16 @@ use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5,
 use crate::qos::QoS;
 use crate::session::{self, Delivery, Offered, Session, SessionKey};
 
+/// A packet that is like no other one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Single<'a> {
+    pub(super) header: PublishHeader,
+    /// Subscription Identifiers that go along.
+    pub(super) identifiers: &'a [u32],
+    /// Bytes that may wait with it.
+    pub(super) pending_max: usize,
+}
+
 impl Shard {
     /// Sends a publication to a session, lets it wait there, or drops it and counts.
     pub(super) fn deliver(
@@ -105,7 +115,7 @@ impl Shard {
         }
         let delivery = identifier.map(|identifier| (qos, identifier));
         let header = PublishHeader { duplicate: false, retain, delivery };
-        self.put_single(key, session, header, identifiers, outgoing, pending_max);
+        self.put_single(key, session, Single { header, identifiers, pending_max }, outgoing);
     }
 
     /// Sends a packet that is like no other one.
@@ -113,10 +123,8 @@ impl Shard {
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
-        header: PublishHeader,
-        identifiers: &[u32],
+        Single { header, identifiers, pending_max }: Single<'_>,
         outgoing: &Outgoing<'_>,
-        pending_max: usize,
     ) {
         let Self { links, encoder, now, .. } = self;
         let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
@@ -201,7 +209,9 @@ impl Shard {
                     let header =
                         PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
                     let outgoing = Outgoing::of(&message);
-                    self.put_single(key, session, header, &identifiers, &outgoing, usize::MAX);
+                    let identifiers = &*identifiers;
+                    let single = Single { header, identifiers, pending_max: usize::MAX };
+                    self.put_single(key, session, single, &outgoing);
                 }
             }
         }

@@ -158,7 +158,12 @@ impl Links {
         let Some(connection) = connection else { return Some(Put::Gone) };
         let packet = choose(connection)?;
         let Self { dirty, fresh, pool, .. } = self;
-        Some(connection.put(packet, payload, pending_max, fresh, pool, || dirty.push(key)))
+        Some(connection.put(packet, payload, pending_max, pool, |size, is_first| {
+            *fresh += size;
+            if is_first {
+                dirty.push(key);
+            }
+        }))
     }
 
     /// Appends the packet that is the same for all connections with properties, or without, to that
@@ -179,7 +184,12 @@ impl Links {
         }
         let packet = packet(connection.protocol.has_properties());
         let Self { dirty, fresh, pool, .. } = self;
-        Some(connection.put(packet, payload, pending_max, fresh, pool, || dirty.push(key)))
+        Some(connection.put(packet, payload, pending_max, pool, |size, is_first| {
+            *fresh += size;
+            if is_first {
+                dirty.push(key);
+            }
+        }))
     }
 
     pub(super) fn has_dirty(&self) -> bool {
@@ -210,17 +220,16 @@ impl Links {
 }
 
 impl Connection {
-    /// Appends a packet unless more than `pending_max` bytes would wait. `note` is called when it is
-    /// the first since the last flush.
+    /// Appends a packet unless more than `pending_max` bytes would wait. `note` hears of its size and
+    /// whether it is the first since the last flush.
     #[inline]
     fn put(
         &mut self,
         packet: &[u8],
         payload: Option<&Arc<[u8]>>,
         pending_max: usize,
-        fresh: &mut usize,
         pool: &mut BufferPool,
-        note: impl FnOnce(),
+        note: impl FnOnce(usize, bool),
     ) -> Put {
         let size = packet.len() + payload.map_or(0, |payload| payload.len());
         if size > self.packet_bytes_max as usize {
@@ -232,15 +241,11 @@ impl Connection {
             return Put::Full;
         }
         output.lend(pool);
-        *fresh += size;
         output.append(packet);
         if let Some(payload) = payload {
             output.append_shared(payload);
         }
-        if !self.dirty {
-            self.dirty = true;
-            note();
-        }
+        note(size, !std::mem::replace(&mut self.dirty, true));
         Put::Done
     }
 }

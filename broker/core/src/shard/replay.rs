@@ -17,6 +17,7 @@ use indexmap::IndexMap;
 
 use super::Shard;
 use super::connection::{ConnectionKey, Phase};
+use super::delivery::Single;
 use super::outgoing::{Form, Outgoing};
 use super::output::Output;
 use crate::codec::PublishHeader;
@@ -285,7 +286,8 @@ impl Shard {
             let Some((_, identifier)) = self.offer(session, Some(key), delivery) else { return };
             header.delivery = Some((qos, identifier));
         }
-        self.put_single(key, session, header, identifiers, &Outgoing::of(message), usize::MAX);
+        let single = Single { header, identifiers, pending_max: usize::MAX };
+        self.put_single(key, session, single, &Outgoing::of(message));
     }
 
     fn may_get(&self, session: SessionKey, message: &Message) -> bool {

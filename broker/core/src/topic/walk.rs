@@ -95,9 +95,9 @@ impl Retained {
     }
 
     /// Ends a walk, wherever it is.
-    pub fn end_walk(&mut self, walk: Walk) {
-        self.trie.unpin(walk.at.node);
-        self.trie.prune(walk.at.node, Option::is_none);
+    pub fn end_walk(&mut self, Walk { at, .. }: Walk) {
+        self.trie.unpin(at.node);
+        self.trie.prune(at.node, Option::is_none);
     }
 
     /// Goes on to the next message that `filter` matches, by `steps` levels at most, which it counts
