@@ -37,6 +37,10 @@ statistics! {
     retained_messages,
     /// Bytes of topic and payload of the retained messages (gauge), as above.
     retained_bytes,
+    /// Bytes that wait to be written (gauge).
+    output_bytes,
+    /// Subscriptions that have not got all retained messages yet (gauge).
+    replays,
     /// Network Connections that were opened.
     connections_opened,
     /// CONNECT packets that were accepted.

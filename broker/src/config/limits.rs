@@ -56,6 +56,7 @@ limits! {
     connect_packet_bytes_max: usize,
     packet_bytes_max: usize,
     output_bytes_max: usize,
+    replay_bytes_max: usize,
     inflight_max: u16,
     receive_maximum: u16,
     topic_alias_max: u16,

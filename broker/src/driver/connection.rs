@@ -173,8 +173,10 @@ impl Driver {
         .await;
     }
 
-    /// To be called when the socket of a connection has taken bytes after it had been full.
+    /// To be called when the socket of a connection has taken bytes after it had been full. There
+    /// may be room for more retained messages.
     pub(super) fn note_output_moves(&self, key: ConnectionKey) {
+        self.wake_flusher();
         if let Some(waker) = self.held_up.borrow_mut().remove(key) {
             waker.wake();
         }

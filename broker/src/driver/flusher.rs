@@ -32,6 +32,7 @@ impl Driver {
             yield_now().await;
             loop {
                 self.hand_on_forwards();
+                self.core.borrow_mut().handle_replays(self.now());
                 self.core.borrow_mut().take_dirty(&mut dirty);
                 for (index, key) in dirty.drain(..).enumerate() {
                     if index % FLUSHES_PER_TURN == FLUSHES_PER_TURN - 1 {

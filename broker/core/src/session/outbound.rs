@@ -108,7 +108,7 @@ impl Outbound {
     /// Takes a message in. It may be sent at once when the Client is `connected`, nothing waits
     /// before it and the window is open.
     pub fn offer(&mut self, delivery: Delivery, connected: bool, limits: QueueLimits) -> Offered {
-        if connected && self.queue.is_empty() && self.unsent == 0 && self.has_room(limits) {
+        if connected && self.is_open(limits) {
             return Offered::Send(self.start(delivery));
         }
         let bytes = self.queue_bytes + delivery.size();
@@ -118,6 +118,11 @@ impl Outbound {
         self.queue_bytes = bytes;
         self.queue.push_back(delivery);
         Offered::Queued
+    }
+
+    /// Whether a message that is offered to a connected Client now would be sent at once.
+    pub fn is_open(&self, limits: QueueLimits) -> bool {
+        self.queue.is_empty() && self.unsent == 0 && self.has_room(limits)
     }
 
     /// Begins anew on another Network Connection: what is in flight is to be sent again, in the

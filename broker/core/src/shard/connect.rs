@@ -43,6 +43,7 @@ impl Shard {
         self.emit_connected(key, session);
         self.announce(session, true);
         self.send_waiting(key, session);
+        self.wake_replay(key);
         Ok(())
     }
 

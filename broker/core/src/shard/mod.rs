@@ -1,8 +1,8 @@
 //! Everything that one core owns: connections, sessions, subscriptions, retained messages.
 //!
 //! A shard never blocks, reads no clock and does no I/O. Its caller, the driver, keeps this order:
-//! call one of the `handle_…` methods; then write what waits for the connections of
-//! [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
+//! call one of the `handle_…` methods; then, once per turn, [`handle_replays`](Shard::handle_replays),
+//! write what waits for the connections of [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
 //! and drop the connections that [`poll_closed`](Shard::poll_closed) names.
 
 mod access;
@@ -20,6 +20,7 @@ mod outgoing;
 mod output;
 mod publish;
 mod receive;
+mod replay;
 mod route;
 mod shared;
 mod subscribe;
@@ -42,7 +43,9 @@ pub use output::{Output, SHARED_PAYLOAD_MIN};
 use connection::Phase;
 use encoder::Encoder;
 use links::Links;
+use replay::Replays;
 use route::{Source, Topics};
+use subscribe::AwaitedSubacks;
 use timers::Timers;
 
 use crate::access::{Identity, Policy};
@@ -63,7 +66,9 @@ pub struct Shard {
     sessions: SlotMap<SessionKey, Session>,
     identifiers: HashMap<Arc<str>, SessionKey, FixedState>,
     identifiers_assigned: u64,
+    awaited_subacks: AwaitedSubacks,
     topics: Topics,
+    replays: Replays,
     encoder: Encoder,
     timers: Timers,
     /// What is meant for each shard of the group.
@@ -89,7 +94,9 @@ impl Shard {
             sessions: SlotMap::with_key(),
             identifiers: HashMap::with_hasher(FixedState::with_seed(seed)),
             identifiers_assigned: 0,
+            awaited_subacks: AwaitedSubacks::default(),
             topics: Topics::new(seed, &limits),
+            replays: Replays::default(),
             encoder: Encoder::default(),
             timers: Timers::default(),
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
@@ -144,10 +151,11 @@ impl Shard {
         }
     }
 
-    /// Whether there is anything to write, to hand on or to close.
+    /// Whether there is anything to send, to write, to hand on or to close.
     pub fn has_work(&self) -> bool {
         self.links.has_dirty()
             || self.links.has_closed()
+            || self.replays.has_ready()
             || self.forwards.iter().any(|forwards| !forwards.is_empty())
     }
 
@@ -176,6 +184,9 @@ impl Shard {
     pub fn advance(&mut self, key: ConnectionKey, count: usize) {
         self.statistics.bytes_sent += count as u64;
         self.links.advance(key, count);
+        if count > 0 {
+            self.wake_replay(key);
+        }
     }
 
     /// A connection that has come to its end: write what waits, close it, then
@@ -211,6 +222,8 @@ impl Shard {
             subscriptions: self.topics.len() as u64,
             retained_messages: self.topics.retained.len() as u64,
             retained_bytes: self.topics.retained.bytes() as u64,
+            output_bytes: self.links.pending(self.statistics.bytes_sent),
+            replays: self.replays.len() as u64,
             answers_too_large: self.links.answers_too_large(),
             ..self.statistics
         }

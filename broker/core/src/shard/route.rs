@@ -11,6 +11,7 @@ use super::shared::Groups;
 use crate::access::Identity;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
+use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
@@ -107,6 +108,7 @@ impl Shard {
             self.retain(outgoing.message(), version, origin.cloned());
             version
         } else {
+            self.send_retained_first(publication.topic);
             0
         };
         self.fan_out(&resolved.matches, &mut outgoing);
@@ -123,6 +125,7 @@ impl Shard {
     pub(super) fn handle_forwarded(&mut self, forwarded: Forwarded) {
         match forwarded {
             Forwarded::Group(change) => self.apply_group_change(&change),
+            Forwarded::Joined(subscribing) => self.note_joined(subscribing),
             Forwarded::Publication { message, retained_version, origin } => {
                 if retained_version > 0 {
                     self.retain(&message, retained_version, origin);
@@ -139,6 +142,9 @@ impl Shard {
     fn route_forwarded(&mut self, message: &Message) {
         let publication = message.as_publication();
         let hash = self.group.hash(&message.topic);
+        if !message.retain {
+            self.send_retained_first(publication.topic);
+        }
         let resolved = self.resolve(hash, publication.topic);
         let (topic, message) = (&resolved.topic, Some(message.clone()));
         let mut outgoing = Outgoing { publication, topic, message, publisher: None };
@@ -180,7 +186,11 @@ impl Shard {
                 retain: found.retain_as_published && retain,
                 identifiers: matches.identifiers(found),
             };
-            self.deliver(found.subscriber, form, outgoing);
+            if form.qos == QoS::AtMostOnce && form.identifiers.is_empty() {
+                self.deliver_common(found.subscriber, form.retain, outgoing);
+            } else {
+                self.deliver(found.subscriber, form, outgoing);
+            }
         }
     }
 

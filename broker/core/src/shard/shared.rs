@@ -24,18 +24,16 @@ slotmap::new_key_type! {
     pub(super) struct GroupKey;
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Group {
-    members: IndexMap<Member, MemberState, FixedState>,
-    /// Where the next pick begins: members take turns.
+    /// Members whose Client is there, and the others: apart, so that a pick looks at one.
+    online: Members,
+    offline: Members,
+    /// Where the next pick is: members take turns.
     turn: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct MemberState {
-    options: DeliveryOptions,
-    online: bool,
-}
+type Members = IndexMap<Member, DeliveryOptions, FixedState>;
 
 /// The groups at home on one shard.
 #[derive(Debug)]
@@ -74,8 +72,7 @@ impl Groups {
         let key = match (self.by_filter.get(filter), change) {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
-                let members = IndexMap::with_hasher(FixedState::default());
-                let key = self.by_key.insert(Group { members, turn: 0 });
+                let key = self.by_key.insert(Group::default());
                 self.by_filter.insert(filter.clone(), key);
                 self.tree.insert(target.filter(), key, QoS::AtMostOnce);
                 self.cache.invalidate(target.filter(), &hash);
@@ -85,19 +82,20 @@ impl Groups {
         };
         let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
-            Change::Join { options, online } => {
-                let replaced = group.members.insert(*member, MemberState { options, online });
-                self.members += usize::from(replaced.is_none());
+            Change::Join { options, online, .. } => {
+                let known = group.remove(*member);
+                group.members(online).insert(*member, options);
+                self.members += usize::from(known.is_none());
             }
             Change::Online(online) => {
-                if let Some(state) = group.members.get_mut(member) {
-                    state.online = online;
+                if let Some(options) = group.remove(*member) {
+                    group.members(online).insert(*member, options);
                 }
             }
             Change::Leave => {
-                let removed = group.members.swap_remove(member);
+                let removed = group.remove(*member);
                 self.members -= usize::from(removed.is_some());
-                if group.members.is_empty() {
+                if group.online.is_empty() && group.offline.is_empty() {
                     self.by_key.remove(key);
                     self.by_filter.remove(filter);
                     self.tree.remove(target.filter(), key);
@@ -124,16 +122,21 @@ impl Groups {
 }
 
 impl Group {
+    fn members(&mut self, online: bool) -> &mut Members {
+        if online { &mut self.online } else { &mut self.offline }
+    }
+
+    fn remove(&mut self, member: Member) -> Option<DeliveryOptions> {
+        self.online.swap_remove(&member).or_else(|| self.offline.swap_remove(&member))
+    }
+
     /// The next member whose Client is there; when none is, the next one, whose session may keep
     /// the message.
     fn pick(&mut self) -> Option<(Member, DeliveryOptions)> {
-        let count = self.members.len();
-        let turns = (0..count).map(|step| (self.turn + step) % count);
-        let is_online =
-            |&index: &usize| self.members.get_index(index).is_some_and(|(_, state)| state.online);
-        let index = turns.clone().find(is_online).or_else(|| turns.clone().next())?;
-        self.turn = (index + 1) % count;
-        self.members.get_index(index).map(|(member, state)| (*member, state.options))
+        let members = if self.online.is_empty() { &self.offline } else { &self.online };
+        let index = self.turn % members.len().max(1);
+        self.turn = index + 1;
+        members.get_index(index).map(|(member, options)| (*member, *options))
     }
 }
 
@@ -153,6 +156,13 @@ impl Shard {
     pub(super) fn apply_group_change(&mut self, change: &GroupChange) {
         let group = &self.group;
         self.topics.groups.apply(change, |topic| group.hash(topic));
+        // A member of this shard has its SUBACK at once.
+        if let Change::Join { subscribing, .. } = change.change
+            && change.member.shard != self.index
+            && let Some(forwards) = self.forwards.get_mut(change.member.shard)
+        {
+            forwards.push(Forward(Forwarded::Joined(subscribing)));
+        }
     }
 
     /// Tells the groups of a session that its Client has come or gone.
