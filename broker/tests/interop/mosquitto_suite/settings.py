@@ -1,5 +1,7 @@
 """mosquitto.conf in Kelvin's words, for the settings that both have."""
 
+from pathlib import Path
+
 # Said of a test that needs one of these.
 MISSING = {
     "plugin": "mosquitto's plugins are shared libraries of its own API",
@@ -35,7 +37,6 @@ RENAMED = {
     "max_packet_size": ("limits", "packet_bytes_max"),
     "max_keepalive": ("limits", "keep_alive_max_seconds"),
     "max_connections": ("limits", "connections_max"),
-    "certfile": ("tls", "certificate_file"),
     "keyfile": ("tls", "key_file"),
 }
 
@@ -61,7 +62,7 @@ def translate(conf: str, port: int) -> str:
         "limits": {"topic_alias_max": "10", "topic_levels_max": "201", "receive_maximum": "20", "inflight_max": "20"},
     }
     listeners: list[tuple[int, str]] = []
-    authority = None
+    certificate, authority = "", ""
     for line in conf.splitlines():
         name, _, value = line.strip().partition(" ")
         value = value.strip()
@@ -69,16 +70,13 @@ def translate(conf: str, port: int) -> str:
             continue
         if name in ("port", "listener"):
             listeners.append((int(value.split()[0]), "mqtt"))
-        elif name in ("certfile", "keyfile", "cafile"):
-            if listeners:
-                listeners[-1] = (listeners[-1][0], "mqtts")
-            if name == "cafile":
-                authority = value
-            else:
-                table, key = RENAMED[name]
-                tables[table][key] = quoted(value)
+        elif name == "cafile":
+            authority = value
+        elif name == "certfile":
+            certificate = value
+            listeners[-1] = (listeners[-1][0], "mqtts")
         elif name == "require_certificate" and value == "true":
-            tables["tls"]["client_authority_file"] = quoted(authority or "")
+            tables["tls"]["client_authority_file"] = quoted(authority)
         elif name in RENAMED:
             table, key = RENAMED[name]
             tables[table][key] = quoted(value)
@@ -88,6 +86,11 @@ def translate(conf: str, port: int) -> str:
             continue
         else:
             raise NotApplicable(f"{name}: {MISSING.get(name, 'unknown')}")
+    if certificate:
+        # mosquitto adds to the chain what the file of authorities has.
+        chain = Path(f"{port}-chain.pem")
+        chain.write_text(Path(certificate).read_text() + Path(authority).read_text())
+        tables["tls"]["certificate_file"] = quoted(str(chain))
     listeners = listeners or [(port, "mqtt")]
     urls = [f'"{scheme}://{host}:{at}"' for at, scheme in listeners for host in ("127.0.0.1", "[::1]")]
     text = [f"listeners = [{', '.join(urls)}]"]

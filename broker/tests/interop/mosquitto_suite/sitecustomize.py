@@ -12,15 +12,19 @@ import sys
 import time
 from pathlib import Path
 
-from settings import NotApplicable, translate
+try:
+    from settings import NotApplicable, translate
+except ImportError:
+    from .settings import NotApplicable, translate
 
 # The exit status of a script that needs a setting that Kelvin does not have; the reason is its last line.
 NOT_APPLICABLE_STATUS = 77
 START_SECONDS = 20.0
-READ_SECONDS = 20.0
 
-CONNACK, PUBACK, PUBREC, DISCONNECT = 0x20, 0x40, 0x50, 0xE0
+CONNACK, PUBACK, PUBREC, PUBCOMP, DISCONNECT = 0x20, 0x40, 0x50, 0x70, 0xE0
 NO_MATCHING_SUBSCRIBERS = 0x10
+# No error when an exchange goes on after a new connection (MQTT 5.0, 3.7.2.1).
+PACKET_IDENTIFIER_NOT_FOUND = 0x92
 REASON_STRING = 0x1F
 # Properties of CONNACK that tell what a broker is able to do (MQTT 5.0, 3.2.2.3), and the length of each.
 ABILITIES = {0x21: 2, 0x22: 2, 0x24: 1, 0x25: 1, 0x27: 4, 0x28: 1, 0x29: 1, 0x2A: 1}
@@ -44,13 +48,15 @@ def connack_without_abilities(packet: bytes) -> bytes:
 
 
 def without_choices(packet: bytes) -> bytes:
-    """The packet without abilities, Reason Strings, and whether there was a subscriber."""
+    """The packet without abilities, Reason Strings, and Reason Codes that mean success all the same."""
     kind = packet[0] if packet else None
     if kind == CONNACK and len(packet) > 4:
         return connack_without_abilities(packet)
     if kind == DISCONNECT and len(packet) > 4 and packet[4] == REASON_STRING:
         return bytes([DISCONNECT, 1, packet[2]])
     if kind in (PUBACK, PUBREC) and packet[1] == 3 and packet[4] == NO_MATCHING_SUBSCRIBERS:
+        return bytes([kind, 2]) + packet[2:4]
+    if kind == PUBCOMP and packet[1] == 3 and packet[4] == PACKET_IDENTIFIER_NOT_FOUND:
         return bytes([kind, 2]) + packet[2:4]
     return packet
 
