@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEADLINE_MS = 30000, CLIENTS_MAX = 8, TEXT_MAX = 512 };
+enum { DEADLINE_MS = 30000, NUDGE_MS = 300, CLIENTS_MAX = 8, TEXT_MAX = 512 };
 
 static char url[TEXT_MAX], failure[TEXT_MAX];
 static const char *prefix, *authority, *transport;
@@ -125,7 +125,13 @@ static int expect(MQTTClient client, const char *payload, int qos, int retained)
     char *topic = NULL, text[TEXT_MAX];
     int topic_length = 0;
     MQTTClient_message *message = NULL;
-    int code = MQTTClient_receive(client, &topic, &topic_length, &message, DEADLINE_MS);
+    int code = MQTTCLIENT_SUCCESS;
+    /* Over WebSocket, 1.3.12 waits for its socket while packets wait in its buffer: any answer of the broker wakes it. */
+    int slice = transport[0] == 'w' ? NUDGE_MS : DEADLINE_MS;
+    for (int waited = 0; code == MQTTCLIENT_SUCCESS && message == NULL && waited < DEADLINE_MS; waited += slice) {
+        if (waited > 0) subscribe(client, prefix, 0);
+        code = MQTTClient_receive(client, &topic, &topic_length, &message, slice);
+    }
     if (code != MQTTCLIENT_SUCCESS || message == NULL) fail("no message: %d", code);
     snprintf(text, sizeof text, "%.*s", message->payloadlen, (char *)message->payload);
     int message_qos = message->qos, message_retained = message->retained;
@@ -194,8 +200,8 @@ static void session(const char *topic) {
     MQTTClient publisher = open_any();
     for (int i = 0; i < 3; i++) publish(publisher, topic, decimal(i), 1, 0);
     MQTTClient second = open_client(identifier, 0, NULL, &present);
-    /* MQTT 3.1 has no Session Present. */
-    if (level > MQTTVERSION_3_1 && !present) fail("the session is not present");
+    /* MQTT 3.1 has no Session Present, and MQTTClient 1.3.12 tells that of 3.1.1 alone. */
+    if (level == MQTTVERSION_3_1_1 && !present) fail("the session is not present");
     for (int i = 0; i < 3; i++) expect(second, decimal(i), 1, 0);
     close_client(second);
     close_client(open_client(identifier, 1, NULL, NULL));

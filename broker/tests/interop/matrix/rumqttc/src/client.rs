@@ -26,7 +26,9 @@ pub struct Message {
 
 /// What a client's event loop saw come in.
 pub enum Incoming {
-    Connected { session_present: bool },
+    Connected {
+        session_present: bool,
+    },
     Subscribed,
     /// PUBACK or PUBCOMP.
     Acknowledged,
@@ -71,7 +73,11 @@ impl Settings {
     }
 
     fn transport(&self) -> Transport {
-        let tls = || TlsConfiguration::Simple { ca: self.authority.clone(), alpn: None, client_auth: None };
+        let tls = || TlsConfiguration::Simple {
+            ca: self.authority.clone(),
+            alpn: None,
+            client_auth: None,
+        };
         match self.transport.as_str() {
             "unix" => Transport::Unix,
             "tls" => Transport::tls_with_config(tls()),
@@ -136,7 +142,12 @@ impl Inbox {
 /// A client that is connected.
 pub trait Connection: Sized {
     /// Connects, with a Will Message on `will` if there is one; returns Session Present too.
-    async fn open(settings: &Settings, identifier: Option<String>, clean: bool, will: Option<&str>) -> Result<(Self, bool), Box<dyn Error>>;
+    async fn open(
+        settings: &Settings,
+        identifier: Option<String>,
+        clean: bool,
+        will: Option<&str>,
+    ) -> Result<(Self, bool), Box<dyn Error>>;
     /// Returns with the SUBACK.
     async fn subscribe(&mut self, filter: &str, qos: u8) -> Result<(), Box<dyn Error>>;
     /// Returns with PUBACK or PUBCOMP.
@@ -153,12 +164,12 @@ macro_rules! client {
         pub mod $module {
             use std::error::Error;
 
+            use tokio::sync::mpsc::unbounded_channel;
             use $client as AsyncClient;
             use $event as Event;
             use $options as MqttOptions;
-            use $qos as QoS;
             use $packet as Packet;
-            use tokio::sync::mpsc::unbounded_channel;
+            use $qos as QoS;
 
             use super::{Connection, DEADLINE, Inbox, Incoming, Message, Settings};
 
@@ -173,7 +184,9 @@ macro_rules! client {
 
             fn incoming(packet: Packet) -> Option<Incoming> {
                 match packet {
-                    Packet::ConnAck(connack) => Some(Incoming::Connected { session_present: connack.session_present }),
+                    Packet::ConnAck(connack) => Some(Incoming::Connected {
+                        session_present: connack.session_present,
+                    }),
                     Packet::SubAck(_) => Some(Incoming::Subscribed),
                     Packet::PubAck(_) | Packet::PubComp(_) => Some(Incoming::Acknowledged),
                     Packet::Publish(publish) => Some(Incoming::Published(Message {
@@ -192,7 +205,8 @@ macro_rules! client {
                     clean: bool,
                     will: Option<&str>,
                 ) -> Result<(Self, bool), Box<dyn Error>> {
-                    let mut options = MqttOptions::new(settings.identifier(identifier), settings.address(), settings.port);
+                    let mut options =
+                        MqttOptions::new(settings.identifier(identifier), settings.address(), settings.port);
                     options.set_transport(settings.transport());
                     ($configure)(&mut options, clean, will);
                     let (client, mut event_loop) = AsyncClient::new(options, 64);
@@ -212,7 +226,11 @@ macro_rules! client {
                             }
                         }
                     });
-                    let mut inbox = Inbox { events, messages: Default::default(), event_loop: task.abort_handle() };
+                    let mut inbox = Inbox {
+                        events,
+                        messages: Default::default(),
+                        event_loop: task.abort_handle(),
+                    };
                     let present = inbox
                         .wait(|event| match event {
                             Incoming::Connected { session_present } => Some(*session_present),
@@ -224,13 +242,25 @@ macro_rules! client {
 
                 async fn subscribe(&mut self, filter: &str, qos: u8) -> Result<(), Box<dyn Error>> {
                     self.client.subscribe(filter, quality(qos)).await?;
-                    self.inbox.wait(|event| matches!(event, Incoming::Subscribed).then_some(())).await
+                    self.inbox
+                        .wait(|event| matches!(event, Incoming::Subscribed).then_some(()))
+                        .await
                 }
 
-                async fn publish(&mut self, topic: &str, payload: &str, qos: u8, retain: bool) -> Result<(), Box<dyn Error>> {
-                    self.client.publish(topic, quality(qos), retain, payload.to_owned()).await?;
+                async fn publish(
+                    &mut self,
+                    topic: &str,
+                    payload: &str,
+                    qos: u8,
+                    retain: bool,
+                ) -> Result<(), Box<dyn Error>> {
+                    self.client
+                        .publish(topic, quality(qos), retain, payload.to_owned())
+                        .await?;
                     if qos > 0 {
-                        self.inbox.wait(|event| matches!(event, Incoming::Acknowledged).then_some(())).await?;
+                        self.inbox
+                            .wait(|event| matches!(event, Incoming::Acknowledged).then_some(()))
+                            .await?;
                     }
                     Ok(())
                 }
@@ -241,14 +271,27 @@ macro_rules! client {
 
                 async fn disconnect(mut self) -> Result<(), Box<dyn Error>> {
                     self.client.disconnect().await?;
-                    tokio::time::timeout(DEADLINE, self.inbox.wait(|event| matches!(event, Incoming::Closed(_)).then_some(()))).await?
+                    tokio::time::timeout(
+                        DEADLINE,
+                        self.inbox
+                            .wait(|event| matches!(event, Incoming::Closed(_)).then_some(())),
+                    )
+                    .await?
                 }
             }
         }
     };
 }
 
-client!(v4, rumqttc::AsyncClient, rumqttc::MqttOptions, rumqttc::Event, rumqttc::Packet, rumqttc::QoS, super::configure_v4);
+client!(
+    v4,
+    rumqttc::AsyncClient,
+    rumqttc::MqttOptions,
+    rumqttc::Event,
+    rumqttc::Packet,
+    rumqttc::QoS,
+    super::configure_v4
+);
 client!(
     v5,
     rumqttc::v5::AsyncClient,

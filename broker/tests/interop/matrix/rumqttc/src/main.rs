@@ -16,16 +16,23 @@ async fn main() -> Outcome {
     let settings = Settings::from_environment()?;
     println!("client\trumqttc\t0.25.1");
     for version in env::var("VERSIONS")?.split_whitespace() {
-        if version == "5" { all::<v5::Client>(&settings, version).await } else { all::<v4::Client>(&settings, version).await }
+        if version == "5" {
+            all::<v5::Client>(&settings, version).await
+        } else {
+            all::<v4::Client>(&settings, version).await
+        }
     }
     Ok(())
 }
 
 async fn all<C: Connection>(settings: &Settings, version: &str) {
-    let at = |capability| At { settings, topic: format!("{}/{version}/{capability}", settings.prefix) };
+    let at = |capability: &str| At {
+        settings,
+        topic: format!("{}/{version}/{capability}", settings.prefix),
+    };
     for qos in 0..3 {
         let capability = format!("qos{qos}");
-        print(version, &capability, quality::<C>(&at(&*capability), qos).await);
+        print(version, &capability, quality::<C>(&at(&capability), qos).await);
     }
     print(version, "retained", retained::<C>(&at("retained")).await);
     print(version, "will", will::<C>(&at("will")).await);
@@ -53,11 +60,19 @@ impl At<'_> {
 }
 
 fn same<T: PartialEq + Debug>(found: T, expected: T) -> Outcome {
-    if found == expected { Ok(()) } else { Err(format!("{found:?}, expected {expected:?}").into()) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{found:?}, expected {expected:?}").into())
+    }
 }
 
 fn message(payload: impl ToString, qos: u8, retain: bool) -> Message {
-    Message { payload: payload.to_string(), qos, retain }
+    Message {
+        payload: payload.to_string(),
+        qos,
+        retain,
+    }
 }
 
 async fn quality<C: Connection>(at: &At<'_>, qos: u8) -> Outcome {
