@@ -5,11 +5,12 @@ A script that needs a setting which Kelvin does not have is skipped, with the se
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def scripts() -> list[tuple[str, int]]:
     return [(name, int(ports)) for ports, name in re.findall(r"^    \((\d), '\./(.+?)'\)", text, re.M)]
 
 
-def run(number: int, name: str, ports: int) -> tuple[int, str]:
+def run(broker: str, number: int, name: str, ports: int) -> tuple[int, str]:
     """Exit status and output of one script, whose processes all end with it."""
     first = FIRST_PORT + number * PORTS_EACH
     process = subprocess.Popen(
@@ -45,7 +46,7 @@ def run(number: int, name: str, ports: int) -> tuple[int, str]:
         cwd=SCRIPTS,
         env={
             **os.environ,
-            "KELVIN": str(TARGET / "release" / "broker"),
+            "KELVIN": broker,
             "PYTHONPATH": str(FOLDER),
         },
         stdin=subprocess.DEVNULL,
@@ -67,17 +68,35 @@ def run(number: int, name: str, ports: int) -> tuple[int, str]:
     return process.wait(), output
 
 
-@pytest.fixture(scope="module")
-def results(settings: Settings) -> Iterator[dict[str, Future[tuple[int, str]]]]:
+class Results:
     """What comes of each script; several run at the same time."""
-    if not settings.is_kelvin:
-        pytest.skip("starts Kelvin's own binary, once for each script")
-    with ThreadPoolExecutor(WORKERS) as pool:
-        yield {
-            name: pool.submit(run, number, name, ports)
+
+    def __init__(self, broker: str, pool: ThreadPoolExecutor) -> None:
+        self._arguments = {
+            name: (broker, number, name, ports)
             for number, (name, ports) in enumerate(scripts())
             if name not in UNSTEADY
         }
+        self._first: dict[str, Future[tuple[int, str]]] = {
+            name: pool.submit(run, *arguments) for name, arguments in self._arguments.items()
+        }
+
+    def first(self, name: str) -> tuple[int, str]:
+        return self._first[name].result()
+
+    def alone(self, name: str) -> tuple[int, str]:
+        """Once more, when nothing else runs."""
+        wait(self._first.values())
+        return run(*self._arguments[name])
+
+
+@pytest.fixture(scope="module")
+def results(settings: Settings) -> Iterator[Results]:
+    if not settings.is_kelvin or settings.command is None:
+        pytest.skip("starts Kelvin's own binary, once for each script")
+    broker = Path(shlex.split(settings.command)[0]).resolve()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        yield Results(str(broker), pool)
 
 
 def test_scripts_are_there() -> None:
@@ -96,8 +115,11 @@ def marks(name: str) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name, _ in scripts()])
-def test_script(results: dict[str, Future[tuple[int, str]]], name: str) -> None:
-    status, output = results[name].result()
+def test_script(results: Results, name: str) -> None:
+    status, output = results.first(name)
+    if status not in (0, NOT_APPLICABLE_STATUS) and name not in NOT_APPLICABLE:
+        # Their sleeps and deadlines are short for a machine with other work; a fault is there the second time too.
+        status, output = results.alone(name)
     if status == NOT_APPLICABLE_STATUS:
         pytest.skip(output.strip().splitlines()[-1])
     assert status == 0, output
