@@ -22,7 +22,7 @@ check:
 deny:
     cargo deny --offline check licenses bans sources
 
-# the tutorial's programs, MQTT.js, paho-mqtt and mosquitto's clients against the broker
+# other people's clients on every transport, the tutorial's programs, and mosquitto's own tests against the broker
 [group('check')]
 interop *args:
     cargo build --release --bin broker --package broker --example temperature_server
