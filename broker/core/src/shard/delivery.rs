@@ -12,7 +12,7 @@ use super::outgoing::{Form, Outgoing};
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::message::Message;
 use crate::qos::QoS;
-use crate::session::{self, Delivery, Offered, QueueLimits, Session, SessionKey};
+use crate::session::{self, Delivery, Offered, Outbound, QueueLimits, Session, SessionKey};
 use crate::topic::DeliveryOptions;
 
 impl Shard {
@@ -31,6 +31,18 @@ impl Shard {
         }
         let limits = self.queue_limits(self.links.online(session));
         self.deliver_acknowledged(session, form, limits, outgoing);
+    }
+
+    /// [`deliver`](Self::deliver) for one subscriber that is not part of a fan-out.
+    pub(super) fn deliver_alone(
+        &mut self,
+        session: SessionKey,
+        form: Form<'_>,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let before = self.statistics.deliveries;
+        self.deliver(session, form, outgoing);
+        self.note_delivery(before, session, form.qos, outgoing.publication);
     }
 
     fn deliver_acknowledged(
@@ -59,8 +71,9 @@ impl Shard {
         limits: QueueLimits,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let connection = self.links.online(session);
-        let outbound = &mut self.sessions.get_mut(session)?.outbound;
-        match outbound.offer(delivery, connection.is_some(), limits) {
+        let offer =
+            |outbound: &mut Outbound| outbound.offer(delivery, connection.is_some(), limits);
+        match self.change_outbound(session, offer)? {
             Offered::Send(identifier) => Some((connection?, identifier)),
             Offered::Queued => None,
             Offered::Dropped => {
@@ -152,10 +165,8 @@ impl Shard {
             Put::TooLarge => {
                 self.statistics.dropped_too_large += 1;
                 // It counts as delivered, [MQTT-3.1.2-25].
-                if let (Some(session), Some(identifier)) =
-                    (self.sessions.get_mut(session), identifier)
-                {
-                    session.outbound.refuse(identifier);
+                if let Some(identifier) = identifier {
+                    self.change_outbound(session, |outbound| outbound.refuse(identifier));
                 }
             }
         }
@@ -168,29 +179,26 @@ impl Shard {
         let now = self.now;
         loop {
             let mut expired = 0;
-            let Some(state) = self.sessions.get_mut(session) else { return };
-            let next = state.outbound.next(limits, |delivery| {
+            let wanted = |delivery: &Delivery| {
                 let is_expired = delivery.message.is_expired(now);
                 expired += u64::from(is_expired);
                 !is_expired
-            });
+            };
+            let next = |outbound: &mut Outbound| outbound.next(limits, wanted).map(Next::from);
+            let next = self.change_outbound(session, next).flatten();
             self.statistics.expired += expired;
             match next {
                 None => return,
-                Some(session::Outgoing::Pubrel(identifier)) => {
-                    self.put_acknowledgement(
-                        key,
-                        PacketType::Pubrel,
-                        identifier,
-                        ReasonCode::Success,
-                    );
+                Some(Next::Pubrel(identifier)) => {
+                    let (packet, reason) = (PacketType::Pubrel, ReasonCode::Success);
+                    self.put_acknowledgement(key, packet, identifier, reason);
                 }
-                Some(session::Outgoing::Publish { identifier, delivery, duplicate }) => {
-                    let Delivery { message, qos, retain, identifiers } = delivery.clone();
-                    let header =
-                        PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                Some(Next::Publish(header, delivery)) => {
+                    let Delivery { message, qos, identifiers, .. } = delivery;
                     let outgoing = Outgoing::of(&message);
+                    let before = self.statistics.deliveries;
                     self.put_single(key, session, header, &identifiers, &outgoing);
+                    self.note_delivery(before, session, qos, outgoing.publication);
                 }
             }
         }
@@ -213,11 +221,13 @@ impl Shard {
         };
         self.encoder.begin();
         let outgoing = &mut Outgoing::of(message);
+        let before = self.statistics.deliveries;
         if form.qos == QoS::AtMostOnce {
             self.deliver(session, form, outgoing);
         } else {
             self.deliver_acknowledged(session, form, limits, outgoing);
         }
+        self.note_delivery(before, session, form.qos, outgoing.publication);
     }
 
     /// PUBACK, or PUBREC and PUBCOMP with a Reason Code of failure: the next message may go.
@@ -237,9 +247,33 @@ impl Shard {
         session: SessionKey,
         apply: impl FnOnce(&mut Session) -> bool,
     ) -> bool {
-        let known = self.sessions.get_mut(session).is_some_and(apply);
+        let known = self.sessions.get_mut(session).is_some_and(|session| {
+            let before = session.outbound.held();
+            let known = apply(session);
+            self.held.replace(before, session.outbound.held());
+            known
+        });
         self.statistics.acknowledgements_unknown += u64::from(!known);
         known
+    }
+}
+
+/// What a session sends next, no part of it any more.
+enum Next {
+    Publish(PublishHeader, Delivery),
+    Pubrel(PacketIdentifier),
+}
+
+impl From<session::Outgoing<'_>> for Next {
+    fn from(outgoing: session::Outgoing<'_>) -> Self {
+        match outgoing {
+            session::Outgoing::Pubrel(identifier) => Self::Pubrel(identifier),
+            session::Outgoing::Publish { identifier, delivery, duplicate } => {
+                let (retain, qos) = (delivery.retain, delivery.qos);
+                let header = PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                Self::Publish(header, delivery.clone())
+            }
+        }
     }
 }
 

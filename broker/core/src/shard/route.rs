@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Shard;
+use super::event::EventKinds;
 use super::forward::{Forward, Forwarded};
 use super::group::ShardGroup;
 use super::outgoing::{Form, Outgoing};
@@ -174,14 +175,21 @@ impl Shard {
         let Publication { qos, retain, .. } = outgoing.publication;
         self.encoder.begin();
         outgoing.share_large_payload();
-        for found in matches.iter().filter(|found| found.is_for(publisher)) {
+        let forms = matches.iter().filter(|found| found.is_for(publisher)).map(|found| {
             let form = Form {
                 qos: found.qos.min(qos),
                 retain: found.retain_as_published && retain,
                 identifiers: matches.identifiers(found),
             };
-            self.deliver(found.subscriber, form, outgoing);
+            (found.subscriber, form)
+        });
+        if self.tells(EventKinds::DELIVERED) {
+            return forms.for_each(|(to, form)| self.deliver_alone(to, form, outgoing));
         }
+        let before = self.statistics.deliveries;
+        forms.for_each(|(to, form)| self.deliver(to, form, outgoing));
+        let delivered = self.statistics.deliveries - before;
+        self.statistics.payload_bytes_sent += delivered * outgoing.publication.payload.len() as u64;
     }
 
     fn forward(
