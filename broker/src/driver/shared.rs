@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use broker_core::{Event, Limits, ShardGroup, Statistics, Time};
+use broker_core::{Event, EventKinds, Limits, ShardGroup, Statistics, Time};
 
 use super::mailbox::{Mail, Mailboxes};
 use super::permit::Permits;
 use crate::access::AccessControl;
-use crate::builder::Handler;
+use crate::builder::Listening;
 use crate::publisher::Publisher;
 
 pub(crate) struct Shared {
@@ -18,7 +18,7 @@ pub(crate) struct Shared {
     limits: Limits,
     mailboxes: Mailboxes,
     publisher: Publisher,
-    handler: Option<Handler>,
+    handler: Option<Listening>,
     origin: Instant,
     stopping: AtomicBool,
     permits: Permits,
@@ -38,7 +38,7 @@ impl Shared {
         limits: Limits,
         mailboxes: Mailboxes,
         publisher: Publisher,
-        handler: Option<Handler>,
+        handler: Option<Listening>,
         access: Option<AccessControl>,
     ) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Shared {
     /// Tells the embedder.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         if let Some(handler) = &self.handler {
-            handler(&self.publisher, event);
+            (handler.handler)(&self.publisher, event);
         }
     }
 
@@ -86,6 +86,11 @@ impl Shared {
     pub(crate) fn observer(self: &Arc<Self>) -> Option<impl FnMut(&Event<'_>) + use<>> {
         let shared = Arc::clone(self);
         self.handler.is_some().then_some(move |event: &Event<'_>| shared.emit(event))
+    }
+
+    /// What it wants to hear of besides.
+    pub(crate) fn event_kinds(&self) -> EventKinds {
+        self.handler.as_ref().map_or(EventKinds::NONE, |handler| handler.kinds)
     }
 
     /// Monotonic, the same on all shards.
