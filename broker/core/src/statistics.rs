@@ -104,7 +104,8 @@ statistics! {
     dropped_too_large,
     /// Messages that expired, waiting or retained.
     expired,
-    /// Publications that were not retained because the store was full.
+    /// Publications that were not retained because the store was full or their topic has too many
+    /// levels. Each shard holds all that are; the broker reports one shard's.
     dropped_retained_full,
     /// Subscriptions refused because the session had too many.
     subscriptions_refused,

@@ -151,15 +151,17 @@ impl Shared {
     /// The shards' figures added up. Each shard holds all retained messages: they count once.
     pub(crate) fn statistics(&self) -> Statistics {
         let mut sum = Statistics::default();
-        let (mut messages, mut bytes, mut revoked) = (0, 0, 0);
+        let (mut messages, mut bytes, mut revoked, mut full) = (0, 0, 0, 0);
         for cell in &self.statistics {
             let one = *cell.lock().unwrap_or_else(PoisonError::into_inner);
             sum += one;
             messages = one.retained_messages.max(messages);
             bytes = one.retained_bytes.max(bytes);
             revoked = one.retained_revoked.max(revoked);
+            full = one.dropped_retained_full.max(full);
         }
         sum.retained_revoked = revoked;
+        sum.dropped_retained_full = full;
         self.permits.add_to(&mut sum);
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;
