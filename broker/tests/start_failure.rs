@@ -25,7 +25,7 @@ fn shard_threads() -> usize {
 #[test]
 fn threads_that_have_started_end_when_a_later_one_cannot() {
     let limit = getrlimit(Resource::Nofile);
-    let room = Rlimit { current: Some(open_descriptors() + 30), ..limit.clone() };
+    let room = Rlimit { current: Some(open_descriptors() + 30), ..limit };
     let place = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let address = place.local_addr().expect("it is bound");
     drop(place);
