@@ -228,6 +228,11 @@ impl Outbound {
         before - self.queue.len() - self.inflight.len()
     }
 
+    /// Whether [`next`](Self::next) may have something, if the window is open.
+    pub fn has_unsent(&self) -> bool {
+        self.unsent > 0 || !self.queue.is_empty()
+    }
+
     /// How much there is of everything.
     pub fn held(&self) -> Held {
         let (inflight, queued) = (self.inflight.len(), self.queue.len());

@@ -71,11 +71,18 @@ impl Shard {
         limits: QueueLimits,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let connection = self.links.online(session);
-        let offer =
-            |outbound: &mut Outbound| outbound.offer(delivery, connection.is_some(), limits);
-        match self.change_outbound(session, offer)? {
-            Offered::Send(identifier) => Some((connection?, identifier)),
-            Offered::Queued => None,
+        let outbound = &mut self.sessions.get_mut(session)?.outbound;
+        let bytes = outbound.held().queued_bytes;
+        match outbound.offer(delivery, connection.is_some(), limits) {
+            Offered::Send(identifier) => {
+                self.held.inflight += 1;
+                Some((connection?, identifier))
+            }
+            Offered::Queued => {
+                self.held.queued += 1;
+                self.held.queued_bytes += outbound.held().queued_bytes - bytes;
+                None
+            }
             Offered::Dropped => {
                 self.statistics.dropped_queue_full += 1;
                 None
@@ -177,7 +184,7 @@ impl Shard {
     pub(super) fn send_waiting(&mut self, key: ConnectionKey, session: SessionKey) {
         let limits = self.queue_limits(Some(key));
         let now = self.now;
-        loop {
+        while self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
             let mut expired = 0;
             let wanted = |delivery: &Delivery| {
                 let is_expired = delivery.message.is_expired(now);
@@ -248,9 +255,9 @@ impl Shard {
         apply: impl FnOnce(&mut Session) -> bool,
     ) -> bool {
         let known = self.sessions.get_mut(session).is_some_and(|session| {
-            let before = session.outbound.held();
+            let before = session.outbound.inflight();
             let known = apply(session);
-            self.held.replace(before, session.outbound.held());
+            self.held.inflight -= before - session.outbound.inflight();
             known
         });
         self.statistics.acknowledgements_unknown += u64::from(!known);

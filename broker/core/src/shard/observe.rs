@@ -109,7 +109,6 @@ impl Shard {
         acknowledgement: &Acknowledgement<'_>,
     ) {
         let qos = match packet {
-            _ if !self.tells(EventKinds::ACKNOWLEDGED) => return,
             PacketType::Puback => QoS::AtLeastOnce,
             PacketType::Pubrec => QoS::ExactlyOnce,
             _ => return,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Violation};
+use super::event::EventKinds;
 use super::route::{Routed, Source};
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{
@@ -165,7 +166,9 @@ impl Shard {
         acknowledgement: &Acknowledgement<'_>,
     ) {
         let identifier = acknowledgement.packet_identifier;
-        self.emit_acknowledged(key, session, packet, acknowledgement);
+        if self.tells(EventKinds::ACKNOWLEDGED) {
+            self.emit_acknowledged(key, session, packet, acknowledgement);
+        }
         match packet {
             PacketType::Pubrel => {
                 let known = self.apply(session, |session| session.inbound.release(identifier));

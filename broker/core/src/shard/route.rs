@@ -15,7 +15,8 @@ use crate::message::{Message, Publication};
 use crate::session::SessionKey;
 use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
-    DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName,
+    DeliveryOptions, Match, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter,
+    TopicName,
 };
 
 /// What a shard knows by topic.
@@ -175,19 +176,22 @@ impl Shard {
         let Publication { qos, retain, .. } = outgoing.publication;
         self.encoder.begin();
         outgoing.share_large_payload();
-        let forms = matches.iter().filter(|found| found.is_for(publisher)).map(|found| {
-            let form = Form {
-                qos: found.qos.min(qos),
-                retain: found.retain_as_published && retain,
-                identifiers: matches.identifiers(found),
-            };
-            (found.subscriber, form)
-        });
+        let form_for = |found: &Match<SessionKey>| Form {
+            qos: found.qos.min(qos),
+            retain: found.retain_as_published && retain,
+            identifiers: matches.identifiers(found),
+        };
+        let wanted = matches.iter().filter(|found| found.is_for(publisher));
         if self.tells(EventKinds::DELIVERED) {
-            return forms.for_each(|(to, form)| self.deliver_alone(to, form, outgoing));
+            for found in wanted {
+                self.deliver_alone(found.subscriber, form_for(found), outgoing);
+            }
+            return;
         }
         let before = self.statistics.deliveries;
-        forms.for_each(|(to, form)| self.deliver(to, form, outgoing));
+        for found in wanted {
+            self.deliver(found.subscriber, form_for(found), outgoing);
+        }
         let delivered = self.statistics.deliveries - before;
         self.statistics.payload_bytes_sent += delivered * outgoing.publication.payload.len() as u64;
     }
