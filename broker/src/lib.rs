@@ -29,6 +29,7 @@ mod broker;
 mod builder;
 mod driver;
 mod publisher;
+mod sys;
 mod transport;
 
 pub use access::{
@@ -36,8 +37,8 @@ pub use access::{
 };
 pub use broker::Broker;
 pub use broker_core::{
-    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS,
-    Rights, Statistics, Violation, topic,
+    Client, CloseCause, ConnectionKey, Event, EventKinds, Identity, Limits, Principal, Publication,
+    QoS, Rights, Statistics, Violation, codec::ReasonCode, topic,
 };
 pub use builder::{Builder, StartError};
 pub use publisher::{PublishError, Publisher};

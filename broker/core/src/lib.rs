@@ -45,7 +45,7 @@ pub use limits::Limits;
 pub use message::{Message, Publication};
 pub use qos::QoS;
 pub use shard::{
-    Client, CloseCause, Closed, ConnectionKey, Event, Forward, Observer, Output,
+    Client, CloseCause, Closed, ConnectionKey, Event, EventKinds, Forward, Observer, Output,
     SHARED_PAYLOAD_MIN, Shard, ShardGroup, Violation,
 };
 pub use statistics::Statistics;

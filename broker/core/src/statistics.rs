@@ -31,8 +31,18 @@ statistics! {
     connections,
     /// Sessions, connected or not (gauge).
     sessions,
-    /// Subscriptions (gauge).
+    /// Sessions whose Client is connected (gauge).
+    clients_connected,
+    /// Subscriptions, shared ones included (gauge).
     subscriptions,
+    /// Subscriptions that are shared (gauge).
+    subscriptions_shared,
+    /// QoS 1 and 2 messages that are sent and not yet acknowledged (gauge).
+    messages_inflight,
+    /// QoS 1 and 2 messages that wait in sessions (gauge).
+    messages_queued,
+    /// Bytes of topic, payload and properties of those that wait (gauge).
+    bytes_queued,
     /// Retained messages (gauge). Each shard holds all of them; the broker reports one shard's.
     retained_messages,
     /// Bytes of topic and payload of the retained messages (gauge), as above.
@@ -77,10 +87,16 @@ statistics! {
     bytes_sent,
     /// Control Packets that were received.
     packets_received,
+    /// Control Packets that were put into a connection's output.
+    packets_sent,
     /// PUBLISH packets that were received.
     publications_received,
+    /// Bytes of payload of the PUBLISH packets that were received.
+    payload_bytes_received,
     /// PUBLISH packets that were put into a connection's output.
     deliveries,
+    /// Bytes of payload of the PUBLISH packets that were put into a connection's output.
+    payload_bytes_sent,
     /// QoS 0 messages dropped because a connection's output was full.
     dropped_output_full,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
@@ -92,11 +108,15 @@ statistics! {
     dropped_too_large,
     /// Messages that expired, waiting or retained.
     expired,
-    /// Publications that were not retained because the store was full.
+    /// Publications that were not retained because the store was full or their topic has too many
+    /// levels. Each shard holds all that are; the broker reports one shard's.
     dropped_retained_full,
     /// Subscriptions refused because the session had too many.
     subscriptions_refused,
-    /// Publications and Wills dropped because their Client may not publish there.
+    /// Sessions ended because their Session Expiry Interval was over.
+    sessions_expired,
+    /// Publications and Wills dropped because their Client may not publish there, nor anybody to
+    /// `$SYS`.
     publications_denied,
     /// Subscriptions refused because the Client may not have them.
     subscriptions_denied,

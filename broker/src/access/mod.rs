@@ -64,8 +64,17 @@ impl From<Refusal> for ConnectReturnCode {
 
 /// Decides who may come in and what they may do, for an embedder.
 ///
-/// Those who know aedes find its `authenticate`, `authorizePublish`, `authorizeSubscribe` and
-/// `authorizeForward` here. All methods but the first allow everything unless they are written.
+/// All methods but the first allow everything unless they are written. Those who know mosca or
+/// aedes find here:
+///
+/// | there | here |
+/// |---|---|
+/// | `authenticate` | [`authenticate`](Self::authenticate) |
+/// | `authorizePublish` | [`may_publish`](Self::may_publish), also asked for a Will |
+/// | `authorizeSubscribe` | [`may_subscribe`](Self::may_subscribe) |
+/// | `authorizeForward` | [`may_receive`](Self::may_receive), once for a Client and a topic |
+///
+/// `broker/examples/authorize.rs` shows them at work.
 ///
 /// ```
 /// use broker::{Access, Credentials, Identity, Principal, QoS, Refusal};

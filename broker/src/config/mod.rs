@@ -28,6 +28,8 @@ pub(crate) struct Config {
     /// Threads that share the clients.
     pub(crate) shards: NonZeroUsize,
     pub(crate) log_level: LogLevel,
+    /// Between two publications under `$SYS/broker`; 0 for none.
+    pub(crate) sys_interval_seconds: u64,
     pub(crate) access: AccessConfig,
     pub(crate) tls: TlsConfig,
     pub(crate) limits: LimitsConfig,
@@ -95,6 +97,7 @@ impl Default for Config {
             listeners: loopback.map(|address| listener_url(address, PORT)).into(),
             shards: NonZeroUsize::MIN,
             log_level: LogLevel::default(),
+            sys_interval_seconds: 10,
             access: AccessConfig::default(),
             tls: TlsConfig::default(),
             limits: LimitsConfig::default(),

@@ -8,6 +8,7 @@
 mod accept;
 mod connection;
 mod farewell;
+mod figures;
 mod flusher;
 mod link;
 mod lobby;
@@ -21,6 +22,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::task::Waker;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
@@ -41,6 +43,14 @@ const READ_BYTES: usize = 64 << 10;
 
 /// How often timers are looked at and statistics published.
 const TICK: Duration = Duration::from_millis(100);
+
+/// What one shard does for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Duties {
+    pub(crate) listeners: Vec<OpenListener>,
+    /// How often to publish figures, if at all.
+    pub(crate) sys_interval: Option<Duration>,
+}
 
 /// One shard with its sockets.
 pub(crate) struct Driver {
@@ -67,7 +77,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
-    listeners: Vec<OpenListener>,
+    duties: Duties,
     started: &mpsc::SyncSender<io::Result<()>>,
 ) {
     let runtime = Builder::new_current_thread()
@@ -82,21 +92,28 @@ pub(crate) fn run(
         return;
     }
     if let Some(runtime) = runtime {
-        runtime.block_on(Driver::main(shared, index, inbox, listeners));
+        runtime.block_on(Driver::main(shared, index, inbox, duties));
+    }
+}
+
+/// Waits for the threads of shards that were told to stop.
+pub(crate) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a shard's thread ended by a panic");
+        }
     }
 }
 
 impl Driver {
-    async fn main(
-        shared: Arc<Shared>,
-        index: usize,
-        mut inbox: Inbox,
-        listeners: Vec<OpenListener>,
-    ) {
+    async fn main(shared: Arc<Shared>, index: usize, mut inbox: Inbox, duties: Duties) {
         let driver = Rc::new(Self::new(shared, index));
         tokio::task::spawn_local(Rc::clone(&driver).flush_when_due());
         tokio::task::spawn_local(Rc::clone(&driver).tick());
-        for listener in listeners {
+        if let Some(interval) = duties.sys_interval {
+            driver.start_figures(interval);
+        }
+        for listener in duties.listeners {
             tokio::task::spawn_local(Rc::clone(&driver).accept(listener));
         }
         while let Some(mail) = inbox.receive().await {
@@ -114,7 +131,8 @@ impl Driver {
         let observer = shared.observer();
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
-        let mut core = Shard::new(group, index, shared.limits().clone(), observer);
+        let mut core = Shard::new(group, index, shared.limits().clone(), observer)
+            .with_event_kinds(shared.event_kinds());
         if let Some(access) = shared.access() {
             core = core.with_policy(Arc::new(access.clone()));
         }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use broker_core::{Event, Limits, ShardGroup, Statistics, Time};
+use broker_core::{Event, EventKinds, Limits, ShardGroup, Statistics, Time};
 
 use super::mailbox::{Mail, Mailboxes};
 use super::permit::Permits;
 use crate::access::AccessControl;
-use crate::builder::Handler;
+use crate::builder::Listening;
 use crate::publisher::Publisher;
 
 pub(crate) struct Shared {
@@ -18,7 +18,7 @@ pub(crate) struct Shared {
     limits: Limits,
     mailboxes: Mailboxes,
     publisher: Publisher,
-    handler: Option<Handler>,
+    handler: Option<Listening>,
     origin: Instant,
     stopping: AtomicBool,
     permits: Permits,
@@ -38,7 +38,7 @@ impl Shared {
         limits: Limits,
         mailboxes: Mailboxes,
         publisher: Publisher,
-        handler: Option<Handler>,
+        handler: Option<Listening>,
         access: Option<AccessControl>,
     ) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Shared {
     /// Tells the embedder.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         if let Some(handler) = &self.handler {
-            handler(&self.publisher, event);
+            (handler.handler)(&self.publisher, event);
         }
     }
 
@@ -86,6 +86,11 @@ impl Shared {
     pub(crate) fn observer(self: &Arc<Self>) -> Option<impl FnMut(&Event<'_>) + use<>> {
         let shared = Arc::clone(self);
         self.handler.is_some().then_some(move |event: &Event<'_>| shared.emit(event))
+    }
+
+    /// What it wants to hear of besides.
+    pub(crate) fn event_kinds(&self) -> EventKinds {
+        self.handler.as_ref().map_or(EventKinds::NONE, |handler| handler.kinds)
     }
 
     /// Monotonic, the same on all shards.
@@ -146,15 +151,17 @@ impl Shared {
     /// The shards' figures added up. Each shard holds all retained messages: they count once.
     pub(crate) fn statistics(&self) -> Statistics {
         let mut sum = Statistics::default();
-        let (mut messages, mut bytes, mut revoked) = (0, 0, 0);
+        let (mut messages, mut bytes, mut revoked, mut full) = (0, 0, 0, 0);
         for cell in &self.statistics {
             let one = *cell.lock().unwrap_or_else(PoisonError::into_inner);
             sum += one;
             messages = one.retained_messages.max(messages);
             bytes = one.retained_bytes.max(bytes);
             revoked = one.retained_revoked.max(revoked);
+            full = one.dropped_retained_full.max(full);
         }
         sum.retained_revoked = revoked;
+        sum.dropped_retained_full = full;
         self.permits.add_to(&mut sum);
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;

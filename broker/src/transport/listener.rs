@@ -89,6 +89,14 @@ impl Listener {
         }
     }
 
+    /// Reads the files that [`open`](Self::open) would read.
+    pub(crate) fn check(&self, tls: Option<&Tls>) -> Result<(), StartError> {
+        match &self.place {
+            Place::Unix(_) => Ok(()),
+            Place::Network { scheme, path, .. } => self.protocol(*scheme, path, tls).map(drop),
+        }
+    }
+
     /// Opens the sockets, which needs a look-up for a host name. `tls` is used if the listener has no files of its own.
     pub(crate) fn open(&self, tls: Option<&Tls>, opened: &mut Opened) -> Result<(), StartError> {
         let failed = |error| StartError::Listen { listener: self.to_string(), error };

@@ -122,6 +122,11 @@ impl Tls {
         Self { minimum_version, ..self }
     }
 
+    /// Reads the files and tells whether they can be used.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.load(&[]).map(drop)
+    }
+
     fn load(&self, application_protocol: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
         let chain = read_certificates(&self.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| TlsError::Read {

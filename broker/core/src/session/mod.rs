@@ -15,7 +15,7 @@ use indexmap::IndexSet;
 use crate::access::SessionAccess;
 
 pub use inbound::Inbound;
-pub use outbound::{Delivery, Offered, Outbound, Outgoing, QueueLimits};
+pub use outbound::{Delivery, Held, Offered, Outbound, Outgoing, QueueLimits};
 pub use will::Will;
 
 use crate::time::Time;

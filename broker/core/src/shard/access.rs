@@ -81,7 +81,8 @@ impl Shard {
         }
     }
 
-    /// Whether the Client of a session may publish this; counts when it may not.
+    /// Whether the Client of a session may publish this; counts when it may not. `$SYS` is the
+    /// broker's own.
     pub(super) fn may_publish(
         &mut self,
         key: SessionKey,
@@ -89,7 +90,7 @@ impl Shard {
         qos: QoS,
         retain: bool,
     ) -> bool {
-        if self.policy.is_none() {
+        if self.policy.is_none() && !topic.is_reserved() {
             return true;
         }
         let access = self.sessions.get(key).and_then(|session| session.access.as_ref());
@@ -104,7 +105,8 @@ impl Shard {
         will: Publication<'_>,
     ) -> bool {
         let rights = access.map(|access| &*access.rights);
-        self.policy.is_none() || self.is_allowed(rights, will.topic, will.qos, will.retain)
+        (self.policy.is_none() && !will.topic.is_reserved())
+            || self.is_allowed(rights, will.topic, will.qos, will.retain)
     }
 
     fn is_allowed(
@@ -114,7 +116,8 @@ impl Shard {
         qos: QoS,
         retain: bool,
     ) -> bool {
-        let may = rights.is_some_and(|rights| rights.may_publish(topic, qos, retain));
+        let may = !topic.is_reserved()
+            && rights.is_some_and(|rights| rights.may_publish(topic, qos, retain));
         self.statistics.publications_denied += u64::from(!may);
         may
     }
@@ -164,7 +167,9 @@ impl Shard {
         });
         self.statistics.subscriptions_revoked += (before - session.filters.len()) as u64;
         let may_receive = |topic: TopicName<'_>| rights.may_receive(topic);
+        let held = session.outbound.held();
         let dropped = session.outbound.revoke(offline, |message| may_receive(message.topic()));
+        self.held.replace(held, session.outbound.held());
         self.statistics.messages_revoked += dropped as u64;
         for filter in removed {
             self.drop_subscription(TopicFilter::new_unchecked(&filter), key);

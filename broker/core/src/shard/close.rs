@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, Closed, ConnectionKey, Phase, Violation};
-use super::event::{Client, Event};
 use crate::access::SessionAccess;
 use crate::codec::{Disconnect, ReasonCode, encode_disconnect};
-use crate::session::{SessionExpiry, SessionKey, Will};
+use crate::session::{Held, SessionExpiry, SessionKey, Will};
 use crate::topic::TopicFilter;
 
 impl Shard {
@@ -56,9 +55,8 @@ impl Shard {
         };
         let state = session.and_then(|session| self.sessions.get(session));
         let client_identifier = state.map(|state| Arc::clone(&state.client_identifier));
-        if let (Some(observer), Some(identifier)) = (&mut self.observer, &client_identifier) {
-            let client = Client { identifier, connection: key };
-            observer(&Event::ClientDisconnected { client, cause });
+        if let Some(identifier) = &client_identifier {
+            self.emit_end(key, identifier, cause);
         }
         self.links.close(Closed { key, cause, client_identifier });
         if let Some(session) = session {
@@ -137,6 +135,7 @@ impl Shard {
     /// Forgets a session. A Will that still waits goes out, MQTT 5.0 3.1.3.2.2.
     pub(super) fn end_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.remove(key) else { return };
+        self.held.replace(session.outbound.held(), Held::default());
         self.identifiers.remove(&session.client_identifier);
         for filter in &session.filters {
             self.drop_subscription(TopicFilter::new_unchecked(filter), key);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Shard;
 use super::aliases::OutboundAliases;
 use super::connection::{CloseCause, ConnectionKey};
-use super::event::{Client, Event};
 use crate::codec::{
     ConnackProperties, Connect, ConnectReturnCode, DecodeError, Frame, ProtocolVersion, ReasonCode,
     encode_connack, encode_connack_v5,
@@ -207,13 +206,6 @@ impl Shard {
         let mut connack = Vec::new();
         encode_connack_v5(false, ReasonCode::Success, &properties, &mut connack);
         connack.len() <= size_max as usize
-    }
-
-    fn emit_connected(&mut self, connection: ConnectionKey, session: SessionKey) {
-        if let (Some(observer), Some(session)) = (&mut self.observer, self.sessions.get(session)) {
-            let client = Client { identifier: &session.client_identifier, connection };
-            observer(&Event::ClientConnected { client });
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::links::Put;
 use super::outgoing::{Form, Outgoing};
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::qos::QoS;
-use crate::session::{self, Delivery, Offered, Session, SessionKey};
+use crate::session::{self, Delivery, Offered, Outbound, Session, SessionKey};
 
 /// A packet that is like no other one.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,18 @@ impl Shard {
         }
     }
 
+    /// [`deliver`](Self::deliver) for one subscriber that is not part of a fan-out.
+    pub(super) fn deliver_alone(
+        &mut self,
+        session: SessionKey,
+        form: Form<'_>,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let before = self.statistics.deliveries;
+        self.deliver(session, form, outgoing);
+        self.note_delivery(before, session, form.qos, outgoing.publication);
+    }
+
     /// [`deliver`](Self::deliver) at QoS 0 and without Subscription Identifiers, as nearly all are:
     /// one look at the connection, a copy, a count.
     #[inline]
@@ -81,9 +93,17 @@ impl Shard {
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let limits = self.queue_limits(connection);
         let outbound = &mut self.sessions.get_mut(session)?.outbound;
+        let bytes = outbound.held().queued_bytes;
         match outbound.offer(delivery, connection.is_some(), limits) {
-            Offered::Send(identifier) => Some((connection?, identifier)),
-            Offered::Queued => None,
+            Offered::Send(identifier) => {
+                self.held.inflight += 1;
+                Some((connection?, identifier))
+            }
+            Offered::Queued => {
+                self.held.queued += 1;
+                self.held.queued_bytes += outbound.held().queued_bytes - bytes;
+                None
+            }
             Offered::Dropped => {
                 self.statistics.dropped_queue_full += 1;
                 None
@@ -171,10 +191,8 @@ impl Shard {
             Put::TooLarge => {
                 self.statistics.dropped_too_large += 1;
                 // It counts as delivered, [MQTT-3.1.2-25].
-                if let (Some(session), Some(identifier)) =
-                    (self.sessions.get_mut(session), identifier)
-                {
-                    session.outbound.refuse(identifier);
+                if let Some(identifier) = identifier {
+                    self.change_outbound(session, |outbound| outbound.refuse(identifier));
                 }
             }
         }
@@ -185,33 +203,30 @@ impl Shard {
     pub(super) fn send_waiting(&mut self, key: ConnectionKey, session: SessionKey) {
         let limits = self.queue_limits(Some(key));
         let now = self.now;
-        loop {
+        while self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
             let mut expired = 0;
-            let Some(state) = self.sessions.get_mut(session) else { return };
-            let next = state.outbound.next(limits, |delivery| {
+            let wanted = |delivery: &Delivery| {
                 let is_expired = delivery.message.is_expired(now);
                 expired += u64::from(is_expired);
                 !is_expired
-            });
+            };
+            let next = |outbound: &mut Outbound| outbound.next(limits, wanted).map(Next::from);
+            let next = self.change_outbound(session, next).flatten();
             self.statistics.expired += expired;
             match next {
                 None => return,
-                Some(session::Outgoing::Pubrel(identifier)) => {
-                    self.put_acknowledgement(
-                        key,
-                        PacketType::Pubrel,
-                        identifier,
-                        ReasonCode::Success,
-                    );
+                Some(Next::Pubrel(identifier)) => {
+                    let (packet, reason) = (PacketType::Pubrel, ReasonCode::Success);
+                    self.put_acknowledgement(key, packet, identifier, reason);
                 }
-                Some(session::Outgoing::Publish { identifier, delivery, duplicate }) => {
-                    let Delivery { message, qos, retain, identifiers } = delivery.clone();
-                    let header =
-                        PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                Some(Next::Publish(header, delivery)) => {
+                    let Delivery { message, qos, identifiers, .. } = delivery;
                     let outgoing = Outgoing::of(&message);
+                    let before = self.statistics.deliveries;
                     let identifiers = &*identifiers;
                     let single = Single { header, identifiers, pending_max: usize::MAX };
                     self.put_single(key, session, single, &outgoing);
+                    self.note_delivery(before, session, qos, outgoing.publication);
                 }
             }
         }
@@ -235,9 +250,33 @@ impl Shard {
         session: SessionKey,
         apply: impl FnOnce(&mut Session) -> bool,
     ) -> bool {
-        let known = self.sessions.get_mut(session).is_some_and(apply);
+        let known = self.sessions.get_mut(session).is_some_and(|session| {
+            let before = session.outbound.inflight();
+            let known = apply(session);
+            self.held.inflight -= before - session.outbound.inflight();
+            known
+        });
         self.statistics.acknowledgements_unknown += u64::from(!known);
         known
+    }
+}
+
+/// What a session sends next, no part of it any more.
+enum Next {
+    Publish(PublishHeader, Delivery),
+    Pubrel(PacketIdentifier),
+}
+
+impl From<session::Outgoing<'_>> for Next {
+    fn from(outgoing: session::Outgoing<'_>) -> Self {
+        match outgoing {
+            session::Outgoing::Pubrel(identifier) => Self::Pubrel(identifier),
+            session::Outgoing::Publish { identifier, delivery, duplicate } => {
+                let (retain, qos) = (delivery.retain, delivery.qos);
+                let header = PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                Self::Publish(header, delivery.clone())
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Links {
     fresh: usize,
     /// Bytes appended before that, less those that went with their connection.
     appended: u64,
+    answers: u64,
     answers_too_large: u64,
     pool: BufferPool,
 }
@@ -41,6 +42,11 @@ pub(super) enum Put {
 impl Links {
     pub(super) fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Sessions that have a connection.
+    pub(super) fn online_len(&self) -> usize {
+        self.online.len()
     }
 
     pub(super) fn open(&mut self, now: Time) -> ConnectionKey {
@@ -124,9 +130,16 @@ impl Links {
 
     /// Appends a packet, whatever waits already: for packets whose number is bounded elsewhere.
     pub(super) fn put(&mut self, key: ConnectionKey, packet: &[u8], payload: Option<&Arc<[u8]>>) {
-        if self.put_within(key, packet, payload, usize::MAX) == Put::TooLarge {
-            self.answers_too_large += 1;
+        match self.put_within(key, packet, payload, usize::MAX) {
+            Put::Done => self.answers += 1,
+            Put::TooLarge => self.answers_too_large += 1,
+            Put::Full | Put::Gone => {}
         }
+    }
+
+    /// Packets but PUBLISH that were put into an output.
+    pub(super) const fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// Packets but PUBLISH that were left out because the Client takes none of their size.

@@ -15,7 +15,9 @@ mod encoder;
 mod event;
 mod forward;
 mod group;
+mod held;
 mod links;
+mod observe;
 mod outgoing;
 mod output;
 mod publish;
@@ -35,7 +37,7 @@ use hashbrown::HashMap;
 use slotmap::SlotMap;
 
 pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
-pub use event::{Client, Event, Observer};
+pub use event::{Client, Event, EventKinds, Observer};
 pub use forward::Forward;
 pub use group::ShardGroup;
 pub use output::{Output, SHARED_PAYLOAD_MIN};
@@ -50,8 +52,8 @@ use timers::Timers;
 
 use crate::access::{Identity, Policy};
 use crate::limits::Limits;
-use crate::message::{Message, Publication};
-use crate::session::{QueueLimits, Session, SessionKey};
+use crate::message::Message;
+use crate::session::{Held, QueueLimits, Session, SessionKey};
 use crate::statistics::Statistics;
 use crate::time::Time;
 
@@ -64,6 +66,8 @@ pub struct Shard {
     limits: Limits,
     links: Links,
     sessions: SlotMap<SessionKey, Session>,
+    /// What all sessions hold together, see [`change_outbound`](Self::change_outbound).
+    held: Held,
     identifiers: HashMap<Arc<str>, SessionKey, FixedState>,
     identifiers_assigned: u64,
     awaited_subacks: AwaitedSubacks,
@@ -75,6 +79,8 @@ pub struct Shard {
     forwards: Vec<Vec<Forward>>,
     statistics: Statistics,
     observer: Option<Observer>,
+    /// None without an observer.
+    event_kinds: EventKinds,
     policy: Option<Arc<dyn Policy>>,
 }
 
@@ -92,6 +98,7 @@ impl Shard {
             now: Time::ZERO,
             links: Links::default(),
             sessions: SlotMap::with_key(),
+            held: Held::default(),
             identifiers: HashMap::with_hasher(FixedState::with_seed(seed)),
             identifiers_assigned: 0,
             awaited_subacks: AwaitedSubacks::default(),
@@ -101,6 +108,7 @@ impl Shard {
             timers: Timers::default(),
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
             statistics: Statistics::default(),
+            event_kinds: observer.as_ref().map_or(EventKinds::NONE, |_| EventKinds::default()),
             observer,
             policy: None,
             limits,
@@ -216,10 +224,17 @@ impl Shard {
 
     /// Counters and gauges as of now.
     pub fn statistics(&self) -> Statistics {
+        let Held { inflight, queued, queued_bytes } = self.held();
         Statistics {
             connections: self.links.len() as u64,
             sessions: self.sessions.len() as u64,
+            clients_connected: self.links.online_len() as u64,
             subscriptions: self.topics.len() as u64,
+            subscriptions_shared: self.topics.groups.subscriptions() as u64,
+            messages_inflight: inflight as u64,
+            messages_queued: queued as u64,
+            bytes_queued: queued_bytes as u64,
+            packets_sent: self.statistics.deliveries + self.links.answers(),
             retained_messages: self.topics.retained.len() as u64,
             retained_bytes: self.topics.retained.bytes() as u64,
             output_bytes: self.links.pending(self.statistics.bytes_sent),
@@ -237,20 +252,6 @@ impl Shard {
             messages_max: self.limits.queued_messages_max,
             bytes_max: self.limits.queued_bytes_max,
         }
-    }
-
-    fn emit_published(&mut self, publication: Publication<'_>, from: Option<ConnectionKey>) {
-        let Some(observer) = &mut self.observer else {
-            return;
-        };
-        let client = from.and_then(|connection| match self.links.phase(connection) {
-            Phase::Connected(session) => {
-                let session = self.sessions.get(session)?;
-                Some(Client { identifier: &session.client_identifier, connection })
-            }
-            Phase::AwaitingConnect | Phase::Closed => None,
-        });
-        observer(&Event::Published { publication, client });
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Violation};
+use super::event::EventKinds;
 use super::route::{Routed, Source};
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{
@@ -24,6 +25,7 @@ impl Shard {
         publish: &Publish<'_>,
     ) -> Result<(), CloseCause> {
         self.statistics.publications_received += 1;
+        self.statistics.payload_bytes_received += publish.payload.len() as u64;
         let alias = match publish.properties.topic_alias {
             None => None,
             Some(alias) => Some(self.resolve_alias(key, alias, publish.topic)?),
@@ -164,6 +166,9 @@ impl Shard {
         acknowledgement: &Acknowledgement<'_>,
     ) {
         let identifier = acknowledgement.packet_identifier;
+        if self.tells(EventKinds::ACKNOWLEDGED) {
+            self.emit_acknowledged(key, session, packet, acknowledgement);
+        }
         match packet {
             PacketType::Pubrel => {
                 let known = self.apply(session, |session| session.inbound.release(identifier));

@@ -121,6 +121,7 @@ impl Shard {
             }
             PacketType::Pingreq => {
                 require_empty(body)?;
+                self.emit_ping(key, session);
                 self.links.put(key, &PINGRESP, None);
             }
             PacketType::Disconnect => {

@@ -286,8 +286,11 @@ impl Shard {
             let Some((_, identifier)) = self.offer(session, Some(key), delivery) else { return };
             header.delivery = Some((qos, identifier));
         }
+        let before = self.statistics.deliveries;
         let single = Single { header, identifiers, pending_max: usize::MAX };
-        self.put_single(key, session, single, &Outgoing::of(message));
+        let outgoing = Outgoing::of(message);
+        self.put_single(key, session, single, &outgoing);
+        self.note_delivery(before, session, qos, outgoing.publication);
     }
 
     fn may_get(&self, session: SessionKey, message: &Message) -> bool {
@@ -321,7 +324,7 @@ impl Shard {
                 let qos = message.qos.min(options.qos);
                 let form = Form { qos, retain: true, identifiers: identifier.as_slice() };
                 self.encoder.begin();
-                self.deliver(session, form, &mut Outgoing::of(&message));
+                self.deliver_alone(session, form, &mut Outgoing::of(&message));
             }
         }
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Shard;
+use super::event::EventKinds;
 use super::forward::{Forward, Forwarded};
 use super::group::ShardGroup;
 use super::outgoing::{Form, Outgoing};
@@ -15,7 +16,8 @@ use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
-    DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName,
+    DeliveryOptions, Match, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter,
+    TopicName,
 };
 
 /// What a shard knows by topic.
@@ -180,18 +182,29 @@ impl Shard {
         let Publication { qos, retain, .. } = outgoing.publication;
         self.encoder.begin();
         outgoing.share_large_payload();
-        for found in matches.iter().filter(|found| found.is_for(publisher)) {
-            let form = Form {
-                qos: found.qos.min(qos),
-                retain: found.retain_as_published && retain,
-                identifiers: matches.identifiers(found),
-            };
+        let form_for = |found: &Match<SessionKey>| Form {
+            qos: found.qos.min(qos),
+            retain: found.retain_as_published && retain,
+            identifiers: matches.identifiers(found),
+        };
+        let wanted = matches.iter().filter(|found| found.is_for(publisher));
+        if self.tells(EventKinds::DELIVERED) {
+            for found in wanted {
+                self.deliver_alone(found.subscriber, form_for(found), outgoing);
+            }
+            return;
+        }
+        let before = self.statistics.deliveries;
+        for found in wanted {
+            let form = form_for(found);
             if form.qos == QoS::AtMostOnce && form.identifiers.is_empty() {
                 self.deliver_common(found.subscriber, form.retain, outgoing);
             } else {
                 self.deliver(found.subscriber, form, outgoing);
             }
         }
+        let delivered = self.statistics.deliveries - before;
+        self.statistics.payload_bytes_sent += delivered * outgoing.publication.payload.len() as u64;
     }
 
     fn forward(

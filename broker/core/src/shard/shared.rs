@@ -218,7 +218,7 @@ impl Shard {
             retain: options.retain_as_published && outgoing.publication.retain,
             identifiers: identifier.as_slice(),
         };
-        self.deliver(session, form, outgoing);
+        self.deliver_alone(session, form, outgoing);
     }
 }
 

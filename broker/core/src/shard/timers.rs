@@ -105,6 +105,7 @@ impl Shard {
             self.publish_will(&will, access.as_ref());
         }
         if over {
+            self.statistics.sessions_expired += 1;
             self.end_session(key);
         }
     }

@@ -215,6 +215,9 @@ impl World {
 
     /// Holds all that a shard has done in one step against the model.
     fn settle(&mut self, shard: usize, routed: &[Routed]) {
+        // Debug builds compare the sums in there with the sessions.
+        let figures = self.shards[shard].statistics();
+        assert!(figures.clients_connected <= figures.sessions);
         for to in (0..self.shards.len()).filter(|to| *to != shard) {
             assert!(routed.len() <= 1, "one step publishes one message at most");
             let forwards = self.shards[shard].take_forwards(to).unwrap_or_default();
@@ -443,6 +446,9 @@ impl World {
             assert_eq!(statistics.connections, 0);
             assert_eq!(statistics.sessions, 0);
             assert_eq!(statistics.subscriptions, 0);
+            assert_eq!(statistics.clients_connected, 0);
+            assert_eq!(statistics.messages_inflight + statistics.messages_queued, 0);
+            assert_eq!(statistics.bytes_queued, 0);
             assert_eq!(statistics.protocol_violations, 0);
             assert_eq!(statistics.dropped_output_full + statistics.dropped_queue_full, 0);
         }
