@@ -5,13 +5,13 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use broker_core::{Event, Limits, ShardGroup};
+use broker_core::{Event, Features, Limits, ShardGroup};
 
 use crate::access::{Access, AccessControl};
 use crate::broker::{Broker, Places};
-use crate::driver::{self, Mailboxes, Shared};
+use crate::driver::{self, Mailboxes, Offer, Shared};
 use crate::publisher::Publisher;
-use crate::transport::{Listener, OpenListener, Opened, Tls, TlsError};
+use crate::transport::{Entrance, Listener, Opened, Tls, TlsError};
 
 /// What a [`Broker`] is started with.
 #[must_use]
@@ -20,6 +20,7 @@ pub struct Builder {
     tls: Option<Tls>,
     shards: usize,
     limits: Limits,
+    features: Features,
     seed: Option<u64>,
     handler: Option<Handler>,
     access: Option<Arc<dyn Access>>,
@@ -76,6 +77,7 @@ impl Builder {
             tls: None,
             shards: 1,
             limits: Limits::default(),
+            features: Features::default(),
             seed: None,
             handler: None,
             access: None,
@@ -104,6 +106,12 @@ impl Builder {
     /// Sets the bounds of memory and time.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets what the broker offers of MQTT, and what it tells Clients of itself.
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = features;
         self
     }
 
@@ -148,7 +156,8 @@ impl Builder {
         let (mailboxes, inboxes) = Mailboxes::new(self.shards);
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
         let access = self.access.map(AccessControl::new);
-        let shared = Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
+        let offer = Offer { limits: self.limits, features: self.features };
+        let shared = Shared::new(group, offer, mailboxes, publisher, self.handler, access);
         let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let threads = start_threads(&shared, inboxes, listeners)?;
@@ -161,7 +170,7 @@ impl Builder {
 fn start_threads(
     shared: &Arc<Shared>,
     inboxes: Vec<driver::Inbox>,
-    listeners: Vec<OpenListener>,
+    listeners: Vec<Entrance>,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
     let mut listeners = Some(listeners);
     let mut threads = Vec::with_capacity(inboxes.len());
@@ -196,6 +205,7 @@ impl fmt::Debug for Builder {
             .field("listen", &self.listen)
             .field("shards", &self.shards)
             .field("limits", &self.limits)
+            .field("features", &self.features)
             .finish_non_exhaustive()
     }
 }

@@ -32,13 +32,13 @@ mod publisher;
 mod transport;
 
 pub use access::{
-    Access, AccessFileError, AccessFiles, Credentials, FileAccess, PasswordFile, Refusal,
+    Access, AccessFileError, AccessFiles, Credentials, Dismissal, FileAccess, PasswordFile, Refusal,
 };
 pub use broker::Broker;
 pub use broker_core::{
-    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS,
-    Rights, Statistics, Violation, topic,
+    Authenticator, Client, CloseCause, ConnectionKey, Event, Features, Identity, Limits, Principal,
+    Publication, QoS, Rights, Statistics, Step, Violation, topic,
 };
 pub use builder::{Builder, StartError};
-pub use publisher::{PublishError, Publisher};
+pub use publisher::{DismissError, PublishError, Publisher};
 pub use transport::{ClientCertificates, Listener, ListenerError, Tls, TlsError, TlsVersion};

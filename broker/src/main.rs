@@ -137,9 +137,11 @@ fn start(
     may_skip_ipv6: bool,
 ) -> anyhow::Result<Broker> {
     let connections_max = broker::Limits::default().connections_max;
+    let features = config.features.features()?;
     let builder = |listeners: &[Listener]| {
         let limits = config.limits.limits(connections_max);
-        let mut builder = Broker::builder().shards(config.shards.get()).limits(limits);
+        let mut builder =
+            Broker::builder().shards(config.shards.get()).limits(limits).features(features.clone());
         if let Some(access) = access {
             builder = builder.shared_access(Arc::clone(access) as _);
         }

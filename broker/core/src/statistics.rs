@@ -65,8 +65,13 @@ statistics! {
     take_overs,
     /// Network Connections closed because the keep alive time ran out.
     keep_alive_timeouts,
-    /// Network Connections closed because no CONNECT came in time.
+    /// Network Connections closed because no CONNECT came in time, or its authentication was not
+    /// over.
     connect_timeouts,
+    /// Network Connections closed because a re-authentication failed.
+    reauthentications_failed,
+    /// Network Connections that the embedder closed.
+    dismissals,
     /// Bytes that were received.
     bytes_received,
     /// Bytes that were sent.
@@ -92,6 +97,8 @@ statistics! {
     dropped_retained_full,
     /// Subscriptions refused because the session had too many.
     subscriptions_refused,
+    /// Publications refused because their payload is not the UTF-8 that it is said to be.
+    payloads_invalid,
     /// Publications and Wills dropped because their Client may not publish there.
     publications_denied,
     /// Subscriptions refused because the Client may not have them.

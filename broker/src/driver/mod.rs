@@ -6,6 +6,8 @@
 //! output, once.
 
 mod accept;
+mod arrival;
+mod authenticate;
 mod connection;
 mod farewell;
 mod flusher;
@@ -28,10 +30,11 @@ use slotmap::{SecondaryMap, SparseSecondaryMap};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, Semaphore};
 
+pub(crate) use arrival::Arrival;
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Offer, Shared};
 
-use crate::transport::OpenListener;
+use crate::transport::Entrance;
 use link::Link;
 use log::CloseLog;
 
@@ -67,7 +70,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
-    listeners: Vec<OpenListener>,
+    listeners: Vec<Entrance>,
     started: &mpsc::SyncSender<io::Result<()>>,
 ) {
     let runtime = Builder::new_current_thread()
@@ -87,12 +90,7 @@ pub(crate) fn run(
 }
 
 impl Driver {
-    async fn main(
-        shared: Arc<Shared>,
-        index: usize,
-        mut inbox: Inbox,
-        listeners: Vec<OpenListener>,
-    ) {
+    async fn main(shared: Arc<Shared>, index: usize, mut inbox: Inbox, listeners: Vec<Entrance>) {
         let driver = Rc::new(Self::new(shared, index));
         tokio::task::spawn_local(Rc::clone(&driver).flush_when_due());
         tokio::task::spawn_local(Rc::clone(&driver).tick());
@@ -114,7 +112,8 @@ impl Driver {
         let observer = shared.observer();
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
-        let mut core = Shard::new(group, index, shared.limits().clone(), observer);
+        let core = Shard::new(group, index, shared.limits().clone(), observer);
+        let mut core = core.with_features(shared.features().clone());
         if let Some(access) = shared.access() {
             core = core.with_policy(Arc::new(access.clone()));
         }
@@ -150,6 +149,9 @@ impl Driver {
             }
             Mail::Publish(message) => self.core.borrow_mut().publish(now, &message),
             Mail::Connection(handed_over) => self.receive_connection(*handed_over),
+            Mail::Dismiss(identifier, refusal) => {
+                self.core.borrow_mut().dismiss(now, &identifier, &refusal);
+            }
             Mail::Stop => {}
         }
         self.wake_flusher();

@@ -7,6 +7,7 @@
 
 mod access;
 mod aliases;
+mod authenticate;
 mod close;
 mod connect;
 mod connection;
@@ -27,12 +28,14 @@ mod subscribe;
 mod tests;
 mod timers;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use slotmap::SlotMap;
 
+pub use authenticate::{AuthenticationAnswer, AuthenticationStep};
 pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
 pub use event::{Client, Event, Observer};
 pub use forward::Forward;
@@ -45,7 +48,8 @@ use links::Links;
 use route::{Source, Topics};
 use timers::Timers;
 
-use crate::access::{Identity, Policy};
+use crate::access::{Identity, Policy, Refusal};
+use crate::features::Features;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
 use crate::session::{QueueLimits, Session, SessionKey};
@@ -59,6 +63,7 @@ pub struct Shard {
     /// As the caller last said.
     now: Time,
     limits: Limits,
+    features: Features,
     links: Links,
     sessions: SlotMap<SessionKey, Session>,
     identifiers: HashMap<Arc<str>, SessionKey, FixedState>,
@@ -66,6 +71,8 @@ pub struct Shard {
     topics: Topics,
     encoder: Encoder,
     timers: Timers,
+    /// Steps of authentications that wait to be taken.
+    steps: VecDeque<AuthenticationStep>,
     /// What is meant for each shard of the group.
     forwards: Vec<Vec<Forward>>,
     statistics: Statistics,
@@ -92,6 +99,8 @@ impl Shard {
             topics: Topics::new(seed, &limits),
             encoder: Encoder::default(),
             timers: Timers::default(),
+            steps: VecDeque::new(),
+            features: Features::default(),
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
             statistics: Statistics::default(),
             observer,
@@ -99,6 +108,13 @@ impl Shard {
             limits,
             group,
         }
+    }
+
+    /// Offers Clients what `features` says.
+    #[must_use]
+    pub fn with_features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
     }
 
     /// Takes a new Network Connection in. Its first packet is to be a CONNECT.
@@ -137,10 +153,25 @@ impl Shard {
         self.emit_published(message.as_publication(), None);
     }
 
-    /// Ends all Network Connections, for the end of the broker. No Will is published.
+    /// Ends the Network Connection of a Client, if it has one: its session goes on as if the
+    /// connection were lost. At MQTT 5.0 the Client is told the reason, which is to be one of
+    /// 3.14.2.1, and where to go instead.
+    pub fn dismiss(&mut self, now: Time, client_identifier: &str, refusal: &Refusal) {
+        self.now = now;
+        let session = self.identifiers.get(client_identifier).copied();
+        if let Some(key) = session.and_then(|session| self.links.online(session)) {
+            let reason = refusal.reason.in_disconnect();
+            let elsewhere = refusal.server_reference.as_deref();
+            self.close_with(key, CloseCause::Dismissed(reason), elsewhere);
+        }
+    }
+
+    /// Ends all Network Connections, for the end of the broker. No Will is published. Clients of
+    /// MQTT 5.0 are told of another Server, if there is one.
     pub fn shut_down(&mut self) {
         for key in self.links.keys() {
-            self.close(key, CloseCause::Shutdown);
+            let elsewhere = self.features.server_reference.clone();
+            self.close_with(key, CloseCause::Shutdown, elsewhere.as_deref());
         }
     }
 
@@ -148,6 +179,7 @@ impl Shard {
     pub fn has_work(&self) -> bool {
         self.links.has_dirty()
             || self.links.has_closed()
+            || !self.steps.is_empty()
             || self.forwards.iter().any(|forwards| !forwards.is_empty())
     }
 
@@ -235,7 +267,7 @@ impl Shard {
                 let session = self.sessions.get(session)?;
                 Some(Client { identifier: &session.client_identifier, connection })
             }
-            Phase::AwaitingConnect | Phase::Closed => None,
+            Phase::AwaitingConnect | Phase::Authenticating | Phase::Closed => None,
         });
         observer(&Event::Published { publication, client });
     }

@@ -114,7 +114,7 @@ fn who_is_who() {
     let path = folder("who").join("users");
     std::fs::write(&path, MOSQUITTO).expect("it can be written");
     let load = |allow_anonymous, password_file| {
-        FileAccess::load(AccessFiles { allow_anonymous, password_file, acl_file: None })
+        FileAccess::load(AccessFiles { allow_anonymous, password_file, ..AccessFiles::default() })
             .expect("a good file")
     };
     let ask = |access: &FileAccess, user_name, password: Option<&[u8]>| {
