@@ -21,6 +21,7 @@ mod section_3_3_publish;
 mod section_3_3_retain;
 mod section_3_4_acknowledgements;
 mod section_3_8_subscribe;
+mod section_4_12_authentication;
 mod section_4_13_errors;
 mod section_4_1_state;
 mod section_4_3_rights;
