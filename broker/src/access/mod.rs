@@ -57,6 +57,8 @@ pub enum Refusal {
     BadUserNameOrPassword,
     /// This Client may not come in: 0x87, 5.
     NotAuthorized,
+    /// Nobody may come in with this Client Identifier: 0x85, 2.
+    ClientIdentifierNotValid,
     /// It is kept out by an administrator: 0x8A, 5.
     Banned,
     /// Nobody can tell at the moment: 0x88, 3.
@@ -74,6 +76,7 @@ impl From<Refusal> for broker_core::Refusal {
         let (reason, server_reference) = match refusal {
             Refusal::BadUserNameOrPassword => (ReasonCode::BadUserNameOrPassword, None),
             Refusal::NotAuthorized => (ReasonCode::NotAuthorized, None),
+            Refusal::ClientIdentifierNotValid => (ReasonCode::ClientIdentifierNotValid, None),
             Refusal::Banned => (ReasonCode::Banned, None),
             Refusal::Unavailable => (ReasonCode::ServerUnavailable, None),
             Refusal::Busy => (ReasonCode::ServerBusy, None),

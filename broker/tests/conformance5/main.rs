@@ -16,6 +16,7 @@ mod section_3_1_limits;
 mod section_3_1_payload;
 mod section_3_1_will;
 mod section_3_2_connack;
+mod section_3_2_features;
 mod section_3_3_properties;
 mod section_3_3_publish;
 mod section_3_3_retain;

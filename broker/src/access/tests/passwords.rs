@@ -118,7 +118,15 @@ fn who_is_who() {
             .expect("a good file")
     };
     let ask = |access: &FileAccess, user_name, password: Option<&[u8]>| {
-        let credentials = Credentials { client_identifier: "c", user_name, password, peer: None };
+        let credentials = Credentials {
+            client_identifier: "c",
+            user_name,
+            is_certified: false,
+            password,
+            common_name: None,
+            listener: "unix:x",
+            peer: None,
+        };
         access.authenticate(&credentials).map(|principal| principal.user_name)
     };
     let access = load(false, Some(path.clone()));
