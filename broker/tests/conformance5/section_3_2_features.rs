@@ -2,13 +2,15 @@
 //! Reason Code with which it disconnects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::{Access, Credentials, Dismissal, Features, Limits, Principal, QoS, Refusal};
 
 use crate::support::client::Client;
 use crate::support::packets::{self as old, PINGREQ};
 use crate::support::{Server, wait_until};
-use crate::v5::packets::{Connect, Publish, acknowledgement, suback, subscribe};
+use crate::v5::NEVER;
+use crate::v5::packets::{Connect, Publish, acknowledgement, disconnect, suback, subscribe};
 use crate::v5::properties::{Properties, id};
 
 /// Runs a test against brokers with features other than the default, at 1, 2 and 4 shards.
@@ -417,6 +419,26 @@ fn another_server_is_named() {
     assert!(properties.has(id::SERVER_REFERENCE), "{properties:?}");
     assert!(!properties.has(id::REASON_STRING), "{properties:?}");
     old.expect_closed();
+}
+
+/// A Session Expiry Interval above the maximum is told, 3.2.2.3.2, and holds, also for a DISCONNECT
+/// that asks for more and for a session of 3.1.1.
+#[test]
+fn session_expiry_may_be_bounded() {
+    let mut limits = Limits::default();
+    limits.session_expiry_max = Duration::from_secs(1);
+    let server = Server::start(2, |builder| builder.limits(limits));
+    for (asked, told) in [(None, None), (Some(0), None), (Some(1), None), (Some(2), Some(1))] {
+        let connect = server.connect5("client");
+        let connect = if let Some(seconds) = asked { connect.expiry(seconds) } else { connect };
+        let (_, connack) = server.connacked5(&connect);
+        assert_eq!(connack.properties.number(id::SESSION_EXPIRY_INTERVAL), told, "{asked:?}");
+    }
+    let mut asks = server.accepted5(&server.connect5("asks").expiry(1), false);
+    asks.send(&disconnect(0, &Properties::new().four_bytes(id::SESSION_EXPIRY_INTERVAL, NEVER)));
+    drop(server.accepted5(&server.connect5("never").expiry(NEVER), false));
+    drop(server.begin("old"));
+    server.wait_for("the sessions to end", |statistics| statistics.sessions == 0);
 }
 
 /// [MQTT-3.3.4-7] A QoS 2 publication that is refused takes no part of the Receive Maximum.

@@ -21,7 +21,7 @@ impl Access for Notes {
         let Credentials { listener, common_name, user_name, password, .. } = credentials;
         let [common_name, user_name] = [common_name, user_name].map(|name| name.map(str::to_owned));
         let seen = ((*listener).to_owned(), common_name, user_name, password.is_some());
-        self.0.lock().expect("nobody panics with it").push(seen);
+        self.0.lock().map_err(|_| Refusal::Unavailable)?.push(seen);
         Ok(Principal::default())
     }
 }

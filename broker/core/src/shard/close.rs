@@ -20,7 +20,8 @@ impl Shard {
         if let Some(seconds) = disconnect.properties.session_expiry_interval_seconds
             && let Some(session) = self.sessions.get_mut(session)
         {
-            let expiry = SessionExpiry::from_seconds(seconds);
+            let max = self.limits.session_expiry_max;
+            let expiry = SessionExpiry::from_seconds(seconds).at_most(max);
             if session.expiry == SessionExpiry::WithConnection && expiry != session.expiry {
                 return Violation::SessionExpiry.into();
             }

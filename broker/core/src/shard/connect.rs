@@ -203,7 +203,7 @@ impl Shard {
             connection.will = connect.will.map(|will| Box::new(will.into()));
         }
         if let Some(session) = self.sessions.get_mut(session_key) {
-            session.expiry = session_expiry(connect);
+            session.expiry = session_expiry(connect).at_most(self.limits.session_expiry_max);
             session.ends = None;
             // The Client is back before its Will was due, [MQTT-3.1.3-9].
             session.will = None;
@@ -263,6 +263,7 @@ impl Shard {
         let unavailable = |available: bool| (!available).then_some(false);
         let wants_information = connect.properties.request_response_information;
         ConnackProperties {
+            session_expiry_interval_seconds: limits.session_expiry_told(connect),
             receive_maximum: Some(limits.receive_maximum),
             maximum_qos: Some(features.maximum_qos).filter(|&qos| qos < QoS::ExactlyOnce),
             retain_available: unavailable(features.retain_available),
@@ -348,6 +349,17 @@ impl Features {
 }
 
 impl Limits {
+    /// The Session Expiry Interval if it is not the one that the Client asks for, 3.2.2.3.2.
+    fn session_expiry_told(&self, connect: &Connect<'_>) -> Option<u32> {
+        let asked = session_expiry(connect);
+        match asked.at_most(self.session_expiry_max) {
+            SessionExpiry::After(time) if asked != SessionExpiry::After(time) => {
+                u32::try_from(time.as_secs()).ok()
+            }
+            _ => None,
+        }
+    }
+
     /// The Keep Alive that holds for a Client: at 5.0, where it can be told, the Server may
     /// shorten it, 3.2.2.3.14.
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
