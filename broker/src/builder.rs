@@ -6,11 +6,11 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use broker_core::{Event, EventKinds, Limits, ShardGroup};
+use broker_core::{Event, EventKinds, Features, Limits, ShardGroup};
 
 use crate::access::{Access, AccessControl};
 use crate::broker::{Broker, Places};
-use crate::driver::{self, Duties, Mailboxes, Shared};
+use crate::driver::{self, Duties, Mailboxes, Offer, Shared};
 use crate::publisher::Publisher;
 use crate::transport::{Listener, Opened, Tls, TlsError};
 
@@ -21,6 +21,7 @@ pub struct Builder {
     tls: Option<Tls>,
     shards: usize,
     limits: Limits,
+    features: Features,
     seed: Option<u64>,
     handler: Option<Handler>,
     event_kinds: EventKinds,
@@ -85,6 +86,7 @@ impl Builder {
             tls: None,
             shards: 1,
             limits: Limits::default(),
+            features: Features::default(),
             seed: None,
             handler: None,
             event_kinds: EventKinds::default(),
@@ -115,6 +117,12 @@ impl Builder {
     /// Sets the bounds of memory and time.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets what the broker offers of MQTT, and what it tells Clients of itself.
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = features;
         self
     }
 
@@ -186,7 +194,8 @@ impl Builder {
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
         let access = self.access.map(AccessControl::new);
         let listening = self.handler.map(|handler| Listening { handler, kinds: self.event_kinds });
-        let shared = Shared::new(group, self.limits, mailboxes, publisher, listening, access);
+        let offer = Offer { limits: self.limits, features: self.features };
+        let shared = Shared::new(group, offer, mailboxes, publisher, listening, access);
         let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let duties = Duties { listeners, sys_interval: self.sys_interval };
@@ -249,6 +258,7 @@ impl fmt::Debug for Builder {
             .field("listen", &self.listen)
             .field("shards", &self.shards)
             .field("limits", &self.limits)
+            .field("features", &self.features)
             .finish_non_exhaustive()
     }
 }

@@ -83,7 +83,7 @@ fn settle(
 }
 
 fn check_tls(config: &Config) -> anyhow::Result<()> {
-    Ok(describe(config, None, &config.listeners()?).check()?)
+    Ok(describe(config, None, &config.listeners()?)?.check()?)
 }
 
 fn print(config: &Config) -> anyhow::Result<()> {
@@ -155,11 +155,12 @@ fn describe(
     config: &Config,
     access: Option<&Arc<FileAccess>>,
     listeners: &[Listener],
-) -> broker::Builder {
+) -> anyhow::Result<broker::Builder> {
     let limits = config.limits.limits(broker::Limits::default().connections_max);
     let mut builder = Broker::builder()
         .shards(config.shards.get())
         .limits(limits)
+        .features(config.features.features()?)
         .sys_interval(Duration::from_secs(config.sys_interval_seconds));
     if let Some(access) = access {
         builder = builder.shared_access(Arc::clone(access) as _);
@@ -167,7 +168,7 @@ fn describe(
     if let Some(tls) = config.tls() {
         builder = builder.tls(tls);
     }
-    listeners.iter().cloned().fold(builder, broker::Builder::listen)
+    Ok(listeners.iter().cloned().fold(builder, broker::Builder::listen))
 }
 
 fn start(
@@ -177,14 +178,14 @@ fn start(
 ) -> anyhow::Result<Broker> {
     let builder = |listeners: &[Listener]| describe(config, access, listeners);
     let mut listeners = config.listeners()?;
-    match builder(&listeners).start() {
+    match builder(&listeners)?.start() {
         // A machine without IPv6 has one loopback address less, unless it was asked for.
         Err(StartError::Listen { listener, error })
             if may_skip_ipv6 && listener.starts_with("mqtt://[::1]") && !is_in_use(&error) =>
         {
             tracing::debug!("not listening on {listener}: {error}");
             listeners.retain(|other| other.to_string() != listener);
-            Ok(builder(&listeners).start()?)
+            Ok(builder(&listeners)?.start()?)
         }
         result => Ok(result?),
     }

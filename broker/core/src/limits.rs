@@ -39,6 +39,9 @@ pub struct Limits {
     pub topic_alias_max: u16,
     /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; zero for any.
     pub keep_alive_max: Duration,
+    /// Longest time that a session outlives its Network Connection, in whole seconds; zero for any.
+    /// Clients of MQTT 5.0 are told so.
+    pub session_expiry_max: Duration,
     /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped. Retained
     /// messages for a new subscription wait in the store until they can be sent.
     pub queued_messages_max: usize,
@@ -79,6 +82,7 @@ impl Default for Limits {
             receive_maximum: u16::MAX,
             topic_alias_max: 64,
             keep_alive_max: Duration::ZERO,
+            session_expiry_max: Duration::ZERO,
             queued_messages_max: 1_000,
             queued_bytes_max: 16 << 20,
             subscriptions_max: 100_000,

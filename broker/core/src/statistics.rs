@@ -79,8 +79,13 @@ statistics! {
     take_overs,
     /// Network Connections closed because the keep alive time ran out.
     keep_alive_timeouts,
-    /// Network Connections closed because no CONNECT came in time.
+    /// Network Connections closed because no CONNECT came in time, or its authentication was not
+    /// over.
     connect_timeouts,
+    /// Network Connections closed because a re-authentication failed.
+    reauthentications_failed,
+    /// Network Connections that the embedder closed.
+    dismissals,
     /// Bytes that were received.
     bytes_received,
     /// Bytes that were sent.
@@ -115,6 +120,8 @@ statistics! {
     subscriptions_refused,
     /// Sessions ended because their Session Expiry Interval was over.
     sessions_expired,
+    /// Publications refused because their payload is not the UTF-8 that it is said to be.
+    payloads_invalid,
     /// Publications and Wills dropped because their Client may not publish there, nor anybody to
     /// `$SYS`.
     publications_denied,

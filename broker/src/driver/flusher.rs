@@ -41,6 +41,7 @@ impl Driver {
                     self.flush(key);
                 }
                 self.close_finished();
+                self.begin_steps();
                 self.relief.notify_waiters();
                 if !self.core.borrow().has_work() || self.blocked_forwards.get() {
                     break;

@@ -6,6 +6,8 @@
 //! output, once.
 
 mod accept;
+mod arrival;
+mod authenticate;
 mod connection;
 mod farewell;
 mod figures;
@@ -30,10 +32,11 @@ use slotmap::{SecondaryMap, SparseSecondaryMap};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, Semaphore};
 
+pub(crate) use arrival::Arrival;
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Offer, Shared};
 
-use crate::transport::OpenListener;
+use crate::transport::Entrance;
 use link::Link;
 use log::CloseLog;
 
@@ -47,7 +50,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// What one shard does for all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Duties {
-    pub(crate) listeners: Vec<OpenListener>,
+    pub(crate) listeners: Vec<Entrance>,
     /// How often to publish figures, if at all.
     pub(crate) sys_interval: Option<Duration>,
 }
@@ -132,7 +135,8 @@ impl Driver {
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
         let mut core = Shard::new(group, index, shared.limits().clone(), observer)
-            .with_event_kinds(shared.event_kinds());
+            .with_event_kinds(shared.event_kinds())
+            .with_features(shared.features().clone());
         if let Some(access) = shared.access() {
             core = core.with_policy(Arc::new(access.clone()));
         }
@@ -168,6 +172,9 @@ impl Driver {
             }
             Mail::Publish(message) => self.core.borrow_mut().publish(now, &message),
             Mail::Connection(handed_over) => self.receive_connection(*handed_over),
+            Mail::Dismiss(identifier, refusal) => {
+                self.core.borrow_mut().dismiss(now, &identifier, &refusal);
+            }
             Mail::Stop => {}
         }
         self.wake_flusher();

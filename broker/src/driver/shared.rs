@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use broker_core::{Event, EventKinds, Limits, ShardGroup, Statistics, Time};
+use broker_core::{Event, EventKinds, Features, Limits, ShardGroup, Statistics, Time};
 
 use super::mailbox::{Mail, Mailboxes};
 use super::permit::Permits;
@@ -13,9 +13,17 @@ use crate::access::AccessControl;
 use crate::builder::Listening;
 use crate::publisher::Publisher;
 
+/// What all shards offer their Clients.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) limits: Limits,
+    pub(crate) features: Features,
+}
+
 pub(crate) struct Shared {
     group: Arc<ShardGroup>,
     limits: Limits,
+    features: Features,
     mailboxes: Mailboxes,
     publisher: Publisher,
     handler: Option<Listening>,
@@ -35,12 +43,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         group: Arc<ShardGroup>,
-        limits: Limits,
+        offer: Offer,
         mailboxes: Mailboxes,
         publisher: Publisher,
         handler: Option<Listening>,
         access: Option<AccessControl>,
     ) -> Self {
+        let Offer { limits, features } = offer;
         Self {
             statistics: (0..group.shards()).map(|_| Mutex::default()).collect(),
             group,
@@ -48,6 +57,7 @@ impl Shared {
             access,
             access_changes: AtomicU64::new(0),
             limits,
+            features,
             mailboxes,
             publisher,
             handler,
@@ -65,6 +75,10 @@ impl Shared {
 
     pub(crate) const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) const fn features(&self) -> &Features {
+        &self.features
     }
 
     pub(crate) const fn mailboxes(&self) -> &Mailboxes {

@@ -46,6 +46,16 @@ impl SessionExpiry {
             seconds => Self::After(Duration::from_secs(seconds as u64)),
         }
     }
+
+    /// The same, or `max` if that is sooner; zero is no bound.
+    #[must_use]
+    pub fn at_most(self, max: Duration) -> Self {
+        match self {
+            Self::After(time) if !max.is_zero() => Self::After(time.min(max)),
+            Self::Never if !max.is_zero() => Self::After(max),
+            _ => self,
+        }
+    }
 }
 
 /// The state of one session. Subscriptions lie in the shard's tree; here are their filters, for

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey};
-use crate::access::{Admission, Identity, Policy, Rights, SessionAccess};
-use crate::codec::ConnectReturnCode;
+use crate::access::{Admission, Identity, Policy, Principal, Refusal, Rights, SessionAccess};
+use crate::codec::ReasonCode;
 use crate::message::Publication;
 use crate::qos::QoS;
 use crate::session::{Session, SessionKey};
@@ -50,24 +50,34 @@ impl Shard {
         &mut self,
         key: ConnectionKey,
         client_identifier: &str,
-    ) -> Result<Option<SessionAccess>, ConnectReturnCode> {
-        let Some(policy) = &self.policy else {
+    ) -> Result<Option<SessionAccess>, Refusal> {
+        if self.policy.is_none() {
             return Ok(None);
-        };
+        }
         let admission = self.links.get_mut(key).and_then(|link| link.admission.take());
-        let principal = match admission.map(|admission| *admission) {
-            Some(Admission::Granted(principal)) => principal,
-            Some(Admission::Refused(code)) => return Err(code),
-            None => return Err(ConnectReturnCode::NotAuthorized),
-        };
-        let client_identifier = client_identifier.into();
+        match admission.map(|admission| *admission) {
+            Some(Admission::Granted(principal)) => {
+                self.grant_to(principal, client_identifier.into())
+            }
+            Some(Admission::Refused(refusal)) => Err(refusal),
+            Some(Admission::Authenticator(_)) | None => Err(ReasonCode::NotAuthorized.into()),
+        }
+    }
+
+    /// The rights of a Client that has proved who it is.
+    pub(super) fn grant_to(
+        &self,
+        principal: Principal,
+        client_identifier: Arc<str>,
+    ) -> Result<Option<SessionAccess>, Refusal> {
+        let Some(policy) = &self.policy else { return Ok(None) };
         let identity = Arc::new(Identity { client_identifier, principal });
-        let rights = policy.rights(&identity).ok_or(ConnectReturnCode::NotAuthorized)?;
+        let rights = policy.rights(&identity).ok_or(ReasonCode::NotAuthorized)?;
         Ok(Some(SessionAccess { identity, rights }))
     }
 
-    /// Puts a session under the rights of the Client that begins it or goes on with it. What an
-    /// earlier one left there is kept only as far as these go.
+    /// Puts a session under the rights of the Client that begins it, goes on with it or has proved
+    /// anew who it is. What an earlier one left there is kept only as far as these go.
     pub(super) fn set_access(&mut self, key: SessionKey, access: Option<SessionAccess>) {
         let (Some(access), Some(session)) = (access, self.sessions.get_mut(key)) else {
             return;
@@ -77,7 +87,8 @@ impl Shard {
             if earlier.identity.principal != principal {
                 self.topics.forget_matches();
             }
-            self.review_session(key, true);
+            let offline = self.links.online(key).is_none();
+            self.review_session(key, offline);
         }
     }
 

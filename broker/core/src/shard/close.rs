@@ -19,7 +19,8 @@ impl Shard {
         if let Some(seconds) = disconnect.properties.session_expiry_interval_seconds
             && let Some(session) = self.sessions.get_mut(session)
         {
-            let expiry = SessionExpiry::from_seconds(seconds);
+            let max = self.limits.session_expiry_max;
+            let expiry = SessionExpiry::from_seconds(seconds).at_most(max);
             if session.expiry == SessionExpiry::WithConnection && expiry != session.expiry {
                 return Violation::SessionExpiry.into();
             }
@@ -36,12 +37,22 @@ impl Shard {
     /// Ends a Network Connection: its Will goes out unless the Client took its leave,
     /// [MQTT-3.1.2-8], now or after its delay.
     pub(super) fn close(&mut self, key: ConnectionKey, cause: CloseCause) {
+        self.close_with(key, cause, None);
+    }
+
+    /// [`close`](Self::close) that names another Server to the Client.
+    pub(super) fn close_with(
+        &mut self,
+        key: ConnectionKey,
+        cause: CloseCause,
+        elsewhere: Option<&str>,
+    ) {
         let phase = self.links.phase(key);
         if phase == Phase::Closed {
             return;
         }
         self.count_close(cause);
-        self.say_why(key, phase, cause);
+        self.say_why(key, phase, cause, elsewhere);
         let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
         if cause == CloseCause::Revoked && will.is_some() {
             self.statistics.publications_denied += 1;
@@ -51,7 +62,7 @@ impl Shard {
         let will = will.filter(|_| !keeps_silent);
         let session = match phase {
             Phase::Connected(session) => Some(session),
-            Phase::AwaitingConnect | Phase::Closed => None,
+            Phase::AwaitingConnect | Phase::Authenticating | Phase::Closed => None,
         };
         let state = session.and_then(|session| self.sessions.get(session));
         let client_identifier = state.map(|state| Arc::clone(&state.client_identifier));
@@ -64,18 +75,33 @@ impl Shard {
         }
     }
 
-    /// Tells a Client of MQTT 5.0 why the Server closes, [MQTT-4.13.1-1].
-    fn say_why(&mut self, key: ConnectionKey, phase: Phase, cause: CloseCause) {
-        let Some(reason) = cause.reason_code() else { return };
-        if !matches!(phase, Phase::Connected(_)) || !self.links.protocol(key).has_properties() {
-            return;
+    /// Tells a Client of MQTT 5.0 why the Server closes, [MQTT-4.13.1-1], and where to go instead.
+    fn say_why(
+        &mut self,
+        key: ConnectionKey,
+        phase: Phase,
+        cause: CloseCause,
+        elsewhere: Option<&str>,
+    ) {
+        let Some(mut reason) = cause.reason_code() else { return };
+        match phase {
+            Phase::Connected(_) if self.links.protocol(key).has_properties() => {}
+            // There is no DISCONNECT before the CONNACK, [MQTT-3.14.0-1].
+            Phase::Authenticating => return self.put_refusal(key, &reason.into()),
+            Phase::Connected(_) | Phase::AwaitingConnect | Phase::Closed => return,
+        }
+        if cause == CloseCause::Shutdown && elsewhere.is_some() {
+            reason = ReasonCode::UseAnotherServer;
         }
         let why = cause.to_string();
         let mut disconnect = Vec::new();
-        encode_disconnect(reason, Some(&why), None, &mut disconnect);
-        if disconnect.len() > self.links.packet_bytes_max(key) {
+        // What there is no room for is left out, the explanation first, [MQTT-3.14.2-3].
+        for (why, elsewhere) in [(Some(&*why), elsewhere), (None, elsewhere), (None, None)] {
             disconnect.clear();
-            encode_disconnect(reason, None, None, &mut disconnect);
+            encode_disconnect(reason, why, elsewhere, &mut disconnect);
+            if disconnect.len() <= self.links.packet_bytes_max(key) {
+                break;
+            }
         }
         self.links.put(key, &disconnect, None);
     }
@@ -129,6 +155,8 @@ impl Shard {
             CloseCause::TakenOver => &mut statistics.take_overs,
             CloseCause::KeepAliveTimeout => &mut statistics.keep_alive_timeouts,
             CloseCause::ConnectTimeout => &mut statistics.connect_timeouts,
+            CloseCause::AuthenticationFailed(_) => &mut statistics.reauthentications_failed,
+            CloseCause::Dismissed(_) => &mut statistics.dismissals,
         } += 1;
     }
 

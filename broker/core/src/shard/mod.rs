@@ -7,6 +7,7 @@
 
 mod access;
 mod aliases;
+mod authenticate;
 mod close;
 mod connect;
 mod connection;
@@ -30,12 +31,14 @@ mod subscribe;
 mod tests;
 mod timers;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use slotmap::SlotMap;
 
+pub use authenticate::{AuthenticationAnswer, AuthenticationStep};
 pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
 pub use event::{Client, Event, EventKinds, Observer};
 pub use forward::Forward;
@@ -50,7 +53,8 @@ use route::{Source, Topics};
 use subscribe::AwaitedSubacks;
 use timers::Timers;
 
-use crate::access::{Identity, Policy};
+use crate::access::{Identity, Policy, Refusal};
+use crate::features::Features;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::session::{Held, QueueLimits, Session, SessionKey};
@@ -64,6 +68,7 @@ pub struct Shard {
     /// As the caller last said.
     now: Time,
     limits: Limits,
+    features: Features,
     links: Links,
     sessions: SlotMap<SessionKey, Session>,
     /// What all sessions hold together, see [`change_outbound`](Self::change_outbound).
@@ -75,6 +80,8 @@ pub struct Shard {
     replays: Replays,
     encoder: Encoder,
     timers: Timers,
+    /// Steps of authentications that wait to be taken.
+    steps: VecDeque<AuthenticationStep>,
     /// What is meant for each shard of the group.
     forwards: Vec<Vec<Forward>>,
     statistics: Statistics,
@@ -106,6 +113,8 @@ impl Shard {
             replays: Replays::default(),
             encoder: Encoder::default(),
             timers: Timers::default(),
+            steps: VecDeque::new(),
+            features: Features::default(),
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
             statistics: Statistics::default(),
             event_kinds: observer.as_ref().map_or(EventKinds::NONE, |_| EventKinds::default()),
@@ -114,6 +123,13 @@ impl Shard {
             limits,
             group,
         }
+    }
+
+    /// Offers Clients what `features` says.
+    #[must_use]
+    pub fn with_features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
     }
 
     /// Takes a new Network Connection in. Its first packet is to be a CONNECT.
@@ -152,10 +168,25 @@ impl Shard {
         self.emit_published(message.as_publication(), None);
     }
 
-    /// Ends all Network Connections, for the end of the broker. No Will is published.
+    /// Ends the Network Connection of a Client, if it has one: its session goes on as if the
+    /// connection were lost. At MQTT 5.0 the Client is told the reason, which is to be one of
+    /// 3.14.2.1, and where to go instead.
+    pub fn dismiss(&mut self, now: Time, client_identifier: &str, refusal: &Refusal) {
+        self.now = now;
+        let session = self.identifiers.get(client_identifier).copied();
+        if let Some(key) = session.and_then(|session| self.links.online(session)) {
+            let reason = refusal.reason.in_disconnect();
+            let elsewhere = refusal.server_reference.as_deref();
+            self.close_with(key, CloseCause::Dismissed(reason), elsewhere);
+        }
+    }
+
+    /// Ends all Network Connections, for the end of the broker. No Will is published. Clients of
+    /// MQTT 5.0 are told of another Server, if there is one.
     pub fn shut_down(&mut self) {
         for key in self.links.keys() {
-            self.close(key, CloseCause::Shutdown);
+            let elsewhere = self.features.server_reference.clone();
+            self.close_with(key, CloseCause::Shutdown, elsewhere.as_deref());
         }
     }
 
@@ -164,6 +195,7 @@ impl Shard {
         self.links.has_dirty()
             || self.links.has_closed()
             || self.replays.has_ready()
+            || !self.steps.is_empty()
             || self.forwards.iter().any(|forwards| !forwards.is_empty())
     }
 

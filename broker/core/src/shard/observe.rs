@@ -70,7 +70,7 @@ impl Shard {
                 let session = self.sessions.get(session)?;
                 Some(Client { identifier: &session.client_identifier, connection })
             }
-            Phase::AwaitingConnect | Phase::Closed => None,
+            Phase::AwaitingConnect | Phase::Authenticating | Phase::Closed => None,
         });
         observer(&Event::Published { publication, client });
     }

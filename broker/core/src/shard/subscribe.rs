@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use super::Shard;
-use super::connection::ConnectionKey;
+use super::connection::{CloseCause, ConnectionKey, Violation};
 use super::event::{Client, Event};
 use super::forward::{Change, Subscribing};
 use crate::codec::properties::ReasonProperties;
@@ -15,6 +15,8 @@ use crate::codec::{
     ReasonCode, RetainHandling, Subscribe, SubscribeEntry, Unsubscribe, encode_suback,
     encode_suback_v5, encode_unsuback, encode_unsuback_v5,
 };
+use crate::features::Features;
+use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::{DeliveryOptions, SubscriptionTarget, TopicFilter};
 
@@ -46,16 +48,17 @@ impl Shard {
         key: ConnectionKey,
         session: SessionKey,
         subscribe: Subscribe<'_>,
-    ) {
+    ) -> Result<(), CloseCause> {
+        self.check_features(key, &subscribe)?;
         let identifier = subscribe.properties.subscription_identifier;
         let identifier = identifier.and_then(NonZeroU32::new);
+        let qos_max = self.features.maximum_qos;
+        let options = |entry: SubscribeEntry<'_>| entry.delivery(identifier, qos_max);
         let packet_identifier = subscribe.packet_identifier;
         let subscribing = Subscribing { connection: key, packet_identifier };
         let outcomes: Vec<_> = subscribe
             .entries()
-            .map(|entry| {
-                self.subscribe(subscribing, session, entry.target, entry.delivery(identifier))
-            })
+            .map(|entry| self.subscribe(subscribing, session, entry.target, options(entry)))
             .collect();
         let suback = self.encode_suback(key, &subscribe, &outcomes);
         let away = subscribe.entries().zip(&outcomes).filter(|(entry, outcome)| {
@@ -76,7 +79,7 @@ impl Shard {
                 RetainHandling::SendIfNew => is_new,
                 RetainHandling::DoNotSend => false,
             };
-            let (filter, options) = (entry.target.whole(), entry.delivery(identifier));
+            let (filter, options) = (entry.target.whole(), options(entry));
             if wanted && !entry.target.is_shared() {
                 self.begin_replay(session, filter, options);
             } else {
@@ -84,6 +87,7 @@ impl Shard {
             }
         }
         self.send_slice(session);
+        Ok(())
     }
 
     /// The home of a shared subscription has answered; the last one lets the SUBACK go.
@@ -98,15 +102,38 @@ impl Shard {
         }
     }
 
+    /// At MQTT 5.0, whose Clients have been told, asking for what there is not is a Protocol Error,
+    /// 3.2.2.3.11 to 3.2.2.3.13.
+    fn check_features(
+        &self,
+        key: ConnectionKey,
+        subscribe: &Subscribe<'_>,
+    ) -> Result<(), Violation> {
+        if !self.links.protocol(key).has_properties() {
+            return Ok(());
+        }
+        if !self.features.subscription_identifier_available
+            && subscribe.properties.subscription_identifier.is_some()
+        {
+            return Err(Violation::SubscriptionIdentifier);
+        }
+        match subscribe.entries().find_map(|entry| self.features.lacks(entry.target)) {
+            Some(ReasonCode::SharedSubscriptionsNotSupported) => Err(Violation::SharedSubscription),
+            Some(_) => Err(Violation::WildcardSubscription),
+            None => Ok(()),
+        }
+    }
+
     fn encode_suback(
         &self,
         key: ConnectionKey,
         subscribe: &Subscribe<'_>,
         outcomes: &[Outcome],
     ) -> Vec<u8> {
+        let qos_max = self.features.maximum_qos;
         let reasons = subscribe.entries().zip(outcomes).map(|(entry, outcome)| match outcome {
             Outcome::Refused(reason) => *reason,
-            Outcome::Granted { .. } => ReasonCode::granted(entry.options.qos),
+            Outcome::Granted { .. } => ReasonCode::granted(entry.options.qos.min(qos_max)),
         });
         let identifier = subscribe.packet_identifier;
         let mut suback = Vec::new();
@@ -117,7 +144,9 @@ impl Shard {
             let granted: Vec<_> = subscribe
                 .entries()
                 .zip(reasons)
-                .map(|(entry, reason)| (!reason.is_error()).then_some(entry.options.qos))
+                .map(|(entry, reason)| {
+                    (!reason.is_error()).then_some(entry.options.qos.min(qos_max))
+                })
                 .collect();
             encode_suback(identifier, &granted, &mut suback);
         }
@@ -131,6 +160,10 @@ impl Shard {
         target: SubscriptionTarget<'_>,
         options: DeliveryOptions,
     ) -> Outcome {
+        if let Some(reason) = self.features.lacks(target) {
+            self.statistics.subscriptions_refused += 1;
+            return Outcome::Refused(reason);
+        }
         let filter = target.whole();
         let Some(session) = self.sessions.get_mut(key) else {
             return Outcome::Refused(ReasonCode::UnspecifiedError);
@@ -219,12 +252,25 @@ impl Shard {
 }
 
 impl SubscribeEntry<'_> {
-    fn delivery(&self, identifier: Option<NonZeroU32>) -> DeliveryOptions {
+    fn delivery(&self, identifier: Option<NonZeroU32>, qos_max: QoS) -> DeliveryOptions {
         DeliveryOptions {
-            qos: self.options.qos,
+            qos: self.options.qos.min(qos_max),
             no_local: self.options.no_local,
             retain_as_published: self.options.retain_as_published,
             identifier,
+        }
+    }
+}
+
+impl Features {
+    /// Why there is no such subscription, if there is none.
+    fn lacks(&self, target: SubscriptionTarget<'_>) -> Option<ReasonCode> {
+        if target.is_shared() && !self.shared_subscription_available {
+            Some(ReasonCode::SharedSubscriptionsNotSupported)
+        } else if target.filter().as_exact().is_none() && !self.wildcard_subscription_available {
+            Some(ReasonCode::WildcardSubscriptionsNotSupported)
+        } else {
+            None
         }
     }
 }
