@@ -28,6 +28,11 @@ interop *args:
     cargo build --release --bin broker --package broker --example temperature_server
     broker/tests/interop/run {{ args }}
 
+# a million mutated streams against a live broker, or as many as is said; a few minutes
+[group('check')]
+hostile streams='1000000':
+    KELVIN_HOSTILE_STREAMS={{ streams }} cargo test --release -p broker --test hostile -- --nocapture
+
 # libFuzzer on one target of broker/fuzz, or on all; needs nightly and cargo-fuzz
 [group('check')]
 fuzz target='' *args='-max_total_time=60': (_fuzz target '--sanitizer none --no-trace-compares' args)
