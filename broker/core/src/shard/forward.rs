@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::access::Identity;
+use crate::access::{Identity, SessionAccess};
 use crate::message::Message;
 use crate::session::SessionKey;
 use crate::topic::DeliveryOptions;
@@ -44,6 +44,8 @@ pub(super) enum Change {
     },
     /// Its Client connects or disconnects.
     Online(bool),
+    /// It may have other messages than before.
+    Access,
     Leave,
 }
 
@@ -54,4 +56,6 @@ pub(super) struct GroupChange {
     pub(super) filter: Box<str>,
     pub(super) member: Member,
     pub(super) change: Change,
+    /// What the member may do, under a policy; said when it joins and when that changes.
+    pub(super) access: Option<SessionAccess>,
 }

@@ -14,6 +14,8 @@ use slotmap::SlotMap;
 use super::Shard;
 use super::forward::{Change, Forward, Forwarded, GroupChange, Member};
 use super::outgoing::{Form, Outgoing};
+use crate::access::SessionAccess;
+use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::MatchCache;
@@ -31,10 +33,18 @@ struct Group {
     turn: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct MemberState {
     options: DeliveryOptions,
     online: bool,
+    /// What it may have, under a policy: a message goes to a member that may have it.
+    access: Option<SessionAccess>,
+}
+
+impl MemberState {
+    fn may_receive(&self, topic: TopicName<'_>) -> bool {
+        self.access.as_ref().is_none_or(|access| access.rights.may_receive(topic))
+    }
 }
 
 /// The groups at home on one shard.
@@ -69,7 +79,7 @@ impl Groups {
     }
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
-        let GroupChange { filter, member, change } = change;
+        let GroupChange { filter, member, change, access } = change;
         let Ok(target) = SubscriptionTarget::new_lenient(filter) else { return };
         let key = match (self.by_filter.get(filter), change) {
             (Some(&key), _) => key,
@@ -81,17 +91,23 @@ impl Groups {
                 self.cache.invalidate(target.filter(), &hash);
                 key
             }
-            (None, Change::Online(_) | Change::Leave) => return,
+            (None, Change::Online(_) | Change::Access | Change::Leave) => return,
         };
         let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
             Change::Join { options, online } => {
-                let replaced = group.members.insert(*member, MemberState { options, online });
+                let state = MemberState { options, online, access: access.clone() };
+                let replaced = group.members.insert(*member, state);
                 self.members += usize::from(replaced.is_none());
             }
             Change::Online(online) => {
                 if let Some(state) = group.members.get_mut(member) {
                     state.online = online;
+                }
+            }
+            Change::Access => {
+                if let Some(state) = group.members.get_mut(member) {
+                    state.access.clone_from(access);
                 }
             }
             Change::Leave => {
@@ -117,21 +133,31 @@ impl Groups {
         let resolved = self.cache.resolve(hash, topic, &self.tree, |_| true);
         for found in resolved.matches.iter() {
             if let Some(group) = self.by_key.get_mut(found.subscriber) {
-                picked.extend(group.pick());
+                picked.extend(group.pick(topic));
             }
         }
     }
 }
 
 impl Group {
-    /// The next member whose Client is there; when none is, the next one, whose session may keep
-    /// the message.
-    fn pick(&mut self) -> Option<(Member, DeliveryOptions)> {
-        let count = self.members.len();
-        let turns = (0..count).map(|step| (self.turn + step) % count);
-        let is_online =
-            |&index: &usize| self.members.get_index(index).is_some_and(|(_, state)| state.online);
-        let index = turns.clone().find(is_online).or_else(|| turns.clone().next())?;
+    /// The next member that may have the message and whose Client is there; when none is, the next
+    /// one that may have it, whose session may keep it.
+    fn pick(&mut self, topic: TopicName<'_>) -> Option<(Member, DeliveryOptions)> {
+        let (count, members) = (self.members.len(), &self.members);
+        let mut turns = (0..count).map(|step| (self.turn + step) % count);
+        let mut away = None;
+        let there = turns.find(|&index| {
+            let state = members.get_index(index).map(|(_, state)| state);
+            match state.filter(|state| state.may_receive(topic)) {
+                Some(state) if state.online => true,
+                Some(_) => {
+                    away = away.or(Some(index));
+                    false
+                }
+                None => false,
+            }
+        });
+        let index = there.or(away)?;
         self.turn = (index + 1) % count;
         self.members.get_index(index).map(|(member, state)| (*member, state.options))
     }
@@ -142,7 +168,12 @@ impl Shard {
     pub(super) fn change_group(&mut self, filter: &str, session: SessionKey, change: Change) {
         let home = self.group.shard_of(filter);
         let member = Member { shard: self.index, session };
-        let change = GroupChange { filter: filter.into(), member, change };
+        let access = match change {
+            Change::Join { .. } | Change::Access => self.sessions.get(session),
+            Change::Online(_) | Change::Leave => None,
+        };
+        let access = access.and_then(|session| session.access.clone());
+        let change = GroupChange { filter: filter.into(), member, change, access };
         if home == self.index {
             self.apply_group_change(&change);
         } else if let Some(forwards) = self.forwards.get_mut(home) {
@@ -157,11 +188,16 @@ impl Shard {
 
     /// Tells the groups of a session that its Client has come or gone.
     pub(super) fn announce(&mut self, session: SessionKey, online: bool) {
+        self.change_groups(session, Change::Online(online));
+    }
+
+    /// Tells all groups of a session what changes.
+    pub(super) fn change_groups(&mut self, session: SessionKey, change: Change) {
         let Some(state) = self.sessions.get(session) else { return };
         let shared: Vec<Box<str>> =
             state.filters.iter().filter(|filter| is_shared(filter)).cloned().collect();
         for filter in shared {
-            self.change_group(&filter, session, Change::Online(online));
+            self.change_group(&filter, session, change);
         }
     }
 
@@ -190,18 +226,29 @@ impl Shard {
         any
     }
 
-    pub(super) fn deliver_shared(
+    /// Takes a message for a member that another shard has picked. What the member may not have any
+    /// more since then is counted as revoked.
+    pub(super) fn deliver_to_member(
+        &mut self,
+        session: SessionKey,
+        options: DeliveryOptions,
+        message: &Message,
+    ) {
+        let Some(state) = self.sessions.get(session) else { return };
+        if self.policy.is_some() && !state.may_receive(message.topic()) {
+            self.statistics.messages_revoked += 1;
+            return;
+        }
+        self.encoder.begin();
+        self.deliver_shared(session, options, &mut Outgoing::of(message));
+    }
+
+    fn deliver_shared(
         &mut self,
         session: SessionKey,
         options: DeliveryOptions,
         outgoing: &mut Outgoing<'_>,
     ) {
-        let topic = outgoing.publication.topic;
-        if self.policy.is_some()
-            && !self.sessions.get(session).is_some_and(|session| session.may_receive(topic))
-        {
-            return;
-        }
         let identifier = options.identifier.map(NonZeroU32::get);
         let form = Form {
             qos: options.qos.min(outgoing.publication.qos),
