@@ -108,7 +108,8 @@ fn mutated_streams_do_not_disturb_a_good_pair() {
     assert!(exchanged > plan.streams / 1_000, "the pair was held up: {exchanged} messages");
 }
 
-/// Sends all streams; returns how many came through to MQTT: all but WebSockets whose handshake is not one.
+/// Sends all streams; returns how many came through to MQTT: all but those
+/// over WebSocket without a handshake.
 fn attack_all(plan: Plan, listeners: &Listeners) -> u64 {
     let next = AtomicU64::new(plan.first);
     let end = plan.first + plan.streams;
@@ -136,7 +137,14 @@ fn attack(seed: u64, numbers: std::ops::Range<u64>, listeners: &Listeners) -> u6
     let mut streams: Vec<_> =
         numbers.map(|number| Stream::open(Script::new(seed, number), listeners)).collect();
     let upgraded = streams.iter().filter(|stream| stream.reaches_mqtt()).count();
-    while streams.iter_mut().fold(false, |more, stream| stream.send_piece() || more) {
+    loop {
+        let mut more = false;
+        for stream in &mut streams {
+            more |= stream.send_piece();
+        }
+        if !more {
+            break;
+        }
         thread::yield_now();
     }
     streams.into_iter().for_each(Stream::end);
