@@ -35,7 +35,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Threads that send.
 const SENDERS: u64 = 4;
 /// Connections that each of them has at once.
-const AT_ONCE: u64 = 16;
+const AT_ONCE: u64 = 128;
 
 /// Bytes by which the process may grow after the first quarter of the streams.
 const GROWTH_MAX: usize = 32 << 20;
