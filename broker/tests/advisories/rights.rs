@@ -1,5 +1,8 @@
 //! Rules that another spelling passes by.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use broker::topic::{TopicFilter, TopicName};
 use broker::{Access, Credentials, Identity, Principal, QoS, Refusal};
 
@@ -7,8 +10,12 @@ use crate::support::Server;
 use crate::support::client::Client;
 use crate::support::packets::{Publish, suback, subscribe};
 
-/// Lets everybody publish everywhere, and everybody but `insider` see all but `secret`.
-struct Secret;
+/// Lets everybody publish everywhere, and everybody but `insider` see all but `secret`; once it is lifted,
+/// everybody see everything.
+#[derive(Default)]
+struct Secret {
+    is_lifted: AtomicBool,
+}
 
 fn is_insider(client: &Identity) -> bool {
     client.client_identifier.starts_with("insider")
@@ -33,7 +40,8 @@ impl Access for Secret {
     }
 
     fn may_receive(&self, client: &Identity, topic: TopicName<'_>) -> bool {
-        is_insider(client) || !is_secret(topic.as_str())
+        let is_lifted = self.is_lifted.load(Ordering::Relaxed);
+        is_lifted || is_insider(client) || !is_secret(topic.as_str())
     }
 
     fn admits(&self, _: &Identity) -> bool {
@@ -46,7 +54,9 @@ impl Access for Secret {
 #[test]
 fn cve_2026_33217_rules_hold_for_shared_subscriptions() {
     for shards in [1, 2, 4] {
-        let server = Server::start(shards, |builder| builder.access(Secret));
+        let secret = Arc::new(Secret::default());
+        let access = Arc::clone(&secret);
+        let server = Server::start(shards, |builder| builder.shared_access(access));
         let mut outsider = server.client("outsider");
         let mut insider = server.client("insider");
         let filters = [("$share/g/secret", 1), ("$share/g/a/+/secret", 1), ("$share/g/+", 1)];
@@ -65,15 +75,25 @@ fn cve_2026_33217_rules_hold_for_shared_subscriptions() {
         }
         let mut open = 0;
         crate::support::wait_until("each open message to come to one of them", || {
-            open += open_messages(&mut outsider) + open_messages(&mut insider);
+            open += messages_to(&mut outsider, "open") + messages_to(&mut insider, "open");
             open >= 20
         });
         assert_eq!(open, 20);
+        // The one that is left may have what it might not have before, once the rules say so.
+        insider.unsubscribe("$share/g/+");
+        secret.is_lifted.store(true, Ordering::Relaxed);
+        server.broker().recheck_access();
+        let mut received = 0;
+        crate::support::wait_until("the rules to be known", || {
+            publisher.publish_surely(&Publish::new("secret", "x").qos(1, 0));
+            received += messages_to(&mut outsider, "secret");
+            received > 0
+        });
     }
 }
 
-/// Messages to `open` before the answer to a ping; there are no others.
-fn open_messages(client: &mut Client) -> usize {
+/// Messages to `topic` before the answer to a ping; there are no others.
+fn messages_to(client: &mut Client, topic: &str) -> usize {
     client.send(&[0xc0, 0]);
     let mut count = 0;
     loop {
@@ -82,7 +102,7 @@ fn open_messages(client: &mut Client) -> usize {
             return count;
         }
         let message = Publish::parse(&packet);
-        assert_eq!(message.topic, "open");
+        assert_eq!(message.topic, topic);
         client.send(&crate::support::packets::puback(message.identifier));
         count += 1;
     }
