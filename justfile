@@ -28,6 +28,27 @@ interop *args:
     cargo build --release --bin broker --package broker --example temperature_server
     broker/tests/interop/run {{ args }}
 
+# a million mutated streams against a live broker, or as many as is said; a few minutes
+[group('check')]
+hostile streams='1000000':
+    KELVIN_HOSTILE_STREAMS={{ streams }} cargo test --release -p broker --test hostile -- --nocapture
+
+# libFuzzer on one target of broker/fuzz, or on all; needs nightly and cargo-fuzz
+[group('check')]
+fuzz target='' *args='-max_total_time=60': (_fuzz target '--sanitizer none --no-trace-compares' args)
+
+# the same with AddressSanitizer
+[group('check')]
+fuzz-address target='' *args='-max_total_time=60': (_fuzz target '' args)
+
+_fuzz target build *args:
+    cargo run --quiet --manifest-path broker/fuzz/Cargo.toml --example write_seeds > /dev/null
+    for target in {{ if target == '' { '$(cargo +nightly fuzz list --fuzz-dir broker/fuzz)' } else { target } }}; do \
+        dictionary="-dict=broker/fuzz/packets.dict"; \
+        [ "$target" != topic_filter ] || dictionary=""; \
+        cargo +nightly fuzz run --fuzz-dir broker/fuzz {{ build }} "$target" -- -max_len=512 $dictionary {{ args }}; \
+    done
+
 # all micro-benchmarks and a short load run, in one table
 [group('bench')]
 bench filter='':

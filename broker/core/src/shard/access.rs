@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey};
+use super::forward::Change;
 use crate::access::{Admission, Identity, Policy, Principal, Refusal, Rights, SessionAccess};
 use crate::codec::ReasonCode;
 use crate::message::Publication;
@@ -185,6 +186,7 @@ impl Shard {
         for filter in removed {
             self.drop_subscription(TopicFilter::new_unchecked(&filter), key);
         }
+        self.change_groups(key, Change::Access);
     }
 
     /// Removes retained messages whose publisher may not publish them any more.

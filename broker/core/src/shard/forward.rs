@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::ConnectionKey;
-use crate::access::Identity;
+use crate::access::{Identity, SessionAccess};
 use crate::codec::PacketIdentifier;
 use crate::message::Message;
 use crate::session::SessionKey;
@@ -56,6 +56,8 @@ pub(super) enum Change {
     },
     /// Its Client connects or disconnects.
     Online(bool),
+    /// It may have other messages than before.
+    Access,
     Leave,
 }
 
@@ -66,4 +68,6 @@ pub(super) struct GroupChange {
     pub(super) filter: Box<str>,
     pub(super) member: Member,
     pub(super) change: Change,
+    /// What the member may do, under a policy; said when it joins and when that changes.
+    pub(super) access: Option<SessionAccess>,
 }

@@ -135,8 +135,7 @@ impl Shard {
                 self.route_forwarded(&message);
             }
             Forwarded::Member { session, options, message } => {
-                self.encoder.begin();
-                self.deliver_shared(session, options, &mut Outgoing::of(&message));
+                self.deliver_to_member(session, options, &message);
             }
         }
     }

@@ -14,6 +14,8 @@ use slotmap::SlotMap;
 use super::Shard;
 use super::forward::{Change, Forward, Forwarded, GroupChange, Member};
 use super::outgoing::{Form, Outgoing};
+use crate::access::SessionAccess;
+use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::MatchCache;
@@ -33,7 +35,20 @@ struct Group {
     turn: usize,
 }
 
-type Members = IndexMap<Member, DeliveryOptions, FixedState>;
+type Members = IndexMap<Member, MemberState, FixedState>;
+
+#[derive(Clone, Debug)]
+struct MemberState {
+    options: DeliveryOptions,
+    /// What it may have, under a policy: a message goes to a member that may have it.
+    access: Option<SessionAccess>,
+}
+
+impl MemberState {
+    fn may_receive(&self, topic: TopicName<'_>) -> bool {
+        self.access.as_ref().is_none_or(|access| access.rights.may_receive(topic))
+    }
+}
 
 /// The groups at home on one shard.
 #[derive(Debug)]
@@ -67,7 +82,7 @@ impl Groups {
     }
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
-        let GroupChange { filter, member, change } = change;
+        let GroupChange { filter, member, change, access } = change;
         let Ok(target) = SubscriptionTarget::new_lenient(filter) else { return };
         let key = match (self.by_filter.get(filter), change) {
             (Some(&key), _) => key,
@@ -78,18 +93,24 @@ impl Groups {
                 self.cache.invalidate(target.filter(), &hash);
                 key
             }
-            (None, Change::Online(_) | Change::Leave) => return,
+            (None, Change::Online(_) | Change::Access | Change::Leave) => return,
         };
         let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
             Change::Join { options, online, .. } => {
                 let known = group.remove(*member);
-                group.members(online).insert(*member, options);
+                let state = MemberState { options, access: access.clone() };
+                group.members(online).insert(*member, state);
                 self.members += usize::from(known.is_none());
             }
             Change::Online(online) => {
-                if let Some(options) = group.remove(*member) {
-                    group.members(online).insert(*member, options);
+                if let Some(state) = group.remove(*member) {
+                    group.members(online).insert(*member, state);
+                }
+            }
+            Change::Access => {
+                if let Some(state) = group.get_mut(*member) {
+                    state.access.clone_from(access);
                 }
             }
             Change::Leave => {
@@ -115,7 +136,7 @@ impl Groups {
         let resolved = self.cache.resolve(hash, topic, &self.tree, |_| true);
         for found in resolved.matches.iter() {
             if let Some(group) = self.by_key.get_mut(found.subscriber) {
-                picked.extend(group.pick());
+                picked.extend(group.pick(topic));
             }
         }
     }
@@ -126,17 +147,30 @@ impl Group {
         if online { &mut self.online } else { &mut self.offline }
     }
 
-    fn remove(&mut self, member: Member) -> Option<DeliveryOptions> {
+    fn get_mut(&mut self, member: Member) -> Option<&mut MemberState> {
+        let Self { online, offline, .. } = self;
+        online.get_mut(&member).or_else(|| offline.get_mut(&member))
+    }
+
+    fn remove(&mut self, member: Member) -> Option<MemberState> {
         self.online.swap_remove(&member).or_else(|| self.offline.swap_remove(&member))
     }
 
-    /// The next member whose Client is there; when none is, the next one, whose session may keep
-    /// the message.
-    fn pick(&mut self) -> Option<(Member, DeliveryOptions)> {
-        let members = if self.online.is_empty() { &self.offline } else { &self.online };
-        let index = self.turn % members.len().max(1);
+    /// The next member that may have the message and whose Client is there; when none is, the next
+    /// one that may have it, whose session may keep it.
+    fn pick(&mut self, topic: TopicName<'_>) -> Option<(Member, DeliveryOptions)> {
+        let turn = self.turn;
+        let (index, member, options) =
+            [&self.online, &self.offline].into_iter().find_map(|members| {
+                let count = members.len();
+                (0..count).find_map(|step| {
+                    let index = (turn + step) % count;
+                    let (member, state) = members.get_index(index)?;
+                    state.may_receive(topic).then_some((index, *member, state.options))
+                })
+            })?;
         self.turn = index + 1;
-        members.get_index(index).map(|(member, options)| (*member, *options))
+        Some((member, options))
     }
 }
 
@@ -145,7 +179,12 @@ impl Shard {
     pub(super) fn change_group(&mut self, filter: &str, session: SessionKey, change: Change) {
         let home = self.group.shard_of(filter);
         let member = Member { shard: self.index, session };
-        let change = GroupChange { filter: filter.into(), member, change };
+        let access = match change {
+            Change::Join { .. } | Change::Access => self.sessions.get(session),
+            Change::Online(_) | Change::Leave => None,
+        };
+        let access = access.and_then(|session| session.access.clone());
+        let change = GroupChange { filter: filter.into(), member, change, access };
         if home == self.index {
             self.apply_group_change(&change);
         } else if let Some(forwards) = self.forwards.get_mut(home) {
@@ -167,11 +206,16 @@ impl Shard {
 
     /// Tells the groups of a session that its Client has come or gone.
     pub(super) fn announce(&mut self, session: SessionKey, online: bool) {
+        self.change_groups(session, Change::Online(online));
+    }
+
+    /// Tells all groups of a session what changes.
+    pub(super) fn change_groups(&mut self, session: SessionKey, change: Change) {
         let Some(state) = self.sessions.get(session) else { return };
         let shared: Vec<Box<str>> =
             state.filters.iter().filter(|filter| is_shared(filter)).cloned().collect();
         for filter in shared {
-            self.change_group(&filter, session, Change::Online(online));
+            self.change_group(&filter, session, change);
         }
     }
 
@@ -200,18 +244,29 @@ impl Shard {
         any
     }
 
-    pub(super) fn deliver_shared(
+    /// Takes a message for a member that another shard has picked. What the member may not have any
+    /// more since then is counted as revoked.
+    pub(super) fn deliver_to_member(
+        &mut self,
+        session: SessionKey,
+        options: DeliveryOptions,
+        message: &Message,
+    ) {
+        let Some(state) = self.sessions.get(session) else { return };
+        if self.policy.is_some() && !state.may_receive(message.topic()) {
+            self.statistics.messages_revoked += 1;
+            return;
+        }
+        self.encoder.begin();
+        self.deliver_shared(session, options, &mut Outgoing::of(message));
+    }
+
+    fn deliver_shared(
         &mut self,
         session: SessionKey,
         options: DeliveryOptions,
         outgoing: &mut Outgoing<'_>,
     ) {
-        let topic = outgoing.publication.topic;
-        if self.policy.is_some()
-            && !self.sessions.get(session).is_some_and(|session| session.may_receive(topic))
-        {
-            return;
-        }
         let identifier = options.identifier.map(NonZeroU32::get);
         let form = Form {
             qos: options.qos.min(outgoing.publication.qos),
