@@ -58,7 +58,7 @@ fn strangers_who_leave_are_forgotten() {
 #[test]
 fn cve_2025_56352_refused_connects_are_closed() {
     everywhere(|server| {
-        let unknown_level = Connect { protocol: ("MQTT", 9), ..server.connect("level") };
+        let unknown_level = Connect { protocol: ("MQTT", 2), ..server.connect("level") };
         let nameless = Connect { identifier: String::new(), ..server.connect("name") }.kept();
         for (connect, code) in [(unknown_level, 1), (nameless, 2)] {
             for _ in 0..50 {

@@ -442,6 +442,7 @@ fn session_expiry_may_be_bounded() {
         // The figures may be older than the last session.
         statistics.connects_accepted == 7 && statistics.sessions == 0
     });
+    assert_eq!(server.statistics().sessions_expired, 4);
 }
 
 /// [MQTT-3.3.4-7] A QoS 2 publication that is refused takes no part of the Receive Maximum.

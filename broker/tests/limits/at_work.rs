@@ -139,7 +139,7 @@ fn a_session_too_many_is_refused() {
     second.send(&Connect::new("second").bytes());
     second.expect(&[0x20, 2, 0, 3]);
     second.expect_closed();
-    server.refuses5(&Connect5::new("third").bytes(), 0x88);
+    server.refuses5(&Connect5::new("third").bytes(), 0x97);
     server.wait_for("refusals", |s| (s.connects_refused, s.sessions) == (2, 1));
     first.expect_silence();
 }
