@@ -23,6 +23,11 @@ pub fn render_text(summary: &Summary, color: bool) -> String {
     lines.extend(latencies(summary, style));
     lines.push(String::new());
     lines.extend(resources(summary, style));
+    let findings = findings(summary, style);
+    if !findings.is_empty() {
+        lines.push(String::new());
+        lines.extend(findings);
+    }
     if !summary.warnings.is_empty() {
         lines.push(String::new());
         lines.extend(warnings(&summary.warnings, style));
@@ -113,11 +118,16 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
         line("expected", expected, &per_second(expected, "deliveries")),
         line("delivered", delivered, &joined(&of_expected, &per_second(delivered, "deliveries"))),
         fault("lost", lost, &format!("{} of expected", share(lost, expected)), style),
-        fault("duplicate", duplicate, "", style),
+        fault("duplicate", duplicate, &with_dup(&summary.counts), style),
         fault("reordered", reordered, "", style),
     ];
     lines.extend(exceptional_counts(&summary.counts, style));
     lines
+}
+
+fn with_dup(counts: &Counts) -> String {
+    let with = counts.duplicate_with_dup;
+    format!("{} with DUP = 1, {} without", count(with), count(counts.duplicate.saturating_sub(with)))
 }
 
 /// Counts that are worth a line only when they are not 0.
@@ -127,6 +137,9 @@ fn exceptional_counts(counts: &Counts, style: Style) -> Vec<String> {
         lines.push(line("retained", counts.retained, "old messages, in no other figure"));
     }
     for (label, value, note) in [
+        ("corrupted", counts.corrupted, "messages with another payload than was published"),
+        ("too late", counts.late_after_drain, "deliveries after the drain, not in `lost`"),
+        ("no ack", counts.unacknowledged, "publications that were never acknowledged"),
         ("foreign", counts.foreign, "messages without this run's stamp"),
         ("impossible", counts.impossible, "samples received before they were due"),
         ("not opened", counts.connect_failed, "Network Connections failed or were refused"),
@@ -257,6 +270,14 @@ pub(crate) fn cpu_per_delivery(cpu_seconds: f64, delivered: u64) -> Option<f64> 
     (delivered > 0).then(|| cpu_seconds * 1e6 / float(delivered))
 }
 
+fn findings(summary: &Summary, style: Style) -> Vec<String> {
+    let texts = summary.ledger.iter().flat_map(|contract| {
+        let texts = contract.findings.iter().map(|finding| &finding.text);
+        texts.map(|text| format!("finding at QoS {}: {}", contract.qos, harmless(text)))
+    });
+    texts.flat_map(|text| wrapped(&text, "         ")).map(|line| style.alarm(&line)).collect()
+}
+
 fn warnings(warnings: &[String], style: Style) -> Vec<String> {
     warnings
         .iter()
@@ -360,7 +381,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
             "sent                 24,000   96.00 % of offered, 800 publications/s",
             "delivered         3,000,000   5.00 % of expected, 100,000 deliveries/s",
             "LOST             57,000,000   95.00 % of expected",
-            "DUPLICATE                12",
+            "DUPLICATE                12   0 with DUP = 1, 12 without",
             "reordered                 0",
             "retained              2,500   old messages, in no other figure",
             "CLOSED                    3   Network Connections closed by the broker",

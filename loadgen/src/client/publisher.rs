@@ -173,9 +173,10 @@ impl Publisher {
                 payload::write(out, temperature, self.tag, &stamp, template.payload_bytes());
             }
             StampPlace::Correlation => {
-                let correlation = payload::stamp_text(self.tag, &stamp);
+                let (digits, size) = payload::plain(temperature);
+                let correlation = payload::stamp_text(self.tag, &stamp, &digits[..size], size);
                 template.append_head(out, identifier, &correlation);
-                payload::write_plain(out, temperature);
+                out.extend_from_slice(&digits[..size]);
             }
             StampPlace::Nowhere => {
                 template.append_head(out, identifier, &[]);
@@ -274,7 +275,7 @@ mod tests {
             let sequence = u32::try_from(ends.len()).unwrap();
             let text = payload::temperature(1, 7, sequence).to_string();
             assert_eq!(publish.payload, text.as_bytes());
-            let stamp = payload::read_stamp(publish.correlation, *b"abc").unwrap();
+            let stamp = payload::read_beside(publish.correlation, publish.payload, *b"abc").unwrap();
             assert_eq!((stamp.publisher, stamp.sequence), (7, sequence));
             at += length;
             ends.push(at);

@@ -1,6 +1,7 @@
 //! What a person or a script sees: the plan, the progress, the summary, the files.
 
 mod announce;
+mod ledger;
 mod progress;
 mod summary;
 

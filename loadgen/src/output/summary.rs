@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
+    Config, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
     rfc3339,
 };
 
-use crate::mqtt::QoS;
+use super::ledger::{contract, counts};
 use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused};
@@ -73,14 +73,15 @@ pub(crate) struct Throughput {
 
 /// Sums up a run.
 pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Summary {
+    let counts = counts(scenario, measured.offered, &measured.counters);
     Summary {
         schema: SCHEMA.to_owned(),
         started: rfc3339(measured.started),
         complete: measured.complete,
         config: config(scenario, plan, measured),
         machine: measured.machine.clone(),
-        counts: counts(scenario, measured),
-        ledger: Vec::new(),
+        counts,
+        ledger: vec![contract(scenario, &counts)],
         latency: Latency {
             delivery: Delivery {
                 from_due: Percentiles::from_histogram(&measured.from_due),
@@ -153,35 +154,6 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
     }
 }
 
-fn counts(scenario: &Scenario, measured: &Measured) -> Counts {
-    let counters = &measured.counters;
-    Counts {
-        offered: measured.offered,
-        sent: counters.measured_sent,
-        unacknowledged: match scenario.qos {
-            QoS::AtMostOnce => 0,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                counters.sent.saturating_sub(counters.acknowledged)
-            }
-        },
-        expected: counters.measured_owed,
-        delivered: counters.measured_delivered,
-        lost: counters.measured_owed.saturating_sub(counters.measured_delivered),
-        duplicate: counters.measured_duplicate,
-        duplicate_with_dup: 0,
-        corrupted: 0,
-        late_in_drain: 0,
-        late_after_drain: 0,
-        reordered: counters.measured_reordered,
-        retained: counters.retained,
-        foreign: counters.foreign,
-        impossible: counters.impossible,
-        connected: counters.opened,
-        connect_failed: counters.connect_failed,
-        disconnected: counters.disconnected,
-    }
-}
-
 fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     let counters = &measured.counters;
     let mut warnings = measured.warnings.clone();
@@ -206,6 +178,14 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     );
     warn(counters.misrouted, "message(s) reached a subscriber that is not owed them");
     warn(counters.foreign, "message(s) on a measured topic came from another program or run");
+    warn(
+        counters.corrupted,
+        "message(s) of this run came with another payload than was published: each is lost as well",
+    );
+    warn(
+        counters.late_after_drain,
+        "deliver(ies) came after the drain: they are neither delivered nor lost; --drain waits longer",
+    );
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");

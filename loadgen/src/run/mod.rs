@@ -46,6 +46,9 @@ const START_DELAY_NS: u64 = SECOND_NS / 10;
 /// How long deliveries that are owed are waited for when the run was interrupted, at most.
 const DRAIN_INTERRUPTED_NS: u64 = SECOND_NS;
 
+/// How much longer than the drain deliveries are listened for, to tell late ones from lost ones.
+const OVERTIME: Duration = Duration::from_secs(1);
+
 /// How long the workers may take to end.
 const FINISH: Duration = Duration::from_secs(5);
 
@@ -339,7 +342,16 @@ impl Run {
             let all_acknowledged = !acknowledges || counters.acknowledged >= counters.sent;
             all_sent && all_acknowledged && counters.delivered >= counters.owed
         });
-        waited.await?;
+        if waited.await? == Waited::Done || ended != Waited::Deadline {
+            return Ok(());
+        }
+        // Something is missing: is it lost, or only later than anybody should wait?
+        self.command(Command::Overtime);
+        let all = |collector: &Collector| {
+            let counters = collector.counters();
+            counters.delivered >= counters.owed
+        };
+        self.wait(OVERTIME, all).await?;
         Ok(())
     }
 

@@ -77,6 +77,8 @@ pub(crate) enum Command {
         /// The end of the load.
         stop_ns: u64,
     },
+    /// What arrives from now on is too late.
+    Overtime,
     /// Send DISCONNECT, report, end.
     Finish,
 }
