@@ -14,6 +14,7 @@
 //! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
 //! worker     one thread and thousands of clients
 //! system     descriptors, CPU time, memory
+//! verdict    from evidence to what the run is worth: pure
 //! output     progress, summary, files
 //! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
 //! ```
@@ -34,4 +35,5 @@ pub mod signals;
 mod system;
 mod transport;
 mod units;
+mod verdict;
 mod worker;

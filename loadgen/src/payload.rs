@@ -324,7 +324,9 @@ mod tests {
     #[test]
     fn another_run_and_other_payloads_have_no_stamp() {
         let text = payload(23, *b"abc", &STAMP, 0);
-        for other in [&text[..], b"23", b"", b"23 degrees", b"a longer text of somebody else, in words"] {
+        for other in
+            [&text[..], b"23", b"", b"23 degrees", b"a longer text of somebody else, in words"]
+        {
             assert_eq!(read(other, *b"abd"), Err(Unread::Foreign));
         }
     }

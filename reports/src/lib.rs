@@ -16,6 +16,7 @@ mod percentiles;
 mod read;
 mod run_directory;
 mod schema;
+pub mod slo;
 mod table;
 mod text;
 mod timeline;

@@ -1,7 +1,7 @@
 //! The summary of a run that a person reads in ten seconds.
 
 use crate::units::{bytes, count, float, microseconds, rate, seconds, share};
-use crate::{Config, Counts, Percentiles, Summary};
+use crate::{Config, Counts, Judgement, Percentiles, Summary, ThresholdResult};
 
 /// Columns of the text: the narrowest terminal that is common.
 const WIDTH: usize = 80;
@@ -17,6 +17,7 @@ const NAME_CHARACTERS_MAX: usize = 60;
 pub fn render_text(summary: &Summary, color: bool) -> String {
     let style = Style { color };
     let mut lines = heading(summary, style);
+    lines.extend(judgement(summary, style));
     lines.push(String::new());
     lines.extend(counts(summary, style));
     lines.push(String::new());
@@ -75,6 +76,50 @@ fn heading(summary: &Summary, style: Style) -> Vec<String> {
     lines
 }
 
+/// The verdict with its reasons, and the thresholds.
+fn judgement(summary: &Summary, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(verdict) = &summary.verdict {
+        let reasons: Vec<String> =
+            verdict.reasons.iter().map(|reason| harmless(&reason.text)).collect();
+        let name = verdict.verdict.name();
+        let text = wrapped(&format!("{name}: {}", reasons.join("; ")), "  ");
+        lines.push(String::new());
+        lines.extend(text.iter().map(|line| match verdict.verdict {
+            Judgement::Valid => style.title(line),
+            Judgement::GeneratorLimited => style.alarm(line),
+            Judgement::BrokerLimited | Judgement::Unstable => style.caution(line),
+        }));
+    }
+    if !summary.thresholds.is_empty() {
+        lines.push(String::new());
+    }
+    for result in &summary.thresholds {
+        let text =
+            format!("{} {}", if result.passed { "ok  " } else { "FAIL" }, threshold_text(result));
+        let text = wrapped(&text, "     ");
+        lines.extend(text.iter().map(
+            |line| {
+                if result.passed { line.clone() } else { style.alarm(line) }
+            },
+        ));
+    }
+    lines
+}
+
+/// A threshold and what was measured.
+pub(crate) fn threshold_text(result: &ThresholdResult) -> String {
+    let observed = match (result.observed, result.unit.as_str()) {
+        (None, _) => "too few samples to say".to_owned(),
+        (Some(value), "us") => microseconds(value),
+        (Some(value), "/s") => format!("{}/s", rate(value)),
+        (Some(value), _) if value.fract() == 0.0 => rate(value),
+        (Some(value), _) => format!("{:.4} %", value * 100.0),
+    };
+    let ended = if result.aborted { "; it ended the run" } else { "" };
+    format!("{}: {observed}{ended}", harmless(&result.threshold))
+}
+
 fn what_ran(config: &Config) -> String {
     format!(
         "{}: {} publishers every {} -> {} subscribers, {}, QoS {}",
@@ -127,7 +172,11 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
 
 fn with_dup(counts: &Counts) -> String {
     let with = counts.duplicate_with_dup;
-    format!("{} with DUP = 1, {} without", count(with), count(counts.duplicate.saturating_sub(with)))
+    format!(
+        "{} with DUP = 1, {} without",
+        count(with),
+        count(counts.duplicate.saturating_sub(with))
+    )
 }
 
 /// Counts that are worth a line only when they are not 0.
@@ -347,6 +396,8 @@ mod tests {
             "\
 shared: 2,500 publishers every 3 s -> 2,500 subscribers, temperature, QoS 0
 embedded broker, 30 s measured after 5 s of warm-up
+
+VALID: all of 2,083,333 deliveries/s arrived
 
 offered              25,000   833 publications/s
 sent                 25,000   100 % of offered, 833 publications/s

@@ -275,7 +275,8 @@ mod tests {
             let sequence = u32::try_from(ends.len()).unwrap();
             let text = payload::temperature(1, 7, sequence).to_string();
             assert_eq!(publish.payload, text.as_bytes());
-            let stamp = payload::read_beside(publish.correlation, publish.payload, *b"abc").unwrap();
+            let stamp =
+                payload::read_beside(publish.correlation, publish.payload, *b"abc").unwrap();
             assert_eq!((stamp.publisher, stamp.sequence), (7, sequence));
             at += length;
             ends.push(at);

@@ -74,12 +74,19 @@ fn findings(qos: u8, counts: &Counts) -> Vec<Finding> {
     if qos > 0 {
         let clause = if qos == 1 { "at least once" } else { "exactly once" };
         let clause = format!("[section 4.3: {clause}]{ended}");
-        find("lost", counts.lost, "deliveries never came, although QoS 1 and 2 must arrive", &clause);
+        find(
+            "lost",
+            counts.lost,
+            "deliveries never came, although QoS 1 and 2 must arrive",
+            &clause,
+        );
     }
     let repeated = match qos {
         0 => "deliveries came again, although QoS 0 arrives once or not at all [MQTT-4.3.1]",
-        1 => "deliveries came again without a reconnection, after which alone QoS 1 may repeat itself \
-              [MQTT-4.4.0-1]",
+        1 => {
+            "deliveries came again without a reconnection, after which alone QoS 1 may repeat itself \
+              [MQTT-4.4.0-1]"
+        }
         _ => "deliveries came again, although QoS 2 arrives exactly once [MQTT-4.3.3]",
     };
     let dup = format!(
@@ -88,7 +95,8 @@ fn findings(qos: u8, counts: &Counts) -> Vec<Finding> {
         grouped(counts.duplicate.saturating_sub(counts.duplicate_with_dup))
     );
     find("duplicate", counts.duplicate, repeated, &dup);
-    let order = "deliveries came after a later one of the same publisher, although every topic is ordered";
+    let order =
+        "deliveries came after a later one of the same publisher, although every topic is ordered";
     find("reordered", counts.reordered, order, "[MQTT-4.6.0-5, MQTT-4.6.0-6]");
     let payload = "messages do not hold the payload that was published";
     find("corrupted", counts.corrupted, payload, "[section 3.3.3]");

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
-    rfc3339,
+    BrokerUse, Config, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
+    Verdict, rfc3339,
 };
 
 use super::ledger::{contract, counts};
@@ -15,9 +15,6 @@ use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
-
-/// Share of its threads' time above which the generator may have been the limit.
-const BUSY_SHARE: f64 = 0.95;
 
 /// Share of what becomes owed that must arrive, lest the backlog grows.
 const KEPT_UP_SHARE: f64 = 0.95;
@@ -49,6 +46,10 @@ pub(crate) struct Measured {
     pub reasons: Reasons,
     /// CPU time of the measured part.
     pub usage: Usage,
+    /// What the broker's process spent.
+    pub broker: Option<BrokerUse>,
+    /// What the run is worth.
+    pub verdict: Verdict,
     /// Deliveries in the measured part, whenever they were due.
     pub throughput: Throughput,
     /// Peak memory.
@@ -91,14 +92,14 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
             send_lag: Percentiles::from_histogram(&measured.send_lag),
         },
         legs: legs(&measured.legs),
-        verdict: None,
+        verdict: Some(measured.verdict.clone()),
         thresholds: Vec::new(),
         cpu: Cpu {
             broker_seconds: measured.usage.broker_seconds,
             generator_seconds: measured.usage.generator_seconds,
         },
         memory: measured.memory,
-        broker: None,
+        broker: measured.broker,
         warnings: warnings(scenario, measured),
     }
 }
@@ -202,16 +203,6 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         ));
     }
     warnings.extend(overload(measured));
-    let busy = measured.usage.generator_seconds
-        / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
-    if busy > BUSY_SHARE {
-        warnings.push(format!(
-            "the generator's thread(s) were busy {:.0} % of the time: it may have been the limit; \
-             try --threads {}",
-            busy * 100.0,
-            scenario.threads + 1
-        ));
-    }
     warnings
 }
 
@@ -256,6 +247,7 @@ mod tests {
     use crate::cli::Cli;
     use crate::mqtt::ReasonCode;
     use crate::recorder::histogram;
+    use reports::Judgement;
 
     fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
         let cli = Cli::try_parse_from(["loadgen", "-c", "4", "-h", "::1"]).unwrap();
@@ -278,6 +270,8 @@ mod tests {
             legs: LegHistograms::default(),
             reasons: Reasons::new(),
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
+            broker: None,
+            verdict: Verdict { verdict: Judgement::Valid, reasons: Vec::new() },
             throughput: Throughput::default(),
             memory: Memory::default(),
             disconnect_reason: None,

@@ -45,6 +45,10 @@ pub(crate) struct Counters {
     pub acknowledged: u64,
     /// Deliveries that came, each publication once for each subscriber.
     pub delivered: u64,
+    /// Publications that the pacer came to, whether or not their socket took them.
+    pub measured_reached: u64,
+    /// Time that the pacer spent looking at the clock with nothing else to do.
+    pub spun_ns: u64,
     /// Publications that were written.
     pub measured_sent: u64,
     /// Deliveries that they owe.
@@ -105,7 +109,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 29] {
+    fn fields_mut(&mut self) -> [&mut u64; 31] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -117,6 +121,8 @@ impl Counters {
             &mut self.owed,
             &mut self.acknowledged,
             &mut self.delivered,
+            &mut self.measured_reached,
+            &mut self.spun_ns,
             &mut self.measured_sent,
             &mut self.measured_owed,
             &mut self.measured_delivered,
@@ -156,6 +162,7 @@ pub(crate) struct Recorder {
     pub counters: Counters,
     second: Second,
     from_send: Histogram<u64>,
+    own_lag: Histogram<u64>,
     legs: LegHistograms,
     reasons: Reasons,
     stage: Stage,
@@ -180,6 +187,8 @@ pub(crate) enum Stage {
 pub(crate) struct Totals {
     /// Delivery latency from the moment of sending, of the measured part.
     pub from_send: Histogram<u64>,
+    /// How late the pacer came to the publications of the measured part.
+    pub own_lag: Histogram<u64>,
     /// How long each step of the protocol took.
     pub legs: LegHistograms,
     /// Reasons that the broker gave.
@@ -211,6 +220,7 @@ impl Recorder {
             counters: Counters::default(),
             second: Second::default(),
             from_send: histogram(),
+            own_lag: histogram(),
             legs: LegHistograms::default(),
             stage: Stage::Load,
             delivered_before: 0,
@@ -267,6 +277,14 @@ impl Recorder {
                 Acknowledgement::PubComp => Leg::PubComp,
             };
             self.leg(leg, now_ns.saturating_sub(answered.begun.at_ns));
+        }
+    }
+
+    /// The pacer came to a publication.
+    pub(crate) fn reached(&mut self, due_ns: u64, now_ns: u64) {
+        if self.schedule.is_measured(due_ns) {
+            self.counters.measured_reached += 1;
+            self.own_lag.saturating_record(now_ns.saturating_sub(due_ns));
         }
     }
 
@@ -416,6 +434,7 @@ impl Recorder {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             from_send: self.from_send.clone(),
+            own_lag: self.own_lag.clone(),
             legs: self.legs.clone(),
             reasons: self.reasons.clone(),
         }

@@ -11,7 +11,7 @@ use super::RunError;
 use crate::output::{Live, Progress, live_line};
 use crate::plan::Schedule;
 use crate::recorder::{Counters, LegHistograms, Reasons, Second, Totals, histogram, merge};
-use crate::system::{BrokerProcess, Usage, peak_bytes, resident_bytes};
+use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
 
@@ -36,6 +36,8 @@ pub(super) struct Collector {
     previous: Row,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
+    /// What the broker's memory grew by while the clients connected and subscribed.
+    grown_bytes: Option<u64>,
     rows: Vec<TimelineRow>,
     intervals: Vec<IntervalHistogram>,
     results: Results,
@@ -49,6 +51,7 @@ pub(super) struct Results {
     pub from_due: Histogram<u64>,
     pub from_send: Histogram<u64>,
     pub send_lag: Histogram<u64>,
+    pub own_lag: Histogram<u64>,
     pub legs: LegHistograms,
     pub reasons: Reasons,
     pub disconnect_reason: Option<String>,
@@ -79,6 +82,7 @@ struct Open {
 struct Row {
     counters: Counters,
     usage: Usage,
+    switches: Option<(u64, u64)>,
     time_ns: u64,
     offered: u64,
 }
@@ -90,6 +94,7 @@ impl Default for Results {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
+            own_lag: histogram(),
             legs: LegHistograms::default(),
             reasons: Reasons::new(),
             disconnect_reason: None,
@@ -114,6 +119,7 @@ impl Collector {
             reported: vec![None; workers],
             previous: Row::default(),
             last_wait_ns: 0,
+            grown_bytes: None,
             rows: Vec::new(),
             intervals: Vec::new(),
             results: Results::default(),
@@ -126,12 +132,23 @@ impl Collector {
         self.broker = broker;
     }
 
+    /// Resident memory of the broker before the first client connected, and when all had subscribed.
+    pub(super) fn set_connected(&mut self, before: Option<u64>, after: Option<u64>) {
+        self.grown_bytes = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+    }
+
+    /// What the broker's memory grew by for each connection.
+    pub(super) fn bytes_per_connection(&self) -> Option<u64> {
+        self.grown_bytes.map(|bytes| bytes / u64::from(self.setup.scenario.clients().max(1)))
+    }
+
     /// The load begins.
     pub(super) fn start(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
         self.stage = Stage::Load;
         self.previous = Row {
             usage: Usage::now(self.broker),
+            switches: BrokerSample::now(self.broker).switches,
             time_ns: schedule.start_ns,
             counters: Counters {
                 // Those that came since the last row belong to the next one.
@@ -245,6 +262,7 @@ impl Collector {
 
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
         merge(&mut self.results.from_send, &totals.from_send);
+        merge(&mut self.results.own_lag, &totals.own_lag);
         self.results.legs.add(&totals.legs);
         for (reason, count) in &totals.reasons {
             *self.results.reasons.entry(*reason).or_default() += count;
@@ -287,6 +305,7 @@ impl Collector {
         let now = Row {
             counters,
             usage: Usage::now(self.broker),
+            switches: BrokerSample::now(self.broker).switches,
             time_ns: end_ns,
             offered: self.setup.plan.offered(&schedule, &(schedule.start_ns..end_ns)),
         };
@@ -320,6 +339,10 @@ impl Collector {
             let spent = now.usage.since(self.previous.usage);
             row.broker_cpu_percent = spent.broker_seconds.map(|spent| spent / length * 100.0);
             row.generator_cpu_percent = Some(spent.generator_seconds / length * 100.0);
+        }
+        if let Some((now, then)) = now.switches.zip(self.previous.switches) {
+            row.broker_voluntary_switches = Some(now.0.saturating_sub(then.0));
+            row.broker_involuntary_switches = Some(now.1.saturating_sub(then.1));
         }
         row.generator_rss_bytes = resident_bytes(None);
         if let BrokerProcess::Local(process) = self.broker {

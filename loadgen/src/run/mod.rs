@@ -2,6 +2,7 @@
 //! deadline.
 
 mod collector;
+mod evidence;
 mod target;
 
 use std::io;
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use collector::Collector;
+use evidence::Threads;
 use target::Broker;
 pub use target::TargetError;
 
@@ -24,8 +26,9 @@ use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
 use crate::recorder::Counters;
 use crate::scenario::{Scenario, Target};
-use crate::system::{LimitError, Usage, peak_bytes, raise_open_files};
+use crate::system::{BrokerSample, LimitError, Usage, peak_bytes, raise_open_files};
 use crate::units::{SECOND_NS, grouped, nanoseconds};
+use crate::verdict::{WorkerLoad, judge};
 use crate::worker::{self, Command, ConnectError, Handle, Report, Setup, WorkerError};
 
 /// Reports that may wait for the main thread, for each worker.
@@ -168,13 +171,18 @@ enum Waited {
 }
 
 /// What is known when the load ends, before the drain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Load {
     ended: Waited,
     stopped_ns: u64,
     /// CPU time of the measured part.
     usage: Usage,
     throughput: Throughput,
+    broker: BrokerSample,
+    /// What each thread of the generator did in the measured part.
+    workers: Vec<WorkerLoad>,
+    /// Deliveries that were owed and had not come when it began.
+    backlog_before: u64,
 }
 
 /// A run in progress.
@@ -226,10 +234,15 @@ impl Run {
     }
 
     async fn carry_out(mut self) -> Result<Outcome, RunError> {
+        // A process that listens already is found before it answers.
+        self.broker.locate();
+        let before = BrokerSample::now(self.broker.process());
         self.connect().await?;
         self.broker.locate();
         self.collector.set_broker(self.broker.process());
         self.subscribe().await?;
+        let after = BrokerSample::now(self.broker.process());
+        self.collector.set_connected(before.resident_bytes, after.resident_bytes);
         // Before the load, so that a folder that cannot be written costs no measurement.
         let directory = self.directory()?;
         let schedule = self.start_load();
@@ -305,11 +318,16 @@ impl Run {
     async fn load(&mut self, schedule: &Schedule) -> Result<Load, RunError> {
         let mut ended = self.wait_until(schedule.measure_ns, |_| false).await?;
         let (before, usage) = (self.collector.counters(), Usage::now(self.broker.process()));
+        let (broker, threads) = (BrokerSample::now(self.broker.process()), Threads::now());
         if ended == Waited::Deadline {
             ended = self.wait_until(schedule.end_ns, |_| false).await?;
         }
         let counters = self.collector.counters();
+        let spun_ns = counters.spun_ns - before.spun_ns;
         Ok(Load {
+            broker: BrokerSample::now(self.broker.process()).since(broker),
+            workers: Threads::now().since(&threads, spun_ns),
+            backlog_before: before.owed.saturating_sub(before.delivered),
             ended,
             stopped_ns: self.setup.clock.now_ns().min(schedule.end_ns),
             usage: Usage::now(self.broker.process()).since(usage),
@@ -419,13 +437,24 @@ impl Run {
         let results = self.collector.take_results();
         let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
         let offered = self.setup.plan.offered(schedule, &window);
+        // A worker may have sent what became due while the interruption was on its way.
+        let offered = offered.max(results.counters.measured_sent);
+        let evidence = evidence::evidence(&evidence::Seen {
+            window: &window,
+            period_ns: self.setup.scenario.period_ns,
+            offered,
+            results: &results,
+            load: &load,
+            rows: self.collector.timeline().0,
+            ceiling_per_thread: None,
+        });
+        let bytes_per_connection = self.collector.bytes_per_connection();
         Measured {
             started: self.started,
             complete: load.ended == Waited::Deadline,
             machine: self.machine.clone(),
             length_ns: window.end - window.start,
-            // A worker may have sent what became due while the interruption was on its way.
-            offered: offered.max(results.counters.measured_sent),
+            offered,
             counters: match self.setup.scenario.stamp_place {
                 StampPlace::Nowhere => attributed(results.counters),
                 StampPlace::Payload | StampPlace::Correlation => results.counters,
@@ -436,6 +465,14 @@ impl Run {
             send_lag: results.send_lag,
             legs: results.legs,
             usage: load.usage,
+            broker: evidence::broker_use(
+                self.broker.process(),
+                &load.broker,
+                results.counters.measured_delivered,
+                bytes_per_connection,
+                self.collector.timeline().0,
+            ),
+            verdict: judge(&evidence),
             throughput: load.throughput,
             memory: Memory {
                 broker_bytes: results.broker_peak_bytes,
