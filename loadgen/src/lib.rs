@@ -14,11 +14,14 @@
 //! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
 //! worker     one thread and thousands of clients
 //! system     descriptors, CPU time, memory
+//! preflight  the plan in numbers, and whether it can work
 //! verdict    from evidence to what the run is worth: pure
 //! output     progress, summary, files
 //! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
+//! calibrate  runs against a sink, to know what the generator can do
 //! ```
 
+pub mod calibrate;
 pub mod cli;
 mod client;
 mod clock;
@@ -26,6 +29,7 @@ mod mqtt;
 mod output;
 mod payload;
 mod plan;
+mod preflight;
 mod rate;
 mod recorder;
 pub mod run;

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use loadgen::cli::Cli;
-use loadgen::run::{Outcome, RunError, run};
+use loadgen::calibrate::calibrate;
+use loadgen::cli::{CalibrateArgs, Cli, Command};
+use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::Scenario;
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
@@ -17,11 +18,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The allocator as reports name it: the crate, and the C sources that its feature `v2` chooses.
 const ALLOCATOR_NAME: &str = "mimalloc 0.1.52 (v2)";
 
+/// The generator was the limit: what was measured is itself.
+const GENERATOR_LIMITED: u8 = 4;
+
+/// A threshold failed, as k6 has it.
+const THRESHOLD_FAILED: u8 = 99;
+
 /// The run could not be carried out.
 const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Calibrate(arguments)) = &cli.command {
+        return ended(calibration(arguments));
+    }
     let scenario = match Scenario::resolve(&cli, command_line()) {
         Ok(scenario) => scenario,
         Err(error) => {
@@ -29,8 +39,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match carry_out(scenario) {
+    if scenario.options.dry_run {
+        return ended(dry_run(&scenario).map(|()| Outcome::Complete).map_err(Into::into));
+    }
+    ended(carry_out(scenario))
+}
+
+fn ended(outcome: Result<Outcome>) -> ExitCode {
+    match outcome {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::ThresholdFailed) => ExitCode::from(THRESHOLD_FAILED),
+        Ok(Outcome::GeneratorLimited) => ExitCode::from(GENERATOR_LIMITED),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             complain(&error.to_string());
@@ -44,7 +63,13 @@ fn main() -> ExitCode {
 
 fn carry_out(scenario: Scenario) -> Result<Outcome> {
     let interrupt = interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))?;
-    Ok(run(scenario, ALLOCATOR_NAME, interrupt)?)
+    Ok(run(scenario, ALLOCATOR_NAME, interrupt)?.outcome)
+}
+
+fn calibration(arguments: &CalibrateArgs) -> Result<Outcome> {
+    let interrupt = interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))?;
+    calibrate(arguments, ALLOCATOR_NAME, &interrupt)?;
+    Ok(Outcome::Complete)
 }
 
 fn command_line() -> String {

@@ -223,6 +223,9 @@ fn unread(payload: &[u8], tag: RunTag) -> Unread {
             return true;
         }
         let Some(its_tag) = text.first_chunk::<TAG_CHARACTERS>() else { return false };
+        if payload[start - 1] != b' ' {
+            return false;
+        }
         let temperature = &payload[..start - 1];
         parse_stamp(text, *its_tag).is_some_and(|(stamp, checked)| {
             checked != check(*its_tag, &stamp, temperature, payload.len()) & CHECK_MASK

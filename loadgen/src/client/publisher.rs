@@ -255,7 +255,8 @@ mod tests {
         let batch = publisher.encode_due(&SCHEDULE, 2_003_500, 1, &mut out);
         assert_eq!((batch.first, batch.count), (2, 1));
         assert_eq!(stamps(&out)[0].lag_us, 2000);
-        assert_eq!(out[packet - 32..packet - 30], [0, 3], "its Packet Identifier is used again");
+        let end = packet - payload::PAYLOAD_BYTES_MIN;
+        assert_eq!(out[end - 2..end], [0, 3], "its Packet Identifier is used again");
         assert_eq!(publisher.settle(batch, 0), Settled::default());
         assert_eq!(publisher.next_due_ns(&SCHEDULE), 3500);
     }

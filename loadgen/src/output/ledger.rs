@@ -8,7 +8,7 @@ use crate::scenario::Scenario;
 use crate::units::grouped;
 
 /// The counts of a run of which `offered` publications were due.
-pub(super) fn counts(scenario: &Scenario, offered: u64, counters: &Counters) -> Counts {
+pub(crate) fn counts(scenario: &Scenario, offered: u64, counters: &Counters) -> Counts {
     let came = counters.measured_delivered;
     Counts {
         offered,

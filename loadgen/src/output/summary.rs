@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use hdrhistogram::Histogram;
 use reports::{
     BrokerUse, Config, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
-    Verdict, rfc3339,
+    ThresholdResult, Verdict, rfc3339,
 };
 
 use super::ledger::{contract, counts};
@@ -50,6 +50,8 @@ pub(crate) struct Measured {
     pub broker: Option<BrokerUse>,
     /// What the run is worth.
     pub verdict: Verdict,
+    /// What was asked of it.
+    pub thresholds: Vec<ThresholdResult>,
     /// Deliveries in the measured part, whenever they were due.
     pub throughput: Throughput,
     /// Peak memory.
@@ -93,7 +95,7 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
         },
         legs: legs(&measured.legs),
         verdict: Some(measured.verdict.clone()),
-        thresholds: Vec::new(),
+        thresholds: measured.thresholds.clone(),
         cpu: Cpu {
             broker_seconds: measured.usage.broker_seconds,
             generator_seconds: measured.usage.generator_seconds,
@@ -271,6 +273,7 @@ mod tests {
             reasons: Reasons::new(),
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             broker: None,
+            thresholds: Vec::new(),
             verdict: Verdict { verdict: Judgement::Valid, reasons: Vec::new() },
             throughput: Throughput::default(),
             memory: Memory::default(),
@@ -314,7 +317,7 @@ mod tests {
             }
         });
         assert_eq!(summary.counts.lost, 10);
-        assert_eq!(summary.warnings.len(), 12, "{:#?}", summary.warnings);
+        assert_eq!(summary.warnings.len(), 11, "{:#?}", summary.warnings);
         assert!(summary.warnings[0].ends_with("the first: it fell"));
         assert_eq!(
             summary.warnings[8..10],

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use reports::slo::Observed;
 use reports::{IntervalHistogram, Phase, TimelineRow};
 use tokio::time::Instant;
 
 use super::RunError;
-use crate::output::{Live, Progress, live_line};
+use crate::output::{Live, Progress, counts, live_line};
 use crate::plan::Schedule;
 use crate::recorder::{Counters, LegHistograms, Reasons, Second, Totals, histogram, merge};
 use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
@@ -36,6 +37,10 @@ pub(super) struct Collector {
     previous: Row,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
+    /// Counters when the measured part began.
+    measured_from: Option<Counters>,
+    /// The first threshold that may end the run and does not hold.
+    broken: Option<usize>,
     /// What the broker's memory grew by while the clients connected and subscribed.
     grown_bytes: Option<u64>,
     rows: Vec<TimelineRow>,
@@ -119,6 +124,8 @@ impl Collector {
             reported: vec![None; workers],
             previous: Row::default(),
             last_wait_ns: 0,
+            measured_from: None,
+            broken: None,
             grown_bytes: None,
             rows: Vec::new(),
             intervals: Vec::new(),
@@ -318,6 +325,45 @@ impl Collector {
         self.rows.push(row);
         self.keep_interval(&now, open);
         self.previous = now;
+        self.look_at_thresholds(&schedule, &now);
+    }
+
+    /// Whether the run has to end early.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some() && self.stage == Stage::Load
+    }
+
+    /// The threshold that ended the run, by its number.
+    pub(super) fn broken_threshold(&self) -> Option<usize> {
+        self.broken
+    }
+
+    /// Looks for a threshold that may end the run and does not hold.
+    fn look_at_thresholds(&mut self, schedule: &Schedule, now: &Row) {
+        if self.stage != Stage::Load || now.time_ns <= schedule.measure_ns || self.broken.is_some()
+        {
+            return;
+        }
+        let length_ns = now.time_ns - schedule.measure_ns;
+        let offered = self.setup.plan.offered(schedule, &(schedule.measure_ns..now.time_ns));
+        let before = *self.measured_from.get_or_insert(now.counters);
+        let mut counts = counts(&self.setup.scenario, offered, &now.counters);
+        // What is merely on its way is not lost: a later message of the same publisher must have come.
+        let open = |counters: &Counters| counters.skipped.saturating_sub(counters.caught_up);
+        counts.lost = open(&now.counters).saturating_sub(open(&before));
+        let observed = Observed {
+            latencies: vec![
+                ("delivery", &self.results.from_due),
+                ("send_lag", &self.results.send_lag),
+            ],
+            counts,
+            seconds: seconds(length_ns),
+        };
+        let length = Duration::from_nanos(length_ns);
+        self.broken = self.setup.scenario.options.thresholds.iter().position(|threshold| {
+            threshold.aborts_after().is_some_and(|delay| length >= delay)
+                && threshold.is_broken(&observed)
+        });
     }
 
     fn row(&self, schedule: &Schedule, now: &Row, open: &Open) -> TimelineRow {

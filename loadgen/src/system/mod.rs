@@ -7,7 +7,7 @@ mod threads;
 mod usage;
 
 pub(crate) use broker_use::BrokerSample;
-pub(crate) use limits::{LimitError, raise_open_files};
+pub(crate) use limits::{LimitError, descriptors, raise_open_files};
 pub(crate) use process::listening_process;
 pub(crate) use threads::{ThreadTime, own_threads};
 pub(crate) use usage::{BrokerProcess, Usage, peak_bytes, resident_bytes};

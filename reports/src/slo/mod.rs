@@ -15,7 +15,9 @@ use std::time::Duration;
 pub use error::ThresholdError;
 pub use judge::Observed;
 pub use junit::write_junit;
-pub use metric::{Counter, LATENCIES};
+pub use metric::LATENCIES;
+
+use metric::Counter;
 
 /// A condition on one figure.
 #[derive(Clone, Debug, PartialEq)]
