@@ -61,7 +61,7 @@ pub fn calibrate(
     interrupt: &watch::Receiver<bool>,
 ) -> Result<Ceiling, CalibrateError> {
     let path = Ceiling::path().ok_or(CalibrateError::NoPlace)?;
-    let mut part = |load, mode| measure(load, mode, arguments, allocator, interrupt);
+    let part = |load, mode| measure(load, mode, arguments, allocator, interrupt);
     let (deliveries, finished) = part(DELIVERIES, Mode::FanOut)?;
     let deliveries_per_second = fraction(finished.arrived) / deliveries;
     let (publications, finished) = part(PUBLICATIONS, Mode::Swallow)?;

@@ -37,8 +37,8 @@ pub(super) struct Collector {
     previous: Row,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
-    /// Counters when the measured part began.
-    measured_from: Option<Counters>,
+    /// Counters at the end of the last second before the measured part.
+    measured_from: Counters,
     /// The first threshold that may end the run and does not hold.
     broken: Option<usize>,
     /// What the broker's memory grew by while the clients connected and subscribed.
@@ -124,7 +124,7 @@ impl Collector {
             reported: vec![None; workers],
             previous: Row::default(),
             last_wait_ns: 0,
-            measured_from: None,
+            measured_from: Counters::default(),
             broken: None,
             grown_bytes: None,
             rows: Vec::new(),
@@ -340,17 +340,19 @@ impl Collector {
 
     /// Looks for a threshold that may end the run and does not hold.
     fn look_at_thresholds(&mut self, schedule: &Schedule, now: &Row) {
-        if self.stage != Stage::Load || now.time_ns <= schedule.measure_ns || self.broken.is_some()
-        {
+        if now.time_ns <= schedule.measure_ns {
+            self.measured_from = now.counters;
+            return;
+        }
+        if self.stage != Stage::Load || self.broken.is_some() {
             return;
         }
         let length_ns = now.time_ns - schedule.measure_ns;
         let offered = self.setup.plan.offered(schedule, &(schedule.measure_ns..now.time_ns));
-        let before = *self.measured_from.get_or_insert(now.counters);
         let mut counts = counts(&self.setup.scenario, offered, &now.counters);
         // What is merely on its way is not lost: a later message of the same publisher must have come.
         let open = |counters: &Counters| counters.skipped.saturating_sub(counters.caught_up);
-        counts.lost = open(&now.counters).saturating_sub(open(&before));
+        counts.lost = open(&now.counters).saturating_sub(open(&self.measured_from));
         let observed = Observed {
             latencies: vec![
                 ("delivery", &self.results.from_due),
