@@ -240,11 +240,17 @@ mod tests {
         address: &str,
         supply: Supply,
     ) -> Result<Preflight, PreflightError> {
+        let scenario = scenario(arguments);
+        Preflight::of(&scenario, &Plan::new(&scenario), &network(address), supply)
+    }
+
+    fn scenario(arguments: &str) -> Scenario {
         let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
-        let cli = Cli::try_parse_from(words).unwrap();
-        let scenario = Scenario::resolve(&cli, String::new()).unwrap();
-        let address = Address::Network(address.parse().unwrap());
-        Preflight::of(&scenario, &Plan::new(&scenario), &address, supply)
+        Scenario::resolve(&Cli::try_parse_from(words).unwrap(), String::new()).unwrap()
+    }
+
+    fn network(address: &str) -> Address {
+        Address::Network(address.parse().unwrap())
     }
 
     #[test]

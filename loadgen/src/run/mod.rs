@@ -300,7 +300,7 @@ impl Run {
         self.broker.stop();
         let arrived = load.throughput.arrived;
         let busy = load.workers.iter().map(|worker| worker.busy).collect();
-        let measured = self.measured(&schedule, load);
+        let measured = self.measured(&schedule, &load);
         let (summary, path) = self.write(&directory, &measured)?;
         let outcome = match ended {
             Waited::Interrupted => Outcome::Interrupted,
@@ -491,7 +491,7 @@ impl Run {
         }
     }
 
-    fn measured(&mut self, schedule: &Schedule, load: Load) -> Measured {
+    fn measured(&mut self, schedule: &Schedule, load: &Load) -> Measured {
         // Before the results are taken, among which the warnings are.
         let ceiling_per_thread = self.ceiling_per_thread();
         let results = self.collector.take_results();
@@ -504,7 +504,7 @@ impl Run {
             period_ns: self.setup.scenario.period_ns,
             offered,
             results: &results,
-            load: &load,
+            load,
             rows: self.collector.timeline().0,
             ceiling_per_thread,
         });

@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_trend_and_a_wide_spread_are_unstable() {
         let (verdict, codes) = judged(|e| {
-            latencies(e, |index| 700.0 + 500.0 * f64::from(u8::try_from(index).unwrap()))
+            latencies(e, |index| 700.0 + 500.0 * f64::from(u8::try_from(index).unwrap()));
         });
         assert_eq!((verdict, codes[0].as_str()), (Judgement::Unstable, "trend"));
         let (verdict, codes) =

@@ -65,7 +65,7 @@ fn send_lag(evidence: &Evidence) -> Option<Reason> {
     // Without a delivery there is no latency that the lag could be compared with.
     let latency_us = evidence.delivery_p99_us.unwrap_or(0.0);
     let relative_us = LAG_SHARE_OF_LATENCY * latency_us;
-    let limit_us = relative_us.max(LAG_TOLERATED_US).min(LAG_LIMIT_US);
+    let limit_us = relative_us.clamp(LAG_TOLERATED_US, LAG_LIMIT_US);
     (lag_us > limit_us).then(|| {
         reason(
             "send_lag",

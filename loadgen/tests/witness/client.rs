@@ -16,31 +16,30 @@ const DRAIN: Duration = Duration::from_secs(3);
 
 /// What is played.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
-    pub broker: SocketAddr,
-    pub publishers: usize,
-    pub subscribers: usize,
-    pub period: Duration,
-    pub warmup: Duration,
-    pub duration: Duration,
+pub(crate) struct Load {
+    pub(crate) broker: SocketAddr,
+    pub(crate) publishers: usize,
+    pub(crate) subscribers: usize,
+    pub(crate) period: Duration,
+    pub(crate) warmup: Duration,
+    pub(crate) duration: Duration,
 }
 
 /// What was seen, of publications that were due after the warm-up.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
-    pub sent: u64,
-    pub delivered: u64,
+pub(crate) struct Seen {
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
     /// From due to arrival, in nanoseconds, sorted.
-    pub latencies: Vec<u64>,
+    pub(crate) latencies: Vec<u64>,
 }
 
 impl Seen {
-    /// The latency that this share of the deliveries does not exceed.
-    pub fn quantile(&self, share: f64) -> Option<Duration> {
+    /// The latency that so many in a thousand deliveries do not exceed.
+    pub(crate) fn quantile(&self, thousandths: usize) -> Option<Duration> {
         let last = self.latencies.len().checked_sub(1)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let place = (share * last as f64).round() as usize;
-        self.latencies.get(place).map(|latency| Duration::from_nanos(*latency))
+        let latency = self.latencies.get(last * thousandths / 1000)?;
+        Some(Duration::from_nanos(*latency))
     }
 }
 
@@ -50,7 +49,7 @@ struct Client {
 }
 
 /// Plays a load to its end.
-pub fn play(load: &Load) -> io::Result<Seen> {
+pub(crate) fn play(load: &Load) -> io::Result<Seen> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let mut clients = Vec::new();
     for number in 0..load.publishers + load.subscribers {
@@ -81,12 +80,14 @@ pub fn play(load: &Load) -> io::Result<Seen> {
         }
         // epoll counts milliseconds: what is due within one is waited for awake.
         let wait = if due < end { (start + due).saturating_duration_since(now) } else { DRAIN };
-        let wait = if wait < Duration::from_millis(2) { Duration::ZERO } else { Duration::from_millis(1) };
-        let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 256];
-        let timeout = rustix::event::Timespec {
-            tv_sec: 0,
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
+        let wait =
+            if wait < Duration::from_millis(2) { Duration::ZERO } else { Duration::from_millis(1) };
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }; 256];
+        let timeout =
+            rustix::event::Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
         let count = epoll::wait(&epoll, &mut events, Some(&timeout))?;
         for event in &events[..count] {
             let index = usize::try_from(event.data.u64()).unwrap_or(0);
@@ -147,7 +148,8 @@ fn read(
     let packet = 2 + 2 + "witness".len() + PAYLOAD_BYTES;
     let mut taken = 0;
     while let Some(bytes) = client.received.get(taken..taken + packet) {
-        let due = bytes.get(packet - 17..packet - 1).and_then(|text| std::str::from_utf8(text).ok());
+        let due =
+            bytes.get(packet - 17..packet - 1).and_then(|text| std::str::from_utf8(text).ok());
         let due = due.and_then(|text| u64::from_str_radix(text, 16).ok());
         let due = due.ok_or_else(|| io::Error::other("the broker sent something else"))?;
         let due = Duration::from_nanos(due);

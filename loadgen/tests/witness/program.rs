@@ -22,13 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         duration: Duration::from_secs(seconds.into()),
     };
     let seen = client::play(&load)?;
-    let microseconds = |share| seen.quantile(share).map_or(0.0, |time| time.as_secs_f64() * 1e6);
-    println!(
-        "{} {} {:.1} {:.1}",
-        seen.sent,
-        seen.delivered,
-        microseconds(0.5),
-        microseconds(0.99)
-    );
+    let microseconds =
+        |thousandths| seen.quantile(thousandths).map_or(0.0, |time| time.as_secs_f64() * 1e6);
+    println!("{} {} {:.1} {:.1}", seen.sent, seen.delivered, microseconds(500), microseconds(990));
     Ok(())
 }
