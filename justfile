@@ -49,6 +49,18 @@ _fuzz target build *args:
         cargo +nightly fuzz run --fuzz-dir broker/fuzz {{ build }} "$target" -- -max_len=512 $dictionary {{ args }}; \
     done
 
+# starve the generator, then the broker: does the verdict name the right one? two cores, a minute
+[group('check')]
+starve:
+    cargo build --release --bin broker --bin loadgen
+    loadgen/tests/starve/run
+
+# does an independent epoll client see the latencies and rates that loadgen sees, within 5 %?
+[group('check')]
+witness *args:
+    cargo build --release --bin broker --bin loadgen --package broker --package loadgen --example witness
+    loadgen/tests/witness/run {{ args }}
+
 # all micro-benchmarks and a short load run, in one table
 [group('bench')]
 bench filter='':

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use loadgen::cli::{Cli, Command, CompareArgs};
+use loadgen::calibrate::calibrate;
+use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs};
 use loadgen::compare::{self, CompareError, Compared};
-use loadgen::run::{Outcome, RunError, run};
+use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::Scenario;
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
@@ -22,13 +23,21 @@ const ALLOCATOR_NAME: &str = "mimalloc 0.1.52 (v2)";
 /// What was typed makes no sense.
 const USAGE: u8 = 2;
 
+/// The generator was the limit: what was measured is itself.
+const GENERATOR_LIMITED: u8 = 4;
+
+/// A threshold failed, as k6 has it.
+const THRESHOLD_FAILED: u8 = 99;
+
 /// The run could not be carried out.
 const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(Command::Compare(args)) = &cli.command {
-        return compare(args);
+    match &cli.command {
+        Some(Command::Calibrate(arguments)) => return ended(calibration(arguments)),
+        Some(Command::Compare(arguments)) => return compare(arguments),
+        None => {}
     }
     let scenario = match Scenario::resolve(&cli, command_line()) {
         Ok(scenario) => scenario,
@@ -37,8 +46,17 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    match carry_out(scenario) {
+    if scenario.options.dry_run {
+        return ended(dry_run(&scenario).map(|()| Outcome::Complete).map_err(Into::into));
+    }
+    ended(carry_out(scenario))
+}
+
+fn ended(outcome: Result<Outcome>) -> ExitCode {
+    match outcome {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::ThresholdFailed) => ExitCode::from(THRESHOLD_FAILED),
+        Ok(Outcome::GeneratorLimited) => ExitCode::from(GENERATOR_LIMITED),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             complain(&error.to_string());
@@ -71,7 +89,12 @@ fn compare(args: &CompareArgs) -> ExitCode {
 }
 
 fn carry_out(scenario: Scenario) -> Result<Outcome> {
-    Ok(run(scenario, ALLOCATOR_NAME, watched()?)?)
+    Ok(run(scenario, ALLOCATOR_NAME, watched()?)?.outcome)
+}
+
+fn calibration(arguments: &CalibrateArgs) -> Result<Outcome> {
+    calibrate(arguments, ALLOCATOR_NAME, &watched()?)?;
+    Ok(Outcome::Complete)
 }
 
 fn watched() -> Result<watch::Receiver<bool>> {

@@ -5,6 +5,7 @@
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
 mod benches;
+mod ceiling;
 mod comparison;
 mod error;
 #[cfg(test)]
@@ -18,12 +19,14 @@ mod read;
 mod rounds;
 mod run_directory;
 mod schema;
+pub mod slo;
 mod table;
 mod text;
 mod timeline;
 mod units;
 
 pub use benches::{Bench, Estimate, Throughput, read_benches};
+pub use ceiling::Ceiling;
 pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;

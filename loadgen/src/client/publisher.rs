@@ -173,9 +173,10 @@ impl Publisher {
                 payload::write(out, temperature, self.tag, &stamp, template.payload_bytes());
             }
             StampPlace::Correlation => {
-                let correlation = payload::stamp_text(self.tag, &stamp);
+                let (digits, size) = payload::plain(temperature);
+                let correlation = payload::stamp_text(self.tag, &stamp, &digits[..size], size);
                 template.append_head(out, identifier, &correlation);
-                payload::write_plain(out, temperature);
+                out.extend_from_slice(&digits[..size]);
             }
             StampPlace::Nowhere => {
                 template.append_head(out, identifier, &[]);
@@ -254,7 +255,8 @@ mod tests {
         let batch = publisher.encode_due(&SCHEDULE, 2_003_500, 1, &mut out);
         assert_eq!((batch.first, batch.count), (2, 1));
         assert_eq!(stamps(&out)[0].lag_us, 2000);
-        assert_eq!(out[packet - 32..packet - 30], [0, 3], "its Packet Identifier is used again");
+        let end = packet - payload::PAYLOAD_BYTES_MIN;
+        assert_eq!(out[end - 2..end], [0, 3], "its Packet Identifier is used again");
         assert_eq!(publisher.settle(batch, 0), Settled::default());
         assert_eq!(publisher.next_due_ns(&SCHEDULE), 3500);
     }
@@ -274,7 +276,8 @@ mod tests {
             let sequence = u32::try_from(ends.len()).unwrap();
             let text = payload::temperature(1, 7, sequence).to_string();
             assert_eq!(publish.payload, text.as_bytes());
-            let stamp = payload::read_stamp(publish.correlation, *b"abc").unwrap();
+            let stamp =
+                payload::read_beside(publish.correlation, publish.payload, *b"abc").unwrap();
             assert_eq!((stamp.publisher, stamp.sequence), (7, sequence));
             at += length;
             ends.push(at);

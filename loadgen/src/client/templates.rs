@@ -98,6 +98,7 @@ impl Sizes {
 pub(super) mod tests {
     use super::*;
     use crate::mqtt::Version;
+    use crate::payload::PAYLOAD_BYTES_MIN;
 
     /// Those of a topic `temperature`, with RETAIN = 1.
     pub(in crate::client) fn templates(
@@ -111,7 +112,7 @@ pub(super) mod tests {
             topic: "temperature",
             qos,
             retain: true,
-            payload_bytes: 30,
+            payload_bytes: PAYLOAD_BYTES_MIN,
             topic_alias: None,
             correlation_bytes: 0,
             user_properties: &[],

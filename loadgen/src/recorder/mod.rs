@@ -14,7 +14,7 @@ pub(crate) use legs::{Leg, LegHistograms};
 
 use crate::client::{Acknowledgement, Answered};
 use crate::mqtt::{Publish, ReasonCode};
-use crate::payload::{self, RunTag, Stamp, StampPlace};
+use crate::payload::{self, RunTag, Stamp, StampPlace, Unread};
 use crate::plan::{Owed, Plan, Schedule};
 use crate::transport::Opening;
 use crate::units::nanoseconds;
@@ -45,6 +45,10 @@ pub(crate) struct Counters {
     pub acknowledged: u64,
     /// Deliveries that came, each publication once for each subscriber.
     pub delivered: u64,
+    /// Publications that the pacer came to, whether or not their socket took them.
+    pub measured_reached: u64,
+    /// Time that the pacer spent looking at the clock with nothing else to do.
+    pub spun_ns: u64,
     /// Publications that were written.
     pub measured_sent: u64,
     /// Deliveries that they owe.
@@ -53,8 +57,20 @@ pub(crate) struct Counters {
     pub measured_delivered: u64,
     /// Deliveries that came again.
     pub measured_duplicate: u64,
+    /// Those of them with DUP = 1.
+    pub measured_duplicate_with_dup: u64,
     /// Deliveries that came after a later one of the same publisher.
     pub measured_reordered: u64,
+    /// Of the measured deliveries, those that came after the end of the load.
+    pub late_in_drain: u64,
+    /// Those that came after the drain.
+    pub late_after_drain: u64,
+    /// Deliveries that had not come when a later one of the same publisher did.
+    pub skipped: u64,
+    /// Those of them that came after all.
+    pub caught_up: u64,
+    /// Messages of this run that are not as they were published.
+    pub corrupted: u64,
     /// Deliveries that are late or came again, nobody knows which.
     pub ambiguous: u64,
     /// Messages with RETAIN = 1.
@@ -93,7 +109,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 23] {
+    fn fields_mut(&mut self) -> [&mut u64; 31] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -105,11 +121,19 @@ impl Counters {
             &mut self.owed,
             &mut self.acknowledged,
             &mut self.delivered,
+            &mut self.measured_reached,
+            &mut self.spun_ns,
             &mut self.measured_sent,
             &mut self.measured_owed,
             &mut self.measured_delivered,
             &mut self.measured_duplicate,
+            &mut self.measured_duplicate_with_dup,
             &mut self.measured_reordered,
+            &mut self.late_in_drain,
+            &mut self.late_after_drain,
+            &mut self.skipped,
+            &mut self.caught_up,
+            &mut self.corrupted,
             &mut self.ambiguous,
             &mut self.retained,
             &mut self.foreign,
@@ -138,8 +162,24 @@ pub(crate) struct Recorder {
     pub counters: Counters,
     second: Second,
     from_send: Histogram<u64>,
+    own_lag: Histogram<u64>,
     legs: LegHistograms,
     reasons: Reasons,
+    stage: Stage,
+    /// Measured deliveries when this stage began.
+    delivered_before: u64,
+}
+
+/// What the deliveries that come now are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// In time.
+    #[default]
+    Load,
+    /// Late, and waited for.
+    Drain,
+    /// Too late.
+    After,
 }
 
 /// What is left at the end, beside the seconds.
@@ -147,6 +187,8 @@ pub(crate) struct Recorder {
 pub(crate) struct Totals {
     /// Delivery latency from the moment of sending, of the measured part.
     pub from_send: Histogram<u64>,
+    /// How late the pacer came to the publications of the measured part.
+    pub own_lag: Histogram<u64>,
     /// How long each step of the protocol took.
     pub legs: LegHistograms,
     /// Reasons that the broker gave.
@@ -178,7 +220,10 @@ impl Recorder {
             counters: Counters::default(),
             second: Second::default(),
             from_send: histogram(),
+            own_lag: histogram(),
             legs: LegHistograms::default(),
+            stage: Stage::Load,
+            delivered_before: 0,
             reasons: Reasons::new(),
         }
     }
@@ -235,6 +280,14 @@ impl Recorder {
         }
     }
 
+    /// The pacer came to a publication.
+    pub(crate) fn reached(&mut self, due_ns: u64, now_ns: u64) {
+        if self.schedule.is_measured(due_ns) {
+            self.counters.measured_reached += 1;
+            self.own_lag.saturating_record(now_ns.saturating_sub(due_ns));
+        }
+    }
+
     /// A publication was written.
     pub(crate) fn sent(&mut self, due_ns: u64, lag_ns: u64) {
         let owed = self.deliveries_per_publication;
@@ -259,19 +312,29 @@ impl Recorder {
         }
         let stamp = match self.stamp_place {
             StampPlace::Payload => payload::read(publish.payload, self.tag),
-            StampPlace::Correlation => payload::read_stamp(publish.correlation, self.tag),
+            StampPlace::Correlation => {
+                payload::read_beside(publish.correlation, publish.payload, self.tag)
+            }
             StampPlace::Nowhere => return self.count(publish.payload),
         };
-        let Some(stamp) = stamp else {
-            self.counters.foreign += 1;
-            return;
+        let stamp = match stamp {
+            Ok(stamp) => stamp,
+            Err(unread) => return self.unread(unread),
         };
         let arrival =
             self.slot(place, &stamp).and_then(|slot| self.ledger.record(slot, stamp.sequence));
         match arrival {
             Some(Arrival::InOrder) => self.first(&stamp, now_ns),
-            Some(other) => self.out_of_step(other, &stamp, now_ns),
+            Some(other) => self.out_of_step(other, &stamp, publish.dup, now_ns),
             None => self.counters.misrouted += 1,
+        }
+    }
+
+    #[cold]
+    fn unread(&mut self, unread: Unread) {
+        match unread {
+            Unread::Corrupted => self.counters.corrupted += 1,
+            Unread::Foreign => self.counters.foreign += 1,
         }
     }
 
@@ -318,17 +381,48 @@ impl Recorder {
     }
 
     #[cold]
-    fn out_of_step(&mut self, arrival: Arrival, stamp: &Stamp, now_ns: u64) {
+    fn out_of_step(&mut self, arrival: Arrival, stamp: &Stamp, dup: bool, now_ns: u64) {
         let measured = u64::from(self.schedule.is_measured(stamp.due_ns));
         match arrival {
-            Arrival::Duplicate => self.counters.measured_duplicate += measured,
+            Arrival::Duplicate => {
+                self.counters.measured_duplicate += measured;
+                self.counters.measured_duplicate_with_dup += measured & u64::from(dup);
+            }
             Arrival::Ambiguous => self.counters.ambiguous += 1,
             Arrival::InOrder => self.first(stamp, now_ns),
+            Arrival::Ahead(skipped) => {
+                self.counters.skipped += u64::from(skipped);
+                self.first(stamp, now_ns);
+            }
             Arrival::Late => {
+                self.counters.caught_up += 1;
                 self.counters.measured_reordered += measured;
                 self.first(stamp, now_ns);
             }
         }
+    }
+
+    /// The next stage begins. Deliveries are not looked at one by one for this.
+    pub(crate) fn enter(&mut self, stage: Stage) {
+        self.close_stage();
+        self.stage = stage;
+    }
+
+    fn close_stage(&mut self) {
+        let delivered = self.counters.measured_delivered;
+        let since = delivered - self.delivered_before;
+        match self.stage {
+            Stage::Load => {}
+            Stage::Drain => self.counters.late_in_drain += since,
+            Stage::After => self.counters.late_after_drain += since,
+        }
+        self.delivered_before = delivered;
+    }
+
+    /// The running totals.
+    pub(crate) fn counters(&mut self) -> Counters {
+        self.close_stage();
+        self.counters
     }
 
     /// The samples since the last call.
@@ -340,6 +434,7 @@ impl Recorder {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             from_send: self.from_send.clone(),
+            own_lag: self.own_lag.clone(),
             legs: self.legs.clone(),
             reasons: self.reasons.clone(),
         }
@@ -447,6 +542,48 @@ mod tests {
     }
 
     #[test]
+    fn duplicates_with_dup_and_gaps_are_told_apart() {
+        let mut recorder = recorder("--clients 4");
+        let mut again = |sequence, dup| {
+            let mut payload = BytesMut::new();
+            payload::write(&mut payload, 20, TAG, &stamp(0, sequence), 0);
+            let publish = Publish { dup, ..message(&payload, b"") };
+            recorder.delivery(0, &publish, 90_000);
+        };
+        for (sequence, dup) in [(0, false), (0, true), (0, false), (5, false), (2, false)] {
+            again(sequence, dup);
+        }
+        let counters = recorder.counters();
+        let duplicates = (counters.measured_duplicate, counters.measured_duplicate_with_dup);
+        assert_eq!(duplicates, (2, 1));
+        assert_eq!((counters.skipped, counters.caught_up), (4, 1));
+    }
+
+    #[test]
+    fn a_damaged_message_is_no_delivery_and_not_foreign() {
+        let mut recorder = recorder("--clients 4");
+        let mut payload = BytesMut::new();
+        payload::write(&mut payload, 20, TAG, &stamp(0, 0), 0);
+        payload[0] = b'3';
+        recorder.delivery(0, &message(&payload, b""), 90_000);
+        let counters = recorder.counters();
+        assert_eq!((counters.corrupted, counters.foreign, counters.delivered), (1, 0, 0));
+    }
+
+    #[test]
+    fn deliveries_are_in_time_late_or_too_late() {
+        let mut recorder = recorder("--clients 4");
+        for (sequence, stage) in (0..).zip([Stage::Load, Stage::Drain, Stage::After]) {
+            recorder.enter(stage);
+            arrive(&mut recorder, 0, stamp(0, sequence), false, 90_000);
+            recorder.counters();
+        }
+        let counters = recorder.counters();
+        assert_eq!((counters.late_in_drain, counters.late_after_drain), (1, 1));
+        assert_eq!(counters.measured_delivered, 3);
+    }
+
+    #[test]
     fn what_a_subscriber_is_not_owed_is_misrouted() {
         let mut pairs = recorder("--topology pairs --clients 4");
         arrive(&mut pairs, 1, stamp(0, 0), false, 90_000);
@@ -461,7 +598,7 @@ mod tests {
     #[test]
     fn a_stamp_beside_a_plain_payload_is_as_good() {
         let mut recorder = recorder("--clients 4 -V 5 --payload plain");
-        let text = payload::stamp_text(TAG, &stamp(0, 0));
+        let text = payload::stamp_text(TAG, &stamp(0, 0), b"21", 2);
         recorder.delivery(0, &message(b"21", &text), 12_000);
         recorder.delivery(0, &message(b"21", b""), 12_000);
         let counters = recorder.counters;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use reports::slo::Observed;
 use reports::{IntervalHistogram, Phase, TimelineRow};
 use tokio::time::Instant;
 
 use super::RunError;
-use crate::output::{Live, Progress, live_line};
+use crate::output::{Live, Progress, counts, live_line};
 use crate::plan::Schedule;
 use crate::recorder::{Counters, LegHistograms, Reasons, Second, Totals, histogram, merge};
-use crate::system::{BrokerProcess, Usage, peak_bytes, resident_bytes};
+use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
 
@@ -36,6 +37,12 @@ pub(super) struct Collector {
     previous: Row,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
+    /// Counters at the end of the last second before the measured part.
+    measured_from: Counters,
+    /// The first threshold that may end the run and does not hold.
+    broken: Option<usize>,
+    /// What the broker's memory grew by while the clients connected and subscribed.
+    grown_bytes: Option<u64>,
     rows: Vec<TimelineRow>,
     intervals: Vec<IntervalHistogram>,
     results: Results,
@@ -49,6 +56,7 @@ pub(super) struct Results {
     pub from_due: Histogram<u64>,
     pub from_send: Histogram<u64>,
     pub send_lag: Histogram<u64>,
+    pub own_lag: Histogram<u64>,
     pub legs: LegHistograms,
     pub reasons: Reasons,
     pub disconnect_reason: Option<String>,
@@ -79,6 +87,7 @@ struct Open {
 struct Row {
     counters: Counters,
     usage: Usage,
+    switches: Option<(u64, u64)>,
     time_ns: u64,
     offered: u64,
 }
@@ -90,6 +99,7 @@ impl Default for Results {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
+            own_lag: histogram(),
             legs: LegHistograms::default(),
             reasons: Reasons::new(),
             disconnect_reason: None,
@@ -114,6 +124,9 @@ impl Collector {
             reported: vec![None; workers],
             previous: Row::default(),
             last_wait_ns: 0,
+            measured_from: Counters::default(),
+            broken: None,
+            grown_bytes: None,
             rows: Vec::new(),
             intervals: Vec::new(),
             results: Results::default(),
@@ -126,12 +139,23 @@ impl Collector {
         self.broker = broker;
     }
 
+    /// Resident memory of the broker before the first client connected, and when all had subscribed.
+    pub(super) fn set_connected(&mut self, before: Option<u64>, after: Option<u64>) {
+        self.grown_bytes = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+    }
+
+    /// What the broker's memory grew by for each connection.
+    pub(super) fn bytes_per_connection(&self) -> Option<u64> {
+        self.grown_bytes.map(|bytes| bytes / u64::from(self.setup.scenario.clients().max(1)))
+    }
+
     /// The load begins.
     pub(super) fn start(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
         self.stage = Stage::Load;
         self.previous = Row {
             usage: Usage::now(self.broker),
+            switches: BrokerSample::now(self.broker).switches,
             time_ns: schedule.start_ns,
             counters: Counters {
                 // Those that came since the last row belong to the next one.
@@ -245,6 +269,7 @@ impl Collector {
 
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
         merge(&mut self.results.from_send, &totals.from_send);
+        merge(&mut self.results.own_lag, &totals.own_lag);
         self.results.legs.add(&totals.legs);
         for (reason, count) in &totals.reasons {
             *self.results.reasons.entry(*reason).or_default() += count;
@@ -287,6 +312,7 @@ impl Collector {
         let now = Row {
             counters,
             usage: Usage::now(self.broker),
+            switches: BrokerSample::now(self.broker).switches,
             time_ns: end_ns,
             offered: self.setup.plan.offered(&schedule, &(schedule.start_ns..end_ns)),
         };
@@ -299,6 +325,47 @@ impl Collector {
         self.rows.push(row);
         self.keep_interval(&now, open);
         self.previous = now;
+        self.look_at_thresholds(&schedule, &now);
+    }
+
+    /// Whether the run has to end early.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some() && self.stage == Stage::Load
+    }
+
+    /// The threshold that ended the run, by its number.
+    pub(super) fn broken_threshold(&self) -> Option<usize> {
+        self.broken
+    }
+
+    /// Looks for a threshold that may end the run and does not hold.
+    fn look_at_thresholds(&mut self, schedule: &Schedule, now: &Row) {
+        if now.time_ns <= schedule.measure_ns {
+            self.measured_from = now.counters;
+            return;
+        }
+        if self.stage != Stage::Load || self.broken.is_some() {
+            return;
+        }
+        let length_ns = now.time_ns - schedule.measure_ns;
+        let offered = self.setup.plan.offered(schedule, &(schedule.measure_ns..now.time_ns));
+        let mut counts = counts(&self.setup.scenario, offered, &now.counters);
+        // What is merely on its way is not lost: a later message of the same publisher must have come.
+        let open = |counters: &Counters| counters.skipped.saturating_sub(counters.caught_up);
+        counts.lost = open(&now.counters).saturating_sub(open(&self.measured_from));
+        let observed = Observed {
+            latencies: vec![
+                ("delivery", &self.results.from_due),
+                ("send_lag", &self.results.send_lag),
+            ],
+            counts,
+            seconds: seconds(length_ns),
+        };
+        let length = Duration::from_nanos(length_ns);
+        self.broken = self.setup.scenario.options.thresholds.iter().position(|threshold| {
+            threshold.aborts_after().is_some_and(|delay| length >= delay)
+                && threshold.is_broken(&observed)
+        });
     }
 
     fn row(&self, schedule: &Schedule, now: &Row, open: &Open) -> TimelineRow {
@@ -320,6 +387,10 @@ impl Collector {
             let spent = now.usage.since(self.previous.usage);
             row.broker_cpu_percent = spent.broker_seconds.map(|spent| spent / length * 100.0);
             row.generator_cpu_percent = Some(spent.generator_seconds / length * 100.0);
+        }
+        if let Some((now, then)) = now.switches.zip(self.previous.switches) {
+            row.broker_voluntary_switches = Some(now.0.saturating_sub(then.0));
+            row.broker_involuntary_switches = Some(now.1.saturating_sub(then.1));
         }
         row.generator_rss_bytes = resident_bytes(None);
         if let BrokerProcess::Local(process) = self.broker {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod options;
 mod sides;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 pub use connection::{Connection, Will};
 use connection::{connection, tls, user_properties};
 pub use error::ScenarioError;
+pub use options::RunOptions;
 use sides::sides;
 
 use crate::cli::{Cli, Format, PayloadKind, Topology};
@@ -97,6 +99,8 @@ pub struct Scenario {
     pub format: Format,
     /// No progress.
     pub quiet: bool,
+    /// What is asked of the run beside its load.
+    pub options: RunOptions,
 }
 
 /// Which broker.
@@ -165,6 +169,7 @@ impl Scenario {
             name: cli.output.name.clone().unwrap_or_else(|| topology.name().to_owned()),
             format: cli.output.format,
             quiet: cli.output.quiet,
+            options: RunOptions::new(cli),
         })
     }
 

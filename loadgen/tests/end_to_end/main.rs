@@ -12,5 +12,9 @@ mod interruption;
 mod loadgen;
 mod refusals;
 mod scripted;
+mod thresholds;
 mod transports;
+mod truth;
 mod version_5;
+#[path = "../witness/client.rs"]
+mod witness;
