@@ -59,6 +59,22 @@ pub enum ReadError {
         /// What is wrong with it, and where.
         source: serde_json::Error,
     },
+    /// A timeline is not the table that it should be.
+    #[error("{} is not the table expected there: {source}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        source: csv::Error,
+    },
+    /// A file of histograms is no log of HdrHistogram.
+    #[error("{} is no log of histograms: {reason}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
     /// A summary is of a schema that this version does not know.
     #[error(
         "{} has the schema `{found}`, and this version reads `{expected}`: read it with the version \

@@ -14,6 +14,7 @@ mod hlog;
 mod machine;
 mod percentiles;
 mod read;
+mod run;
 mod run_directory;
 mod schema;
 mod table;
@@ -26,9 +27,10 @@ pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use run::{Interval, Run};
 pub use run_directory::{
-    DISTRIBUTION_FILE, INTERVALS_FILE, RunDirectory, SUMMARY_FILE, TIMELINE_FILE, rfc3339,
-    write_summary,
+    DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, Measured, RunDirectory, SUMMARY_FILE,
+    TIMELINE_FILE, rfc3339, write_summary,
 };
 pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,

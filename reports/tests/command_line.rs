@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, RunDirectory, SCHEMA,
-    Summary, rfc3339,
+    Config, Counts, Cpu, Delivery, Latency, Machine, Measured, Memory, Percentiles, RunDirectory,
+    SCHEMA, Summary, rfc3339,
 };
 use serde_json::Value;
 
@@ -53,7 +53,8 @@ fn run(base: &Path, name: &str) -> String {
         warnings: Vec::new(),
     };
     let run = RunDirectory::create(base, name, started).unwrap();
-    run.write(&summary, &[], &histogram, &[]).unwrap();
+    let measured = Measured { timeline: &[], distribution: &histogram, intervals: &[], legs: &[] };
+    run.write(&summary, &measured).unwrap();
     run.path().to_str().unwrap().to_owned()
 }
 

@@ -445,7 +445,18 @@ impl Run {
         let scenario = &self.setup.scenario;
         let summary = output::summarize(scenario, &self.setup.plan, measured);
         let (rows, intervals) = self.collector.timeline();
-        let written = directory.write(&summary, rows, &measured.from_due, intervals);
+        let legs = [
+            ("from-send", &measured.from_send),
+            ("send-lag", &measured.send_lag),
+            ("connect", &measured.connect),
+        ];
+        let files = reports::Measured {
+            timeline: rows,
+            distribution: &measured.from_due,
+            intervals,
+            legs: &legs,
+        };
+        let written = directory.write(&summary, &files);
         let path = directory.path().to_owned();
         if written.is_ok() {
             self.collector.note(&format!("files in {}", path.display()));
