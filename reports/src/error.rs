@@ -30,6 +30,9 @@ pub enum WriteError {
         /// The cause.
         source: io::Error,
     },
+    /// The files are there, and the reports could not be made from them.
+    #[error("the run is written, but no report could be made of it: {0}")]
+    Report(#[from] ReadError),
 }
 
 /// Why a record of a run or of a bench could not be read.

@@ -12,6 +12,8 @@ mod fixture;
 mod hgrm;
 mod hlog;
 mod machine;
+mod markdown;
+mod page;
 mod percentiles;
 mod read;
 mod run;
@@ -27,10 +29,12 @@ pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use markdown::render_markdown;
+pub use page::{render_html, render_html_comparison};
 pub use run::{Interval, Run};
 pub use run_directory::{
-    DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, Measured, RunDirectory, SUMMARY_FILE,
-    TIMELINE_FILE, rfc3339, write_summary,
+    DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, MARKDOWN_FILE, Measured, PAGE_FILE, RunDirectory,
+    SUMMARY_FILE, TIMELINE_FILE, rfc3339, write_summary,
 };
 pub use schema::{
     Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,

@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::{
-    IntervalError, IntervalHistogram, Phase, Summary, TimelineRow, WriteError, write_hgrm,
-    write_hlog, write_timeline,
+    IntervalError, IntervalHistogram, Phase, Run, Summary, TimelineRow, WriteError, render_html,
+    render_markdown, write_hgrm, write_hlog, write_timeline,
 };
 
 /// The record of the run, in JSON.
@@ -24,6 +24,11 @@ pub const INTERVALS_FILE: &str = "latency.hlog";
 
 /// Each leg of the measured part as one tagged histogram, for merging without loss.
 pub const LEGS_FILE: &str = "legs.hlog";
+
+/// The report to look at.
+pub const PAGE_FILE: &str = "report.html";
+/// The report to paste.
+pub const MARKDOWN_FILE: &str = "report.md";
 
 /// What a run measured, beside its summary. Histograms hold nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -81,12 +86,14 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Writes the files: `timeline.csv`, `latency.hgrm`, `latency.hlog`, `legs.hlog` and `summary.json`.
+    /// Writes the files: `timeline.csv`, `latency.hgrm`, `latency.hlog`, `legs.hlog` and `summary.json`; then
+    /// makes `report.html` and `report.md` from them.
     ///
-    /// The summary is written last and in one step, so where there is one, the run is whole.
+    /// The summary is written in one step after all that it sums up, so where there is one, the run is whole.
+    /// The reports can be made again at any time.
     ///
     /// # Errors
-    /// [`WriteError::File`] names the file and the cause; the files before it are there.
+    /// [`WriteError`] names the file and the cause; the files before it are there.
     pub fn write(&self, summary: &Summary, measured: &Measured<'_>) -> Result<(), WriteError> {
         self.write_file(TIMELINE_FILE, |file| {
             write_timeline(file, measured.timeline).map_err(io::Error::from)
@@ -96,7 +103,17 @@ impl RunDirectory {
         let legs = legs(summary, measured)
             .map_err(|error| self.file_error(LEGS_FILE, io::Error::other(error)))?;
         self.write_log(LEGS_FILE, summary, LEGS, &legs)?;
-        self.write_file(SUMMARY_FILE, |file| write_summary(file, summary))
+        self.write_file(SUMMARY_FILE, |file| write_summary(file, summary))?;
+        self.write_reports()
+    }
+
+    /// Makes `report.html` and `report.md` from the files that are there.
+    fn write_reports(&self) -> Result<(), WriteError> {
+        let run = Run::read(&self.path)?;
+        self.write_file(PAGE_FILE, |file| file.write_all(render_html(&run).as_bytes()))?;
+        self.write_file(MARKDOWN_FILE, |file| {
+            file.write_all(render_markdown(&run.summary).as_bytes())
+        })
     }
 
     fn write_log(
@@ -266,7 +283,15 @@ mod tests {
         write(&run).unwrap();
         assert_eq!(
             files(run.path()),
-            [DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, SUMMARY_FILE, TIMELINE_FILE]
+            [
+                DISTRIBUTION_FILE,
+                INTERVALS_FILE,
+                LEGS_FILE,
+                PAGE_FILE,
+                MARKDOWN_FILE,
+                SUMMARY_FILE,
+                TIMELINE_FILE
+            ]
         );
         assert_eq!(Summary::read(run.path()).unwrap(), literal());
         assert_eq!(Summary::read(&run.path().join(SUMMARY_FILE)).unwrap(), literal());

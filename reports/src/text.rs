@@ -70,7 +70,7 @@ fn heading(summary: &Summary, style: Style) -> Vec<String> {
     lines
 }
 
-fn what_ran(config: &Config) -> String {
+pub(crate) fn what_ran(config: &Config) -> String {
     format!(
         "{}: {} publishers every {} -> {} subscribers, {}, QoS {}",
         shortened(&config.topology),
@@ -82,7 +82,7 @@ fn what_ran(config: &Config) -> String {
     )
 }
 
-fn where_it_ran(config: &Config) -> String {
+pub(crate) fn where_it_ran(config: &Config) -> String {
     let broker = match config.broker.as_str() {
         "embedded" => "embedded broker".to_owned(),
         url => format!("broker {}", shortened(url)),
@@ -94,7 +94,7 @@ fn where_it_ran(config: &Config) -> String {
     )
 }
 
-fn period(value: f64) -> String {
+pub(crate) fn period(value: f64) -> String {
     if value >= 1.0 { seconds(value) } else { microseconds(value * 1e6) }
 }
 

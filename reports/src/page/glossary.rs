@@ -1,0 +1,120 @@
+//! The words of a report, explained where they stand and at its foot.
+
+use maud::{Markup, html};
+
+/// Key, word, meaning.
+const TERMS: [(&str, &str, &str); 21] = [
+    (
+        "open-loop",
+        "open loop",
+        "The schedule decides when a publication is due, whatever the broker does. A slow broker gets no fewer publications; it gets late.",
+    ),
+    ("offered", "offered", "Publications that the schedule called for in the measured part."),
+    ("sent", "sent", "Publications that were written to a socket."),
+    (
+        "owed",
+        "owed",
+        "Deliveries that the publications sent owe: one for each subscriber that should get them.",
+    ),
+    (
+        "delivered",
+        "delivered",
+        "Deliveries that came, each publication counted once for each subscriber.",
+    ),
+    ("lost", "lost", "Owed and not come by the end of the drain."),
+    (
+        "duplicate",
+        "duplicate",
+        "Deliveries that came again. QoS 1 allows them after a reconnect; QoS 2 never does.",
+    ),
+    ("reordered", "reordered", "Deliveries that came after a later one of the same publisher."),
+    (
+        "retained",
+        "retained",
+        "Messages that came with RETAIN = 1: stored before the subscription, so old, and in no other figure.",
+    ),
+    ("foreign", "foreign", "Messages on a measured topic that this run did not publish."),
+    (
+        "impossible",
+        "impossible",
+        "Samples that say received before due. With one clock there are none.",
+    ),
+    (
+        "backlog",
+        "backlog",
+        "Deliveries that are owed and have not come yet. It grows when a broker does not keep up.",
+    ),
+    (
+        "from-due",
+        "from due",
+        "Latency from the moment a publication was due to its arrival at one subscriber. A stall of anybody shows, because nobody is let off waiting: it is free of coordinated omission.",
+    ),
+    (
+        "from-send",
+        "from send",
+        "Latency from the moment a publication was written to a socket, as most tools measure it: too kind whenever somebody stalls.",
+    ),
+    (
+        "send-lag",
+        "send lag",
+        "From due to sent: the generator's own lateness. When it is of the size of the latency, the generator is the limit.",
+    ),
+    ("connect", "connect", "From the start of the TCP connection to the CONNACK."),
+    (
+        "percentile",
+        "percentile",
+        "p99 = 24 ms: of 100 deliveries, 99 took at most 24 ms. Where fewer than 10 samples lie above it, a percentile says nothing about the next run and is not shown.",
+    ),
+    (
+        "hdr",
+        "HDR axis",
+        "The percentile on a logarithmic axis of 1/(1-p), so that each step to the right is ten times rarer. Histograms keep three digits: a figure is right to 0.1 %.",
+    ),
+    ("warm-up", "warm-up", "Load before the measured part, in no count and no percentile."),
+    ("drain", "drain", "After the last publication: deliveries that are owed may still come."),
+    (
+        "cpu",
+        "CPU per delivery",
+        "User and system time of the process in the measured part, divided by the deliveries.",
+    ),
+];
+
+/// A word with its meaning behind it.
+pub(super) fn term(key: &str) -> Markup {
+    match TERMS.iter().find(|(known, ..)| *known == key) {
+        Some((key, word, meaning)) => html! {
+            a.term href={ "#term-" (key) } title=(meaning) { (word) }
+        },
+        None => html! { (key) },
+    }
+}
+
+/// All words.
+pub(super) fn section() -> Markup {
+    html! {
+        section #glossary {
+            h2 { "What the words mean" }
+            dl.terms {
+                @for (key, word, meaning) in TERMS {
+                    div id={ "term-" (key) } { dt { (word) } dd { (meaning) } }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_has_its_place() {
+        let section = section().into_string();
+        for (key, ..) in TERMS {
+            let link = term(key).into_string();
+            assert!(link.contains(&format!("href=\"#term-{key}\"")), "{link}");
+            assert_eq!(section.matches(&format!("id=\"term-{key}\"")).count(), 1);
+        }
+        assert_eq!(term("<x>").into_string(), "&lt;x&gt;");
+    }
+}
