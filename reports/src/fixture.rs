@@ -41,6 +41,7 @@ pub(crate) fn literal() -> Summary {
         latency: literal_latency(),
         cpu: Cpu { broker_seconds: Some(16.25), generator_seconds: 20.5 },
         memory: Memory { broker_bytes: None, generator_bytes: 142_000_000 },
+        generators: Vec::new(),
         warnings: Vec::new(),
     }
 }

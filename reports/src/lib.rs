@@ -13,6 +13,7 @@ mod hgrm;
 mod hlog;
 mod machine;
 mod markdown;
+mod merge;
 mod page;
 mod percentiles;
 mod read;
@@ -30,6 +31,7 @@ pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
 pub use markdown::render_markdown;
+pub use merge::{MergeError, merge};
 pub use page::{render_html, render_html_comparison};
 pub use run::{Interval, Run};
 pub use run_directory::{
@@ -37,7 +39,8 @@ pub use run_directory::{
     SUMMARY_FILE, TIMELINE_FILE, rfc3339, write_summary,
 };
 pub use schema::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
+    Config, Counts, Cpu, Delivery, Generator, Latency, Machine, Memory, Percentiles, SCHEMA,
+    Summary,
 };
 pub use table::render_table;
 pub use text::render_text;

@@ -50,6 +50,7 @@ fn run(base: &Path, name: &str) -> String {
         },
         cpu: Cpu { broker_seconds: Some(0.001), generator_seconds: 0.002 },
         memory: Memory { broker_bytes: Some(9_000_000), generator_bytes: 10_000_000 },
+        generators: Vec::new(),
         warnings: Vec::new(),
     };
     let run = RunDirectory::create(base, name, started).unwrap();

@@ -91,6 +91,7 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
             generator_seconds: measured.usage.generator_seconds,
         },
         memory: measured.memory,
+        generators: Vec::new(),
         warnings: warnings(scenario, measured),
     }
 }

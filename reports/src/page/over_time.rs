@@ -141,6 +141,8 @@ impl OverTime {
         let lag = |slice: &Slice| slice.send_lag_us.filter(|&lag| lag > 0.0);
         let lag = self.line("send lag p99", "c6", "d4", lag);
         let (lag_low, lag_high) = span(std::slice::from_ref(&lag));
+        // A generator in time, far below, must not press the latencies together.
+        let lag_low = lag_low.max(low / 10.0);
         series.push(lag);
         let caption = Caption {
             id: "latency",

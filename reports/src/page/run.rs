@@ -14,7 +14,7 @@ pub fn render_html(run: &Run) -> String {
     let summary = &run.summary;
     let over_time = OverTime::of(run);
     let heading = html! {
-        h1 { (what_ran(&summary.config)) }
+        h1 { (what_ran(&summary.config).replacen("->", "→", 1)) }
         p.lead { (where_it_ran(&summary.config)) }
     };
     let body = html! {
@@ -217,9 +217,42 @@ fn environment(run: &Run) -> Markup {
                 }
             }
         }
+        (generators(&run.summary))
         section #reproduce {
             h2 { "How to reproduce it" }
             pre { (config.command) }
+        }
+    }
+}
+
+/// Where the parts of a merged run came from.
+fn generators(summary: &Summary) -> Markup {
+    html! {
+        @if !summary.generators.is_empty() {
+            p {}
+            div.table {
+                table {
+                    caption { "Generators whose runs were added up" }
+                    thead {
+                        tr {
+                            th scope="col" { "Run" } th scope="col" { "Machine" }
+                            th.wide scope="col" { "Started" } th.n scope="col" { "Seed" } th.n scope="col" { "Delivered" }
+                        }
+                    }
+                    tbody {
+                        @for generator in &summary.generators {
+                            @let machine = &generator.machine;
+                            tr {
+                                th scope="row" { (generator.name) }
+                                td { (machine.cpu) ", " (machine.cores) " cores, " (machine.os) }
+                                td.wide { (generator.started) }
+                                td.n { (generator.seed) }
+                                td.n { (count(generator.delivered)) }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

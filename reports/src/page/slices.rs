@@ -12,7 +12,7 @@ use crate::units::float;
 use crate::{Phase, Run, TimelineRow};
 
 /// Slices of a chart at most: two units of the drawing each.
-const SLICES_MAX: u32 = 240;
+pub(super) const SLICES_MAX: u32 = 240;
 
 /// Rows that cover less say more about the clock than about the run.
 const ROW_SECONDS_MIN: f64 = 0.2;

@@ -27,6 +27,11 @@ pub(super) fn banner(summary: &Summary) -> Markup {
     }
 }
 
+/// The verdict in a cell of a table.
+pub(super) fn word(summary: &Summary) -> &'static str {
+    if summary.complete { "-" } else { "INTERRUPTED" }
+}
+
 fn class(tone: Tone) -> &'static str {
     match tone {
         Tone::None => "none",

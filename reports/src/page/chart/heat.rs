@@ -42,10 +42,10 @@ impl HeatMap<'_> {
         let cells = self.cells(most);
         let drawing = html! {
             (shaded(&self.x, &self.bands))
+            (axes(&self.x, &self.y))
             @for (shade, path) in cells.iter().enumerate() {
                 @if !path.is_empty() { path class={ "h" (shade) } d=(path) {} }
             }
-            (axes(&self.x, &self.y))
         };
         let legend = html! {
             ul.legend {
