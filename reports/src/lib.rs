@@ -39,8 +39,8 @@ pub use run_directory::{
     SUMMARY_FILE, TIMELINE_FILE, rfc3339, write_summary,
 };
 pub use schema::{
-    Config, Counts, Cpu, Delivery, Generator, Latency, Machine, Memory, Percentiles, SCHEMA,
-    Summary,
+    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, Generator, Judgement, Latency,
+    Legs, Machine, Memory, Percentiles, Reason, SCHEMA, Summary, ThresholdResult, Verdict,
 };
 pub use table::render_table;
 pub use text::render_text;

@@ -1,5 +1,6 @@
 //! `report.md`: a run as markdown, short enough for an issue or a pull request.
 
+use crate::page::{leg_name, observed};
 use crate::text::{
     absent, cpu_per_delivery, delivery_rate, harmless, latency_cells, what_ran, where_it_ran,
 };
@@ -23,15 +24,41 @@ fn heading(summary: &Summary) -> String {
         escaped(&what_ran(&summary.config)),
         escaped(&where_it_ran(&summary.config))
     );
+    if let Some(verdict) = &summary.verdict {
+        text.push_str(&format!("**{}**\n\n", verdict.verdict.name()));
+        for reason in &verdict.reasons {
+            text.push_str(&format!("- {}\n", escaped(&reason.text)));
+        }
+    }
     if !summary.complete {
-        text.push_str("**INTERRUPTED**: the figures cover what was measured until then.\n\n");
+        text.push_str("\n**INTERRUPTED**: the figures cover what was measured until then.\n\n");
     }
     for warning in &summary.warnings {
         text.push_str(&format!("- warning: {}\n", escaped(warning)));
     }
-    if !summary.warnings.is_empty() {
-        text.push('\n');
+    for (qos, finding) in summary
+        .ledger
+        .iter()
+        .flat_map(|contract| contract.findings.iter().map(|finding| (contract.qos, finding)))
+    {
+        text.push_str(&format!("- **finding** at QoS {qos}: {}\n", escaped(&finding.text)));
     }
+    text.push('\n');
+    text.push_str(&thresholds(summary));
+    text
+}
+
+fn thresholds(summary: &Summary) -> String {
+    if summary.thresholds.is_empty() {
+        return String::new();
+    }
+    let mut text = "| threshold | measured | held |\n|---|--:|---|\n".to_owned();
+    for threshold in &summary.thresholds {
+        let held = if threshold.passed { "yes" } else { "**no**" };
+        let measured = observed(threshold);
+        text.push_str(&format!("| {} | {measured} | {held} |\n", escaped(&threshold.threshold)));
+    }
+    text.push('\n');
     text
 }
 
@@ -43,6 +70,8 @@ fn latency(summary: &Summary) -> String {
         leg_row("send lag", &latency.send_lag),
         leg_row("connect", &latency.connect),
     ];
+    let taken = summary.legs.each().into_iter().filter(|(_, leg)| leg.count > 0);
+    rows.extend(taken.map(|(key, leg)| leg_row(leg_name(key), leg)));
     rows.insert(0, "|---|--:|--:|--:|--:|--:|--:|--:|".to_owned());
     rows.insert(0, "| latency | samples | p50 | p90 | p99 | p99.9 | p99.99 | max |".to_owned());
     rows.join("\n") + "\n\n"
@@ -78,6 +107,9 @@ fn ledger(summary: &Summary) -> String {
         rows.push(format!("| {name} | {value} | |"));
     }
     for (name, value) in [
+        ("corrupted", counts.corrupted),
+        ("late after the drain", counts.late_after_drain),
+        ("unacknowledged", counts.unacknowledged),
         ("foreign", counts.foreign),
         ("impossible", counts.impossible),
         ("connections closed by the broker", counts.disconnected),

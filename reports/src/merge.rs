@@ -3,6 +3,7 @@
 //! Counts add up and histograms are merged, so that a percentile is that of all samples and never a mean of
 //! percentiles. What cannot be added is refused with the setting that differs.
 
+mod judged;
 mod over_time;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::run::accumulate;
 use crate::{
-    Config, Counts, Cpu, Delivery, Generator, Latency, Measured, Memory, Percentiles, Run,
+    Config, Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles, Run,
     RunDirectory, Summary, WriteError, rfc3339,
 };
 
@@ -97,7 +98,7 @@ pub fn merge(runs: &[Run], base: &Path, name: &str) -> Result<RunDirectory, Merg
     }
     compatible(first, others)?;
     let offsets = offsets(runs)?;
-    let legs = Legs::of(runs)?;
+    let legs = Merged::of(runs)?;
     let (timeline, intervals) = over_time::merged(runs, &offsets.seconds)?;
     let summary = summary(runs, first, &offsets, &legs);
     let directory = RunDirectory::create(base, name, offsets.started)?;
@@ -105,11 +106,7 @@ pub fn merge(runs: &[Run], base: &Path, name: &str) -> Result<RunDirectory, Merg
         timeline: &timeline,
         distribution: &legs.from_due,
         intervals: &intervals,
-        legs: &[
-            ("from-send", &legs.from_send),
-            ("send-lag", &legs.send_lag),
-            ("connect", &legs.connect),
-        ],
+        legs: &legs.by_name(),
     };
     directory.write(&summary, &measured)?;
     Ok(directory)
@@ -146,25 +143,66 @@ fn since_epoch(time: Timestamp) -> Duration {
 }
 
 /// The merged histograms.
-struct Legs {
+struct Merged {
     from_due: Histogram<u64>,
     from_send: Histogram<u64>,
     send_lag: Histogram<u64>,
     connect: Histogram<u64>,
+    /// Steps of the protocol that a run took, in the order of [`Legs::each`].
+    steps: Vec<(&'static str, Histogram<u64>)>,
 }
 
-impl Legs {
+impl Merged {
     fn of(runs: &[Run]) -> Result<Self, MergeError> {
+        let mut steps = Vec::new();
+        for (key, _) in Legs::default().each() {
+            let takers: Vec<&Run> = runs.iter().filter(|run| run.has_leg(key)).collect();
+            if !takers.is_empty() {
+                steps.push((key, merged_leg(&takers, key)?));
+            }
+        }
+        let all: Vec<&Run> = runs.iter().collect();
         Ok(Self {
-            from_due: merged_leg(runs, "from-due")?,
-            from_send: merged_leg(runs, "from-send")?,
-            send_lag: merged_leg(runs, "send-lag")?,
-            connect: merged_leg(runs, "connect")?,
+            from_due: merged_leg(&all, "from_due")?,
+            from_send: merged_leg(&all, "from_send")?,
+            send_lag: merged_leg(&all, "send_lag")?,
+            connect: merged_leg(&all, "connect")?,
+            steps,
         })
+    }
+
+    fn by_name(&self) -> Vec<(&str, &Histogram<u64>)> {
+        let mut legs = vec![
+            ("from_send", &self.from_send),
+            ("send_lag", &self.send_lag),
+            ("connect", &self.connect),
+        ];
+        legs.extend(self.steps.iter().map(|(key, histogram)| (*key, histogram)));
+        legs
+    }
+
+    fn step(&self, key: &str) -> Percentiles {
+        let step = self.steps.iter().find(|(known, _)| *known == key);
+        step.map_or_else(Percentiles::default, |(_, samples)| Percentiles::from_histogram(samples))
+    }
+
+    fn legs(&self) -> Legs {
+        Legs {
+            tcp_connect: self.step("tcp_connect"),
+            tls_handshake: self.step("tls_handshake"),
+            web_socket_handshake: self.step("web_socket_handshake"),
+            connack: self.step("connack"),
+            suback: self.step("suback"),
+            retained: self.step("retained"),
+            puback: self.step("puback"),
+            pubrec: self.step("pubrec"),
+            pubcomp: self.step("pubcomp"),
+            pingresp: self.step("pingresp"),
+        }
     }
 }
 
-fn merged_leg(runs: &[Run], leg: &'static str) -> Result<Histogram<u64>, MergeError> {
+fn merged_leg(runs: &[&Run], leg: &'static str) -> Result<Histogram<u64>, MergeError> {
     let mut total = None;
     for run in runs {
         let name = || run.name.clone();
@@ -217,7 +255,7 @@ fn compatible(first: &Run, others: &[Run]) -> Result<(), MergeError> {
     }
 }
 
-fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Legs) -> Summary {
+fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Merged) -> Summary {
     let each = || runs.iter().map(|run| &run.summary);
     Summary {
         started: rfc3339(offsets.started),
@@ -232,6 +270,13 @@ fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Legs) -> Summary
             connect: Percentiles::from_histogram(&legs.connect),
             send_lag: Percentiles::from_histogram(&legs.send_lag),
         },
+        ledger: judged::ledger(runs),
+        legs: legs.legs(),
+        verdict: judged::verdict(runs),
+        // Each was judged by what one generator saw.
+        thresholds: Vec::new(),
+        // Its figures for each delivery and connection are of what one generator saw.
+        broker: None,
         cpu: Cpu {
             broker_seconds: each().filter_map(|s| s.cpu.broker_seconds).reduce(f64::max),
             generator_seconds: each().map(|s| s.cpu.generator_seconds).sum(),
@@ -282,7 +327,12 @@ fn added(one: &Counts, other: &Counts) -> Counts {
         expected: sum(|counts| counts.expected),
         delivered: sum(|counts| counts.delivered),
         lost: sum(|counts| counts.lost),
+        unacknowledged: sum(|counts| counts.unacknowledged),
         duplicate: sum(|counts| counts.duplicate),
+        duplicate_with_dup: sum(|counts| counts.duplicate_with_dup),
+        corrupted: sum(|counts| counts.corrupted),
+        late_in_drain: sum(|counts| counts.late_in_drain),
+        late_after_drain: sum(|counts| counts.late_after_drain),
         reordered: sum(|counts| counts.reordered),
         retained: sum(|counts| counts.retained),
         foreign: sum(|counts| counts.foreign),
@@ -321,6 +371,7 @@ fn warnings(runs: &[Run], offsets: &Offsets) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Judgement;
     use crate::fixture::{TestDirectory, histogram, leave_run, overloaded};
 
     /// A run of half of the clients, whose deliveries took so long.
@@ -341,7 +392,12 @@ mod tests {
 
     #[test]
     fn counts_add_up_and_percentiles_are_those_of_all_samples() {
-        let runs = [half(1_000_000, STARTED, |_| {}), half(900_000_000, STARTED, |_| {})];
+        let limited = |summary: &mut Summary| {
+            if let Some(verdict) = &mut summary.verdict {
+                verdict.verdict = Judgement::GeneratorLimited;
+            }
+        };
+        let runs = [half(1_000_000, STARTED, |_| {}), half(900_000_000, STARTED, limited)];
         let base = TestDirectory::new();
         let directory = merge(&runs, base.path(), "both").unwrap();
         let both = Run::read(directory.path()).unwrap();
@@ -350,7 +406,12 @@ mod tests {
         assert_eq!(both.summary.counts.lost, 10);
         assert_eq!(both.summary.config.publishers, 2 * one.config.publishers);
         assert_eq!(both.summary.generators.len(), 2);
-        let due = both.leg("from-due").unwrap();
+        let contract = &both.summary.ledger[0];
+        assert_eq!(contract.delivered, 2 * one.ledger[0].delivered);
+        let verdict = both.summary.verdict.as_ref().unwrap();
+        assert_eq!(verdict.verdict, Judgement::GeneratorLimited, "the worst of both");
+        assert!(verdict.reasons[0].text.starts_with("half-1000000: "), "{verdict:?}");
+        let due = both.leg("from_due").unwrap();
         assert_eq!(due.len(), 4 * 99);
         assert!(
             due.value_at_quantile(0.49) < 2_000_000 && due.value_at_quantile(0.51) > 800_000_000
@@ -381,7 +442,7 @@ mod tests {
         assert!(refused(other).contains("`yesterday`, which is no time"));
         let mut other = half(2_000_000, STARTED, |_| {});
         other.legs.clear();
-        assert!(refused(other).contains("no histogram of the leg `from-due`"));
+        assert!(refused(other).contains("no histogram of the leg `from_due`"));
         assert!(merge(&[first.clone()], base.path(), "x").is_err());
     }
 

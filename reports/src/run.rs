@@ -65,6 +65,11 @@ impl Run {
         })
     }
 
+    /// Whether the run left a histogram of this leg.
+    pub fn has_leg(&self, name: &str) -> bool {
+        self.legs.iter().any(|leg| leg.tag.as_deref() == Some(name))
+    }
+
     /// The histogram of a leg, in nanoseconds; `None` when the run did not leave it or it cannot be unpacked.
     pub fn leg(&self, name: &str) -> Option<Histogram<u64>> {
         self.legs.iter().find(|leg| leg.tag.as_deref() == Some(name))?.histogram()
@@ -153,8 +158,8 @@ mod tests {
         assert!(run.timeline.iter().any(|row| row.phase == Phase::Measure));
         let read: Vec<_> = run.intervals.iter().filter_map(Interval::histogram).collect();
         assert_eq!(read, seconds);
-        assert_eq!(run.leg("from-due").unwrap().len(), 3);
-        assert_eq!(run.leg("no-such-leg"), None);
+        assert_eq!(run.leg("from_due").unwrap().len(), 3);
+        assert_eq!(run.leg("no_such_leg"), None);
         assert_eq!(Run::read(&path.join(SUMMARY_FILE)).unwrap().name, run.name);
     }
 

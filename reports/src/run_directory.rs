@@ -39,7 +39,7 @@ pub struct Measured<'a> {
     pub distribution: &'a Histogram<u64>,
     /// The same, one histogram per second.
     pub intervals: &'a [IntervalHistogram],
-    /// Legs of the way by name (`from-send`, `send-lag`, `connect` …), of the whole measured part.
+    /// Legs of the way by name (`from_send`, `send_lag`, `connect`, `puback` …), as in `summary.json`, of the whole measured part.
     pub legs: &'a [(&'a str, &'a Histogram<u64>)],
 }
 
@@ -204,7 +204,7 @@ fn legs(
         .rfind(|row| matches!(row.phase, Phase::Connect | Phase::Warmup))
         .and_then(|row| Duration::try_from_secs_f64(row.t_seconds).ok())
         .unwrap_or_default();
-    [("from-due", measured.distribution)]
+    [("from_due", measured.distribution)]
         .iter()
         .chain(measured.legs)
         .map(|(name, histogram)| IntervalHistogram::tagged(name, start, length, histogram))

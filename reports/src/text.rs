@@ -1,7 +1,7 @@
 //! The summary of a run that a person reads in ten seconds.
 
 use crate::units::{bytes, count, float, microseconds, rate, seconds, share};
-use crate::{Config, Counts, Percentiles, Summary};
+use crate::{Config, Counts, Judgement, Percentiles, Summary};
 
 /// Columns of the text: the narrowest terminal that is common.
 const WIDTH: usize = 80;
@@ -53,6 +53,11 @@ impl Style {
         self.mark("1;31", text)
     }
 
+    /// Bold and green: what may be relied on.
+    fn good(self, text: &str) -> String {
+        self.mark("1;32", text)
+    }
+
     /// Yellow: what makes a figure doubtful.
     fn caution(self, text: &str) -> String {
         self.mark("33", text)
@@ -64,10 +69,27 @@ fn heading(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines: Vec<String> =
         wrapped(&what_ran(config), "  ").iter().map(|line| style.title(line)).collect();
     lines.extend(wrapped(&where_it_ran(config), "  "));
+    lines.extend(verdict(summary, style));
     if !summary.complete {
         lines.push(style.alarm("INTERRUPTED: the figures cover what was measured until then"));
     }
     lines
+}
+
+/// The verdict and what speaks for it.
+fn verdict(summary: &Summary, style: Style) -> Vec<String> {
+    let Some(verdict) = &summary.verdict else {
+        return Vec::new();
+    };
+    let reason = verdict.reasons.first().map(|reason| harmless(&reason.text)).unwrap_or_default();
+    let text = format!("{}: {reason}", verdict.verdict.name());
+    let lines = wrapped(text.trim_end_matches(": "), "  ");
+    let mark = |line: &String| match verdict.verdict {
+        Judgement::Valid => style.good(line),
+        Judgement::GeneratorLimited | Judgement::Unstable => style.caution(line),
+        Judgement::BrokerLimited => style.alarm(line),
+    };
+    lines.iter().map(mark).collect()
 }
 
 pub(crate) fn what_ran(config: &Config) -> String {
@@ -88,10 +110,24 @@ pub(crate) fn where_it_ran(config: &Config) -> String {
         url => format!("broker {}", shortened(url)),
     };
     format!(
-        "{broker}, {} measured after {} of warm-up",
+        "{broker}, MQTT {} over {}, {} measured after {} of warm-up",
+        config.protocol,
+        transport(&config.transport),
         seconds(config.measured_seconds),
         seconds(config.warmup_seconds),
     )
+}
+
+/// A transport as people write it.
+pub(crate) fn transport(name: &str) -> String {
+    match name {
+        "tcp" => "TCP".to_owned(),
+        "tls" => "TLS".to_owned(),
+        "ws" => "WebSocket".to_owned(),
+        "wss" => "WebSocket over TLS".to_owned(),
+        "unix" => "a Unix socket".to_owned(),
+        other => shortened(other),
+    }
 }
 
 pub(crate) fn period(value: f64) -> String {
@@ -158,8 +194,11 @@ fn joined(first: &str, second: &str) -> String {
 
 fn latencies(summary: &Summary, style: Style) -> Vec<String> {
     let latency = &summary.latency;
-    let mut lines =
-        vec![style.title(&row("latency", &["p50", "p90", "p99", "p99.9", "p99.99", "max"]))];
+    let mut lines = vec![style.title(&row(
+        "latency",
+        "samples",
+        &["p50", "p90", "p99", "p99.9", "p99.99", "max"],
+    ))];
     lines.extend(
         [
             ("from due", &latency.delivery.from_due),
@@ -169,17 +208,35 @@ fn latencies(summary: &Summary, style: Style) -> Vec<String> {
         ]
         .map(|(label, percentiles)| latency_row(label, percentiles)),
     );
+    let taken = summary.legs.each().into_iter().filter(|(_, leg)| leg.count > 0);
+    lines.extend(taken.map(|(key, leg)| latency_row(leg_label(key), leg)));
     lines
+}
+
+/// A leg's key, short enough for its column.
+fn leg_label(key: &'static str) -> &'static str {
+    match key {
+        "tcp_connect" => "  TCP",
+        "tls_handshake" => "  TLS",
+        "web_socket_handshake" => "  WebSocket",
+        "connack" => "  CONNACK",
+        "suback" => "SUBACK",
+        "puback" => "PUBACK",
+        "pubrec" => "PUBREC",
+        "pubcomp" => "PUBCOMP",
+        "pingresp" => "PINGRESP",
+        key => key,
+    }
 }
 
 fn latency_row(label: &str, percentiles: &Percentiles) -> String {
     let cells = percentiles.supported().map(|value| value.map_or_else(absent, microseconds));
-    row(label, &cells.each_ref().map(String::as_str))
+    row(label, &count(percentiles.count), &cells.each_ref().map(String::as_str))
 }
 
-fn row(label: &str, cells: &[&str]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>11}")).collect();
-    format!("{label:<10}{}", cells.concat())
+fn row(label: &str, samples: &str, cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>9}")).collect();
+    format!("{label:<11}{samples:>14}{}", cells.concat())
 }
 
 fn resources(summary: &Summary, style: Style) -> Vec<String> {
@@ -304,7 +361,8 @@ mod tests {
             render_text(&literal(), false),
             "\
 shared: 2,500 publishers every 3 s -> 2,500 subscribers, temperature, QoS 0
-embedded broker, 30 s measured after 5 s of warm-up
+embedded broker, MQTT 3.1.1 over TCP, 30 s measured after 5 s of warm-up
+VALID: all of 2,083,333 deliveries/s arrived
 
 offered              25,000   833 publications/s
 sent                 25,000   100 % of offered, 833 publications/s
@@ -314,11 +372,15 @@ lost                      0
 duplicate                 0
 reordered                 0
 
-latency           p50        p90        p99      p99.9     p99.99        max
-from due      8.20 ms    16.4 ms    24.1 ms    31.0 ms    36.8 ms    41.2 ms
-from send     8.10 ms    16.4 ms    24.1 ms    31.0 ms    36.8 ms    41.2 ms
-send lag      22.0 µs    61.0 µs     150 µs     900 µs          -    1.24 ms
-connect        813 µs    1.40 ms    2.30 ms          -          -    3.00 ms
+latency           samples      p50      p90      p99    p99.9   p99.99      max
+from due       62,500,000  8.20 ms  16.4 ms  24.1 ms  31.0 ms  36.8 ms  41.2 ms
+from send      62,500,000  8.10 ms  16.4 ms  24.1 ms  31.0 ms  36.8 ms  41.2 ms
+send lag           25,000  22.0 µs  61.0 µs   150 µs   900 µs        -  1.24 ms
+connect             5,000   813 µs  1.40 ms  2.30 ms        -        -  3.00 ms
+  TCP               5,000   313 µs  1.40 ms  2.30 ms        -        -  3.00 ms
+  CONNACK           5,000   500 µs  1.40 ms  2.30 ms        -        -  3.00 ms
+SUBACK              2,500   180 µs   250 µs   400 µs        -        -   612 µs
+PINGRESP               12        -        -        -        -        -  95.0 µs
 
                  CPU time      of a core   per delivery    peak memory
 broker             16.2 s           54 %       0.260 µs   in generator
@@ -355,7 +417,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
     fn color_changes_nothing_but_color() {
         for summary in [literal(), overloaded()] {
             let mut stripped = render_text(&summary, true);
-            for code in ["1", "1;31", "33", "0"] {
+            for code in ["1", "1;31", "1;32", "33", "0"] {
                 stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
             }
             assert_eq!(stripped, render_text(&summary, false));
@@ -372,7 +434,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
         summary.warnings =
             vec!["y".repeat(500), "a b ".repeat(100), String::new(), "\r\n".to_owned()];
         summary.counts.impossible = u64::MAX / 1_000;
-        summary.latency.delivery.from_due.max = 86_400e6;
+        summary.latency.delivery.from_due.max = Some(86_400e6);
         let text = render_text(&summary, false);
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH, "{} wide: {line}", line.chars().count());
@@ -391,7 +453,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
         summary.cpu.generator_seconds = 0.0;
         let text = render_text(&summary, false);
         assert!(text.contains("delivered                 0   - of expected\n"), "{text}");
-        let due = row("from due", &["-"; 6]);
+        let due = row("from due", "0", &["-"; 6]);
         assert!(text.contains(&due), "{text}");
         assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
     }

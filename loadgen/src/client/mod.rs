@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use bytes::BytesMut;
 
-pub(crate) use inflight::{Inflight, Unexpected};
+pub(crate) use inflight::{Begun, Inflight, Unexpected};
 pub(crate) use publisher::{Batch, Publisher, Settled};
 pub(crate) use templates::Templates;
 
@@ -64,13 +64,35 @@ pub(crate) enum Event<'a> {
     /// A message arrived.
     Delivery(Publish<'a>),
     /// A publication was acknowledged to the end, so another may begin.
-    Acknowledged,
+    Acknowledged(Answered),
+    /// The first of the two answers to a publication of QoS 2.
+    Received(Answered),
+    /// The answer to PINGREQ.
+    Pong,
     /// A publication was refused, so another may begin.
     Rejected(ReasonCode),
     /// An acknowledgement for which nothing waits.
     Unexpected,
     /// The broker says why it is about to close the connection.
     Disconnected(Reason<'a>),
+}
+
+/// An acknowledgement, and what it is the answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// Which packet it is.
+    pub by: Acknowledgement,
+    /// When the packet that it answers was encoded.
+    pub begun: Begun,
+}
+
+/// The packets that acknowledge a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the names of the specification")]
+pub(crate) enum Acknowledgement {
+    PubAck,
+    PubRec,
+    PubComp,
 }
 
 /// Why the connection cannot go on.
@@ -121,16 +143,17 @@ impl Client {
         Encoder::new(out).subscribe(self.version, SUBSCRIBE_IDENTIFIER, filter, qos)
     }
 
-    /// Takes a packet of the broker; appends what is to be answered.
+    /// Takes a packet of the broker that came at `now_ns`; appends what is to be answered.
     #[inline]
     pub(crate) fn handle<'a>(
         &mut self,
         packet: Incoming<'a>,
+        now_ns: u64,
         out: &mut BytesMut,
     ) -> Result<Event<'a>, ClientError> {
         match packet {
             Incoming::Publish(publish) => self.handle_publish(publish, out),
-            other => self.handle_control(&other, out),
+            other => self.handle_control(&other, now_ns, out),
         }
     }
 
@@ -180,6 +203,7 @@ impl Client {
     fn handle_control<'a>(
         &mut self,
         packet: &Incoming<'a>,
+        now_ns: u64,
         out: &mut BytesMut,
     ) -> Result<Event<'a>, ClientError> {
         if self.state == State::AwaitsConnAck && !matches!(packet, Incoming::ConnAck(_)) {
@@ -197,25 +221,30 @@ impl Client {
                 Ok(Event::Nothing)
             }
             Incoming::PubAck(identifier, code) => {
-                Ok(self.acknowledge(code, |all| all.acknowledged(identifier)))
+                let by = Acknowledgement::PubAck;
+                Ok(self.acknowledge(by, code, |all| all.acknowledged(identifier)))
             }
             Incoming::PubComp(identifier) => {
-                Ok(self.acknowledge(ReasonCode::SUCCESS, |all| all.completed(identifier)))
+                let (by, code) = (Acknowledgement::PubComp, ReasonCode::SUCCESS);
+                Ok(self.acknowledge(by, code, |all| all.completed(identifier)))
             }
             Incoming::PubRec(identifier, code) if code.is_failure() => {
-                Ok(self.acknowledge(code, |all| all.refused(identifier)))
+                let by = Acknowledgement::PubRec;
+                Ok(self.acknowledge(by, code, |all| all.refused(identifier)))
             }
             Incoming::PubRec(identifier, code) => {
-                match self.acknowledge(code, |all| all.received(identifier)) {
-                    Event::Acknowledged => {
+                let by = Acknowledgement::PubRec;
+                match self.acknowledge(by, code, |all| all.received(identifier, now_ns)) {
+                    Event::Acknowledged(answered) => {
                         Encoder::new(out).pubrel(identifier)?;
-                        Ok(Event::Nothing)
+                        Ok(Event::Received(answered))
                     }
                     event => Ok(event),
                 }
             }
             Incoming::Disconnect(reason) => Ok(Event::Disconnected(reason)),
-            Incoming::PingResp | Incoming::Publish(_) => Ok(Event::Nothing),
+            Incoming::PingResp => Ok(Event::Pong),
+            Incoming::Publish(_) => Ok(Event::Nothing),
         }
     }
 
@@ -250,12 +279,13 @@ impl Client {
 
     fn acknowledge<'a>(
         &mut self,
+        by: Acknowledgement,
         code: ReasonCode,
-        step: impl FnOnce(&mut Inflight) -> Result<(), Unexpected>,
+        step: impl FnOnce(&mut Inflight) -> Result<Begun, Unexpected>,
     ) -> Event<'a> {
         match self.publisher.as_mut().map(|publisher| step(&mut publisher.inflight)) {
-            Some(Ok(())) if code.is_failure() => Event::Rejected(code),
-            Some(Ok(())) => Event::Acknowledged,
+            Some(Ok(_)) if code.is_failure() => Event::Rejected(code),
+            Some(Ok(begun)) => Event::Acknowledged(Answered { by, begun }),
             Some(Err(Unexpected)) | None => Event::Unexpected,
         }
     }
@@ -275,7 +305,7 @@ mod tests {
         let mut client = Client::new(Version::V5, publisher);
         let limits = ServerLimits { receive_maximum: 3, ..ServerLimits::default() };
         let accepted = Incoming::ConnAck(ConnAck::Accepted(limits));
-        let event = client.handle(accepted, &mut BytesMut::new());
+        let event = client.handle(accepted, 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Connected(limits)));
         client
     }
@@ -286,13 +316,14 @@ mod tests {
         client.subscribe("t", QoS::AtLeastOnce, &mut out).unwrap();
         assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x01");
         let answer = Incoming::SubAck { identifier: 1, refusal: None };
-        assert_eq!(client.handle(answer, &mut out), Ok(Event::Subscribed));
+        assert_eq!(client.handle(answer, 70, &mut out), Ok(Event::Subscribed));
         client
     }
 
     fn publish(qos: QoS, identifier: u16) -> Publish<'static> {
         Publish {
             qos,
+            dup: false,
             retain: false,
             topic: Topic::Name,
             identifier,
@@ -305,11 +336,11 @@ mod tests {
     fn nothing_comes_before_the_connack() {
         let mut client = Client::new(Version::V311, None);
         let mut out = BytesMut::new();
-        assert!(client.handle(Incoming::PingResp, &mut out).is_err());
+        assert!(client.handle(Incoming::PingResp, 70, &mut out).is_err());
         let early = Incoming::Publish(publish(QoS::AtMostOnce, 0));
-        assert!(client.handle(early, &mut out).is_err());
+        assert!(client.handle(early, 70, &mut out).is_err());
         let refusal = ConnAck::ReturnCode(ReturnCode::NotAuthorized);
-        let event = client.handle(Incoming::ConnAck(refusal), &mut out);
+        let event = client.handle(Incoming::ConnAck(refusal), 70, &mut out);
         assert_eq!(event, Ok(Event::Refused(refusal)));
     }
 
@@ -320,7 +351,7 @@ mod tests {
         client.subscribe("t", QoS::AtMostOnce, &mut out).unwrap();
         let reason = Reason { code: ReasonCode(0x87), text: "no" };
         let answer = Incoming::SubAck { identifier: 1, refusal: Some(reason) };
-        assert_eq!(client.handle(answer, &mut out), Ok(Event::NotSubscribed(reason)));
+        assert_eq!(client.handle(answer, 70, &mut out), Ok(Event::NotSubscribed(reason)));
     }
 
     #[test]
@@ -334,7 +365,7 @@ mod tests {
         ] {
             out.clear();
             let message = publish(qos, 9);
-            let event = client.handle(Incoming::Publish(message), &mut out);
+            let event = client.handle(Incoming::Publish(message), 70, &mut out);
             assert_eq!(event, Ok(Event::Delivery(message)));
             assert_eq!(out[..], *answer);
         }
@@ -347,7 +378,7 @@ mod tests {
         let message = publish(QoS::ExactlyOnce, 9);
         let mut handle = |packet| {
             out.clear();
-            let event = client.handle(packet, &mut out).unwrap();
+            let event = client.handle(packet, 70, &mut out).unwrap();
             (event, out.to_vec())
         };
         let received = b"\x50\x02\x00\x09".to_vec();
@@ -377,12 +408,15 @@ mod tests {
         let mut out = BytesMut::new();
         assert_eq!(encode(&mut client, 60), 2);
         let received = Incoming::PubRec(1, ReasonCode::SUCCESS);
-        assert_eq!(client.handle(received, &mut out), Ok(Event::Nothing));
+        let answered = |by, at_ns| Answered { by, begun: Begun { at_ns, measured: true } };
+        let first = answered(Acknowledgement::PubRec, 60);
+        assert_eq!(client.handle(received, 70, &mut out), Ok(Event::Received(first)));
         assert_eq!(out[..], *b"\x62\x02\x00\x01");
-        assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Acknowledged));
-        assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Unexpected));
+        let last = Event::Acknowledged(answered(Acknowledgement::PubComp, 70));
+        assert_eq!(client.handle(Incoming::PubComp(1), 80, &mut out), Ok(last));
+        assert_eq!(client.handle(Incoming::PubComp(1), 70, &mut out), Ok(Event::Unexpected));
         let acknowledged = Incoming::PubAck(2, ReasonCode::SUCCESS);
-        assert_eq!(client.handle(acknowledged, &mut out), Ok(Event::Unexpected));
+        assert_eq!(client.handle(acknowledged, 70, &mut out), Ok(Event::Unexpected));
     }
 
     #[test]
@@ -391,7 +425,7 @@ mod tests {
         assert_eq!(encode(&mut client, 900), 3);
         assert_eq!(encode(&mut client, 900), 0);
         let refused = Incoming::PubAck(2, ReasonCode(0x97));
-        let event = client.handle(refused, &mut BytesMut::new());
+        let event = client.handle(refused, 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Rejected(ReasonCode(0x97))));
         assert_eq!(encode(&mut client, 900), 1, "a refused one is in flight no more");
     }
@@ -402,7 +436,7 @@ mod tests {
         let mut out = BytesMut::new();
         assert_eq!(encode(&mut client, 60), 2);
         let refused = Incoming::PubRec(1, ReasonCode(0x87));
-        assert_eq!(client.handle(refused, &mut out), Ok(Event::Rejected(ReasonCode(0x87))));
+        assert_eq!(client.handle(refused, 70, &mut out), Ok(Event::Rejected(ReasonCode(0x87))));
         assert!(out.is_empty());
     }
 
@@ -411,7 +445,7 @@ mod tests {
         let mut client = subscribed();
         let mut handle = |topic| {
             let message = Publish { topic, ..publish(QoS::AtMostOnce, 0) };
-            client.handle(Incoming::Publish(message), &mut BytesMut::new()).map(drop)
+            client.handle(Incoming::Publish(message), 70, &mut BytesMut::new()).map(drop)
         };
         assert_eq!(handle(Topic::Alias(2)), Err(ClientError::TopicAlias(2)));
         assert_eq!(handle(Topic::NameAndAlias(2)), Ok(()));
@@ -426,7 +460,7 @@ mod tests {
     fn a_disconnect_of_the_broker_is_told_with_its_reason() {
         let mut client = subscribed();
         let reason = Reason { code: ReasonCode(0x8e), text: "" };
-        let event = client.handle(Incoming::Disconnect(reason), &mut BytesMut::new());
+        let event = client.handle(Incoming::Disconnect(reason), 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Disconnected(reason)));
     }
 }

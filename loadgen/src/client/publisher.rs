@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 
-use super::{Inflight, Templates};
+use super::{Begun, Inflight, Templates};
 use crate::mqtt::{PublishTemplate, QoS, ServerLimits};
 use crate::payload::{self, RunTag, Stamp, StampPlace};
 use crate::plan::Schedule;
@@ -122,7 +122,8 @@ impl Publisher {
             if due_ns > now_ns || due_ns >= schedule.end_ns {
                 break;
             }
-            let Some(identifier) = self.identifier() else {
+            let measured = schedule.is_measured(due_ns);
+            let Some(identifier) = self.identifier(Begun { at_ns: now_ns, measured }) else {
                 break;
             };
             self.encode(due_ns, now_ns, identifier, out);
@@ -150,11 +151,11 @@ impl Publisher {
         sent
     }
 
-    fn identifier(&mut self) -> Option<u16> {
+    fn identifier(&mut self, begun: Begun) -> Option<u16> {
         match self.templates.qos() {
             QoS::AtMostOnce => Some(0),
-            QoS::AtLeastOnce => self.inflight.begin(false),
-            QoS::ExactlyOnce => self.inflight.begin(true),
+            QoS::AtLeastOnce => self.inflight.begin(false, begun),
+            QoS::ExactlyOnce => self.inflight.begin(true, begun),
         }
     }
 

@@ -104,8 +104,8 @@ fn publish(frame: &[u8]) -> Option<Publish<'_>> {
     let rest = rest.get(usize::from(u16::from_be_bytes(*topic_length))..)?;
     let qos = QoS::from_number(first >> 1 & 3)?;
     let (identifier, payload) = split_identifier(qos, rest)?;
-    let retain = first & 1 == 1;
-    Some(Publish { qos, retain, topic: Topic::Name, identifier, correlation: &[], payload })
+    let (dup, retain) = (first & 8 != 0, first & 1 != 0);
+    Some(Publish { qos, dup, retain, topic: Topic::Name, identifier, correlation: &[], payload })
 }
 
 #[cfg(test)]
@@ -149,6 +149,7 @@ mod tests {
         let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore").unwrap().unwrap();
         let expected = Publish {
             qos: QoS::AtLeastOnce,
+            dup: false,
             retain: true,
             topic: Topic::Name,
             identifier: 7,
@@ -209,6 +210,7 @@ mod tests {
             packet.write(&mut bytes).unwrap();
             let view = Publish {
                 qos,
+                dup: false,
                 retain,
                 topic: Topic::Name,
                 identifier: packet.pkid,

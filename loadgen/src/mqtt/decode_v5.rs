@@ -36,7 +36,8 @@ pub(super) fn publish(frame: &[u8]) -> Option<Publish<'_>> {
         (_, Some(alias)) => Topic::NameAndAlias(alias),
         (_, None) => Topic::Name,
     };
-    Some(Publish { qos, retain: first & 1 == 1, topic, identifier, correlation, payload })
+    let (dup, retain) = (first & 8 != 0, first & 1 != 0);
+    Some(Publish { qos, dup, retain, topic, identifier, correlation, payload })
 }
 
 /// Any other packet, whole in `frame`. `buffer` is where mqttbytes reads from.
@@ -297,6 +298,7 @@ mod tests {
             packet.write(&mut bytes).unwrap();
             let view = Publish {
                 qos,
+                dup: false,
                 retain,
                 topic: alias.map_or(Topic::Name, Topic::NameAndAlias),
                 identifier: packet.pkid,

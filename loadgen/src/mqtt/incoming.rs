@@ -87,6 +87,8 @@ impl Default for ServerLimits {
 pub(crate) struct Publish<'a> {
     /// QoS of this delivery.
     pub qos: QoS,
+    /// DUP = 1: it may have been sent before.
+    pub dup: bool,
     /// RETAIN = 1: it was stored before the subscription.
     pub retain: bool,
     /// How the topic is given.

@@ -4,12 +4,14 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary, rfc3339,
+    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
+    rfc3339,
 };
 
+use crate::mqtt::QoS;
 use crate::payload::StampPlace;
 use crate::plan::Plan;
-use crate::recorder::{Counters, Reasons, Refused};
+use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
@@ -41,8 +43,8 @@ pub(crate) struct Measured {
     pub from_send: Histogram<u64>,
     /// From due to sent.
     pub send_lag: Histogram<u64>,
-    /// From the start of the TCP connection to the CONNACK.
-    pub connect: Histogram<u64>,
+    /// How long each step of the protocol took.
+    pub legs: LegHistograms,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
     /// CPU time of the measured part.
@@ -77,22 +79,47 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
         complete: measured.complete,
         config: config(scenario, plan, measured),
         machine: measured.machine.clone(),
-        counts: counts(measured),
+        counts: counts(scenario, measured),
+        ledger: Vec::new(),
         latency: Latency {
             delivery: Delivery {
                 from_due: Percentiles::from_histogram(&measured.from_due),
                 from_send: Percentiles::from_histogram(&measured.from_send),
             },
-            connect: Percentiles::from_histogram(&measured.connect),
+            connect: leg(&measured.legs, Leg::Connect),
             send_lag: Percentiles::from_histogram(&measured.send_lag),
         },
+        legs: legs(&measured.legs),
+        verdict: None,
+        thresholds: Vec::new(),
         cpu: Cpu {
             broker_seconds: measured.usage.broker_seconds,
             generator_seconds: measured.usage.generator_seconds,
         },
         memory: measured.memory,
         generators: Vec::new(),
+        broker: None,
         warnings: warnings(scenario, measured),
+    }
+}
+
+fn leg(legs: &LegHistograms, leg: Leg) -> Percentiles {
+    legs.get(leg).map_or_else(Percentiles::default, Percentiles::from_histogram)
+}
+
+fn legs(all: &LegHistograms) -> Legs {
+    Legs {
+        tcp_connect: leg(all, Leg::TcpConnect),
+        tls_handshake: leg(all, Leg::TlsHandshake),
+        web_socket_handshake: leg(all, Leg::WebSocketHandshake),
+        connack: leg(all, Leg::ConnAck),
+        suback: leg(all, Leg::SubAck),
+        // Nothing is timed from SUBSCRIBE to a retained message yet.
+        retained: Percentiles::default(),
+        puback: leg(all, Leg::PubAck),
+        pubrec: leg(all, Leg::PubRec),
+        pubcomp: leg(all, Leg::PubComp),
+        pingresp: leg(all, Leg::PingResp),
     }
 }
 
@@ -127,15 +154,25 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
     }
 }
 
-fn counts(measured: &Measured) -> Counts {
+fn counts(scenario: &Scenario, measured: &Measured) -> Counts {
     let counters = &measured.counters;
     Counts {
         offered: measured.offered,
         sent: counters.measured_sent,
+        unacknowledged: match scenario.qos {
+            QoS::AtMostOnce => 0,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                counters.sent.saturating_sub(counters.acknowledged)
+            }
+        },
         expected: counters.measured_owed,
         delivered: counters.measured_delivered,
         lost: counters.measured_owed.saturating_sub(counters.measured_delivered),
         duplicate: counters.measured_duplicate,
+        duplicate_with_dup: 0,
+        corrupted: 0,
+        late_in_drain: 0,
+        late_after_drain: 0,
         reordered: counters.measured_reordered,
         retained: counters.retained,
         foreign: counters.foreign,
@@ -259,7 +296,7 @@ mod tests {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
-            connect: histogram(),
+            legs: LegHistograms::default(),
             reasons: Reasons::new(),
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             throughput: Throughput::default(),

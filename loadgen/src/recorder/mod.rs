@@ -2,6 +2,7 @@
 
 mod histogram;
 mod ledger;
+mod legs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +10,14 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
+pub(crate) use legs::{Leg, LegHistograms};
 
+use crate::client::{Acknowledgement, Answered};
 use crate::mqtt::{Publish, ReasonCode};
 use crate::payload::{self, RunTag, Stamp, StampPlace};
 use crate::plan::{Owed, Plan, Schedule};
+use crate::transport::Opening;
+use crate::units::nanoseconds;
 
 /// Running totals of one worker; those of all workers add up.
 ///
@@ -36,6 +41,8 @@ pub(crate) struct Counters {
     pub sent: u64,
     /// Deliveries that they owe.
     pub owed: u64,
+    /// Publications of QoS 1 and 2 that were acknowledged to the end, or refused.
+    pub acknowledged: u64,
     /// Deliveries that came, each publication once for each subscriber.
     pub delivered: u64,
     /// Publications that were written.
@@ -86,7 +93,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 22] {
+    fn fields_mut(&mut self) -> [&mut u64; 23] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -96,6 +103,7 @@ impl Counters {
             &mut self.not_subscribed,
             &mut self.sent,
             &mut self.owed,
+            &mut self.acknowledged,
             &mut self.delivered,
             &mut self.measured_sent,
             &mut self.measured_owed,
@@ -130,7 +138,7 @@ pub(crate) struct Recorder {
     pub counters: Counters,
     second: Second,
     from_send: Histogram<u64>,
-    connect: Histogram<u64>,
+    legs: LegHistograms,
     reasons: Reasons,
 }
 
@@ -139,8 +147,8 @@ pub(crate) struct Recorder {
 pub(crate) struct Totals {
     /// Delivery latency from the moment of sending, of the measured part.
     pub from_send: Histogram<u64>,
-    /// From the start of the TCP connection to the CONNACK.
-    pub connect: Histogram<u64>,
+    /// How long each step of the protocol took.
+    pub legs: LegHistograms,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
 }
@@ -170,7 +178,7 @@ impl Recorder {
             counters: Counters::default(),
             second: Second::default(),
             from_send: histogram(),
-            connect: histogram(),
+            legs: LegHistograms::default(),
             reasons: Reasons::new(),
         }
     }
@@ -180,6 +188,7 @@ impl Recorder {
     pub(crate) fn refused(&mut self, what: Refused, code: ReasonCode) {
         if what == Refused::Publication {
             self.counters.rejected += 1;
+            self.counters.acknowledged += 1;
         }
         *self.reasons.entry((what, code)).or_default() += 1;
     }
@@ -189,11 +198,41 @@ impl Recorder {
         self.schedule = schedule;
     }
 
-    /// A connection was accepted.
-    pub(crate) fn connected(&mut self, latency_ns: u64) {
+    /// A connection was accepted, `connack_ns` after the CONNECT and `latency_ns` after the first SYN.
+    pub(crate) fn connected(&mut self, opening: &Opening, connack_ns: u64, latency_ns: u64) {
         self.counters.connected += 1;
         self.counters.opened += 1;
-        self.connect.saturating_record(latency_ns);
+        for (leg, time) in [
+            (Leg::TcpConnect, opening.tcp),
+            (Leg::TlsHandshake, opening.tls),
+            (Leg::WebSocketHandshake, opening.web_socket),
+        ] {
+            if let Some(time) = time {
+                self.leg(leg, nanoseconds(time));
+            }
+        }
+        self.leg(Leg::ConnAck, connack_ns);
+        self.leg(Leg::Connect, latency_ns);
+    }
+
+    /// A step of the protocol took so long.
+    pub(crate) fn leg(&mut self, leg: Leg, latency_ns: u64) {
+        self.legs.record(leg, latency_ns);
+    }
+
+    /// A publication was acknowledged at `now_ns`.
+    pub(crate) fn answered(&mut self, answered: Answered, now_ns: u64) {
+        if answered.by != Acknowledgement::PubRec {
+            self.counters.acknowledged += 1;
+        }
+        if answered.begun.measured {
+            let leg = match answered.by {
+                Acknowledgement::PubAck => Leg::PubAck,
+                Acknowledgement::PubRec => Leg::PubRec,
+                Acknowledgement::PubComp => Leg::PubComp,
+            };
+            self.leg(leg, now_ns.saturating_sub(answered.begun.at_ns));
+        }
     }
 
     /// A publication was written.
@@ -301,7 +340,7 @@ impl Recorder {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             from_send: self.from_send.clone(),
-            connect: self.connect.clone(),
+            legs: self.legs.clone(),
             reasons: self.reasons.clone(),
         }
     }
@@ -338,6 +377,7 @@ mod tests {
     fn message<'a>(payload: &'a [u8], correlation: &'a [u8]) -> Publish<'a> {
         Publish {
             qos: QoS::AtMostOnce,
+            dup: false,
             retain: false,
             topic: Topic::Name,
             identifier: 0,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::RunError;
 use crate::output::{Live, Progress, live_line};
 use crate::plan::Schedule;
-use crate::recorder::{Counters, Reasons, Second, Totals, histogram, merge};
+use crate::recorder::{Counters, LegHistograms, Reasons, Second, Totals, histogram, merge};
 use crate::system::{BrokerProcess, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
@@ -49,7 +49,7 @@ pub(super) struct Results {
     pub from_due: Histogram<u64>,
     pub from_send: Histogram<u64>,
     pub send_lag: Histogram<u64>,
-    pub connect: Histogram<u64>,
+    pub legs: LegHistograms,
     pub reasons: Reasons,
     pub disconnect_reason: Option<String>,
     /// The last that was seen: a process that has ended has none.
@@ -90,7 +90,7 @@ impl Default for Results {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
-            connect: histogram(),
+            legs: LegHistograms::default(),
             reasons: Reasons::new(),
             disconnect_reason: None,
             broker_peak_bytes: None,
@@ -245,7 +245,7 @@ impl Collector {
 
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
         merge(&mut self.results.from_send, &totals.from_send);
-        merge(&mut self.results.connect, &totals.connect);
+        self.results.legs.add(&totals.legs);
         for (reason, count) in &totals.reasons {
             *self.results.reasons.entry(*reason).or_default() += count;
         }

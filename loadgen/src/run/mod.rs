@@ -18,6 +18,7 @@ use target::Broker;
 pub use target::TargetError;
 
 use crate::clock::Clock;
+use crate::mqtt::QoS;
 use crate::output::{self, Measured, Progress, Throughput};
 use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
@@ -331,10 +332,12 @@ impl Run {
         self.command(Command::Drain { stop_ns });
         let planned = self.setup.plan.offered(schedule, &(schedule.start_ns..stop_ns));
         let deadline_ns = now_ns + drain_ns;
+        let acknowledges = self.setup.scenario.qos > QoS::AtMostOnce;
         let waited = self.wait_until(deadline_ns, |collector| {
             let counters = collector.counters();
             let all_sent = counters.sent >= planned || clock.now_ns() > stop_ns + SEND_GRACE_NS;
-            all_sent && counters.delivered >= counters.owed
+            let all_acknowledged = !acknowledges || counters.acknowledged >= counters.sent;
+            all_sent && all_acknowledged && counters.delivered >= counters.owed
         });
         waited.await?;
         Ok(())
@@ -419,7 +422,7 @@ impl Run {
             from_due: results.from_due,
             from_send: results.from_send,
             send_lag: results.send_lag,
-            connect: results.connect,
+            legs: results.legs,
             usage: load.usage,
             throughput: load.throughput,
             memory: Memory {
@@ -445,11 +448,9 @@ impl Run {
         let scenario = &self.setup.scenario;
         let summary = output::summarize(scenario, &self.setup.plan, measured);
         let (rows, intervals) = self.collector.timeline();
-        let legs = [
-            ("from-send", &measured.from_send),
-            ("send-lag", &measured.send_lag),
-            ("connect", &measured.connect),
-        ];
+        let mut legs =
+            vec![("from_send", &measured.from_send), ("send_lag", &measured.send_lag)];
+        legs.extend(measured.legs.each());
         let files = reports::Measured {
             timeline: rows,
             distribution: &measured.from_due,

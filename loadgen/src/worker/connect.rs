@@ -177,7 +177,8 @@ impl Worker {
         let connect = connect.encode().map_err(encode)?;
         let started_ns = self.setup.clock.now_ns();
         let opened = self.setup.dialer.open(self.source(place)).await;
-        let mut stream = opened.map_err(|error| refused(self.address(), error))?;
+        let (mut stream, opening) = opened.map_err(|error| refused(self.address(), error))?;
+        let opened_ns = self.setup.clock.now_ns();
         stream.write_all(&connect).await.map_err(io)?;
         stream.flush().await.map_err(io)?;
         let mut decoder = Decoder::new(self.setup.scenario.version, CONNACK_BYTES_MAX);
@@ -189,7 +190,8 @@ impl Worker {
             else {
                 continue;
             };
-            match client.handle(packet, &mut BytesMut::new()).map_err(protocol)? {
+            let now_ns = self.setup.clock.now_ns();
+            match client.handle(packet, now_ns, &mut BytesMut::new()).map_err(protocol)? {
                 Event::Refused(answer) => {
                     let refusal = answer.refusal().ok_or_else(|| {
                         protocol(ClientError::OutOfPlace("CONNACK that says nothing"))
@@ -198,8 +200,11 @@ impl Worker {
                 }
                 Event::Connected(limits) => {
                     self.check(&client, &limits)?;
-                    let now_ns = self.setup.clock.now_ns();
-                    self.recorder.borrow_mut().connected(now_ns - started_ns);
+                    self.recorder.borrow_mut().connected(
+                        &opening,
+                        now_ns - opened_ns,
+                        now_ns - started_ns,
+                    );
                     let subscriber = place.saturating_sub(self.publishers.len());
                     let rest = received.split_off(length);
                     let keep_alive_seconds = limits

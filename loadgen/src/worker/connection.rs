@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 
 use crate::client::Client;
+use crate::recorder::{Leg, Recorder};
 use crate::transport::Stream;
 use bytes::BytesMut;
 
@@ -45,8 +46,10 @@ pub(super) struct Connection {
     pub written_ns: Cell<u64>,
     /// Keep Alive, the broker's if it has said one; 0 for none.
     pub keep_alive_seconds: u16,
-    /// When a PINGREQ was written that is not answered; 0 when none is.
+    /// When a PINGREQ was written since which nothing was heard; 0 when none was.
     pub ping_ns: Cell<u64>,
+    /// When the SUBSCRIBE or the PINGREQ was written that is not answered yet; 0 when none is.
+    pub asked_ns: Cell<u64>,
 }
 
 impl Connection {
@@ -70,6 +73,16 @@ impl Connection {
             written_ns: Cell::new(now_ns),
             keep_alive_seconds,
             ping_ns: Cell::new(0),
+            asked_ns: Cell::new(0),
+        }
+    }
+
+    /// What was asked is answered.
+    pub(super) fn answered(&self, leg: Leg, now_ns: u64, recorder: &mut Recorder) {
+        match self.asked_ns.replace(0) {
+            // A PINGRESP to a PINGREQ that found another question open.
+            0 => {}
+            asked_ns => recorder.leg(leg, now_ns.saturating_sub(asked_ns)),
         }
     }
 

@@ -71,6 +71,7 @@ impl Worker {
                 let filter = self.setup.plan.topic_filter(*number);
                 let mut packet = BytesMut::new();
                 connection.client.borrow_mut().subscribe(&filter, qos, &mut packet)?;
+                connection.asked_ns.set(self.setup.clock.now_ns());
                 self.send(&connection, &packet);
             }
             if subscriber % PACKETS_PER_TURN == PACKETS_PER_TURN - 1 {

@@ -12,7 +12,7 @@ use super::Worker;
 use super::connection::{Connection, Failure};
 use crate::client::{ClientError, Event};
 use crate::mqtt::Version;
-use crate::recorder::Refused;
+use crate::recorder::{Leg, Refused};
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -125,18 +125,26 @@ impl Worker {
             decoder.next(&bytes[taken..]).map_err(ClientError::Decode)?
         {
             taken += length;
-            match client.handle(packet, answer)? {
+            match client.handle(packet, now_ns, answer)? {
                 Event::Delivery(publish) => {
                     recorder.delivery(connection.subscriber, &publish, now_ns);
                 }
                 Event::Nothing => {}
-                Event::Acknowledged => seen.acknowledged = true,
+                Event::Acknowledged(answered) => {
+                    seen.acknowledged = true;
+                    recorder.answered(answered, now_ns);
+                }
+                Event::Received(answered) => recorder.answered(answered, now_ns),
+                Event::Pong => connection.answered(Leg::PingResp, now_ns, &mut recorder),
                 Event::Rejected(code) => {
                     seen.acknowledged = true;
                     recorder.refused(Refused::Publication, code);
                 }
                 Event::Unexpected => recorder.counters.unexpected += 1,
-                Event::Subscribed => recorder.counters.subscribed += 1,
+                Event::Subscribed => {
+                    recorder.counters.subscribed += 1;
+                    connection.answered(Leg::SubAck, now_ns, &mut recorder);
+                }
                 Event::NotSubscribed(reason) => {
                     recorder.counters.not_subscribed += 1;
                     return Err(End::NotSubscribed(match self.setup.scenario.version {

@@ -190,7 +190,7 @@ fn ratio_text(ratio: f64) -> String {
 
 fn curves(runs: &[Run]) -> Markup {
     let histograms: Vec<Option<Histogram<u64>>> =
-        runs.iter().map(|run| run.leg("from-due").or_else(|| merged(run))).collect();
+        runs.iter().map(|run| run.leg("from_due").or_else(|| merged(run))).collect();
     let curves: Vec<Curve<'_>> = runs
         .iter()
         .zip(&histograms)

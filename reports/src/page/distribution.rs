@@ -22,15 +22,34 @@ pub(super) struct Curve<'a> {
     pub(super) histogram: &'a Histogram<u64>,
 }
 
-/// A leg: key of the glossary, its percentiles.
+/// A leg: what stands before its word, the key of the word in the glossary, its percentiles.
 fn legs(summary: &Summary) -> Vec<(&'static str, &'static str, &Percentiles)> {
     let latency = &summary.latency;
-    vec![
+    let mut legs = vec![
         ("delivery", "from-due", &latency.delivery.from_due),
         ("delivery", "from-send", &latency.delivery.from_send),
         ("", "send-lag", &latency.send_lag),
         ("", "connect", &latency.connect),
-    ]
+    ];
+    let taken = summary.legs.each().into_iter().filter(|(_, leg)| leg.count > 0);
+    legs.extend(taken.map(|(key, leg)| ("", leg_name(key), leg)));
+    legs
+}
+
+/// A leg of the protocol as MQTT names it.
+pub(crate) fn leg_name(key: &'static str) -> &'static str {
+    match key {
+        "tcp_connect" => "TCP connect",
+        "tls_handshake" => "TLS handshake",
+        "web_socket_handshake" => "WebSocket handshake",
+        "connack" => "CONNACK",
+        "suback" => "SUBACK",
+        "puback" => "PUBACK",
+        "pubrec" => "PUBREC",
+        "pubcomp" => "PUBCOMP",
+        "pingresp" => "PINGRESP",
+        key => key,
+    }
 }
 
 /// The percentiles of each leg, with their sample counts.
@@ -70,15 +89,17 @@ pub(super) fn ranges(summary: &Summary) -> Markup {
     let rows: Vec<Range> = legs(summary)
         .into_iter()
         .filter(|(.., percentiles)| percentiles.count > 0)
-        .map(|(prefix, key, percentiles)| {
-            let [_, p90, p99, ..] = percentiles.supported();
-            Range {
+        .filter_map(|(prefix, key, percentiles)| {
+            let [p50, p90, p99, .., max] = percentiles.supported();
+            let max = max?.max(0.1);
+            Some(Range {
                 name: format!("{prefix} {}", key.replace('-', " ")).trim().to_owned(),
-                p50: percentiles.p50.max(0.1),
+                // Of a few samples only the greatest is known for sure.
+                p50: p50.unwrap_or(max).max(0.1),
                 p90,
                 p99,
-                max: percentiles.max.max(0.1),
-            }
+                max,
+            })
         })
         .collect();
     let low = rows.iter().map(|row| row.p50).fold(f64::INFINITY, f64::min);
@@ -105,8 +126,8 @@ pub(super) fn ranges(summary: &Summary) -> Markup {
 
 /// The curve of a run: corrected and as most tools would show it.
 pub(super) fn curve(run: &Run) -> Markup {
-    let due = run.leg("from-due").or_else(|| merged(run));
-    let send = run.leg("from-send");
+    let due = run.leg("from_due").or_else(|| merged(run));
+    let send = run.leg("from_send");
     let mut curves = Vec::new();
     if let Some(histogram) = due.as_ref() {
         curves.push(Curve { name: "from due (corrected)".to_owned(), histogram });

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 /// Key, word, meaning.
-const TERMS: [(&str, &str, &str); 21] = [
+const TERMS: [(&str, &str, &str); 32] = [
     (
         "open-loop",
         "open loop",
@@ -60,6 +60,25 @@ const TERMS: [(&str, &str, &str); 21] = [
         "From due to sent: the generator's own lateness. When it is of the size of the latency, the generator is the limit.",
     ),
     ("connect", "connect", "From the start of the TCP connection to the CONNACK."),
+    ("TCP connect", "TCP connect", "From the first SYN to the TCP connection."),
+    ("TLS handshake", "TLS handshake", "From the first byte of TLS until it is established."),
+    ("WebSocket handshake", "WebSocket handshake", "The upgrade of the connection to WebSocket."),
+    ("CONNACK", "CONNACK", "From CONNECT to CONNACK: the broker takes the client in."),
+    ("SUBACK", "SUBACK", "From SUBSCRIBE to SUBACK: the subscription is in force."),
+    ("PUBACK", "PUBACK", "QoS 1, from PUBLISH to PUBACK: the broker has taken the message."),
+    ("PUBREC", "PUBREC", "QoS 2, from PUBLISH to PUBREC."),
+    ("PUBCOMP", "PUBCOMP", "QoS 2, from PUBREL to PUBCOMP."),
+    ("PINGRESP", "PINGRESP", "From PINGREQ to PINGRESP: what an answer takes that costs nothing."),
+    (
+        "corrupted",
+        "corrupted",
+        "Messages with this run's stamp whose payload is not the one that was published.",
+    ),
+    (
+        "unacknowledged",
+        "unacknowledged",
+        "Publications of QoS 1 and 2 that the broker never acknowledged to the end.",
+    ),
     (
         "percentile",
         "percentile",
@@ -83,7 +102,7 @@ const TERMS: [(&str, &str, &str); 21] = [
 pub(super) fn term(key: &str) -> Markup {
     match TERMS.iter().find(|(known, ..)| *known == key) {
         Some((key, word, meaning)) => html! {
-            a.term href={ "#term-" (key) } title=(meaning) { (word) }
+            a.term href={ "#term-" (key.replace(' ', "-")) } title=(meaning) { (word) }
         },
         None => html! { (key) },
     }
@@ -96,7 +115,7 @@ pub(super) fn section() -> Markup {
             h2 { "What the words mean" }
             dl.terms {
                 @for (key, word, meaning) in TERMS {
-                    div id={ "term-" (key) } { dt { (word) } dd { (meaning) } }
+                    div id={ "term-" (key.replace(' ', "-")) } { dt { (word) } dd { (meaning) } }
                 }
             }
         }
@@ -111,7 +130,7 @@ mod tests {
     fn every_word_has_its_place() {
         let section = section().into_string();
         for (key, ..) in TERMS {
-            let link = term(key).into_string();
+            let (link, key) = (term(key).into_string(), key.replace(' ', "-"));
             assert!(link.contains(&format!("href=\"#term-{key}\"")), "{link}");
             assert_eq!(section.matches(&format!("id=\"term-{key}\"")).count(), 1);
         }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::glossary::term;
 use crate::units::{count, share};
-use crate::{Counts, Summary};
+use crate::{Contract, Counts, Summary};
 
 /// A line of the ledger.
 struct Line {
@@ -21,6 +21,7 @@ pub(super) fn section(summary: &Summary) -> Markup {
         section #ledger {
             h2 { "Ledger" }
             p.note { "Every publisher-subscriber pair is accounted for, message by message: nothing is estimated." }
+            (findings(summary))
             div.table {
                 table {
                     thead { tr { th scope="col" { "Messages" } th.n scope="col" { "Count" } th scope="col" { "Of" } } }
@@ -30,6 +31,63 @@ pub(super) fn section(summary: &Summary) -> Markup {
                                 th scope="row" { (term(line.key)) }
                                 td.n { (count(line.value)) }
                                 td { (line.note) }
+                            }
+                        }
+                    }
+                }
+            }
+            (contracts(&summary.ledger))
+        }
+    }
+}
+
+/// What MQTT does not allow.
+fn findings(summary: &Summary) -> Markup {
+    let findings: Vec<_> = summary
+        .ledger
+        .iter()
+        .flat_map(|contract| contract.findings.iter().map(|finding| (contract.qos, finding)))
+        .collect();
+    html! {
+        @if !findings.is_empty() {
+            div.table {
+                table {
+                    caption { "What MQTT does not allow" }
+                    tbody {
+                        @for (qos, finding) in findings {
+                            tr.alarm { th scope="row" { "QoS " (qos) ", " (finding.code) } td.n { (count(finding.count)) } td { (finding.text) } }
+                        }
+                    }
+                }
+            }
+            p {}
+        }
+    }
+}
+
+/// The same for each QoS, when there is more than one or something was not delivered as it should be.
+fn contracts(contracts: &[Contract]) -> Markup {
+    html! {
+        @if !contracts.is_empty() {
+            p {}
+            div.table {
+                table {
+                    caption { "For each QoS at which deliveries were owed" }
+                    thead {
+                        tr {
+                            th scope="col" { "QoS" } th.n scope="col" { "owed" } th.n scope="col" { "delivered" } th.n scope="col" { "lost" }
+                            th.n.wide scope="col" { "duplicate, with DUP" } th.n.wide scope="col" { "reordered" }
+                            th.n.wide scope="col" { "corrupted" } th.n.wide scope="col" { "late" } th.n scope="col" { "contract" }
+                        }
+                    }
+                    tbody {
+                        @for contract in contracts {
+                            tr {
+                                th scope="row" { (contract.qos) }
+                                td.n { (count(contract.expected)) } td.n { (count(contract.delivered)) } td.n { (count(contract.lost)) }
+                                td.n.wide { (count(contract.duplicate)) ", " (count(contract.duplicate_with_dup)) }
+                                td.n.wide { (count(contract.reordered)) } td.n.wide { (count(contract.corrupted)) } td.n.wide { (count(contract.late_after_drain)) }
+                                td.n { @if contract.findings.is_empty() { span.ok { "✓ kept" } } @else { span.no { "✗ broken" } } }
                             }
                         }
                     }
@@ -52,7 +110,11 @@ fn lines(counts: &Counts) -> Vec<Line> {
             format!("{} of owed", share(counts.delivered, counts.expected)),
         ),
         fault("lost", counts.lost, format!("{} of owed", share(counts.lost, counts.expected))),
-        fault("duplicate", counts.duplicate, String::new()),
+        fault(
+            "duplicate",
+            counts.duplicate,
+            format!("{} with DUP = 1", count(counts.duplicate_with_dup)),
+        ),
         fault("reordered", counts.reordered, String::new()),
     ];
     if counts.retained > 0 {
@@ -60,6 +122,22 @@ fn lines(counts: &Counts) -> Vec<Line> {
     }
     lines.extend(
         [
+            fault(
+                "corrupted",
+                counts.corrupted,
+                "another payload than was published; lost as well".to_owned(),
+            ),
+            line("late in the drain", counts.late_in_drain, "in delivered too".to_owned()),
+            fault(
+                "late after the drain",
+                counts.late_after_drain,
+                "neither delivered nor lost".to_owned(),
+            ),
+            fault(
+                "unacknowledged",
+                counts.unacknowledged,
+                "publications of QoS 1 and 2".to_owned(),
+            ),
             fault("foreign", counts.foreign, String::new()),
             fault("impossible", counts.impossible, String::new()),
             fault("connections not opened", counts.connect_failed, "failed or refused".to_owned()),

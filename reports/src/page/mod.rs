@@ -16,7 +16,9 @@ mod verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use compare::render_html_comparison;
+pub(crate) use distribution::leg_name;
 pub use run::render_html;
+pub(crate) use verdict::observed;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -7,7 +7,7 @@ use super::over_time::OverTime;
 use super::{distribution, document, ledger, row, verdict};
 use crate::text::{absent, cpu_per_delivery, delivery_rate, latency_cells, what_ran, where_it_ran};
 use crate::units::{bytes, count, microseconds, rate, seconds, share};
-use crate::{Run, Summary};
+use crate::{BrokerUse, Run, Summary};
 
 /// Renders the page of a run: one file, the same bytes for the same run.
 pub fn render_html(run: &Run) -> String {
@@ -146,6 +146,7 @@ fn resources(summary: &Summary, over_time: &OverTime) -> Markup {
                     }
                 }
             }
+            (broker_use(summary.broker.as_ref()))
             p {}
             div.charts { (over_time.cpu()) (over_time.memory()) }
         }
@@ -169,6 +170,37 @@ fn broker_memory(summary: &Summary) -> String {
         (Some(size), _) => bytes(size),
         (None, Some(_)) => "in generator".to_owned(),
         (None, None) => absent(),
+    }
+}
+
+/// What the system tells about the broker's process.
+fn broker_use(broker: Option<&BrokerUse>) -> Markup {
+    let Some(broker) = broker else {
+        return html! {};
+    };
+    let counted = |value: Option<u64>| value.map(count).unwrap_or_default();
+    let sized = |value: Option<u64>| value.map(bytes).unwrap_or_default();
+    let spent = |value: Option<f64>| value.map(|s| microseconds(s * 1e6)).unwrap_or_default();
+    let split = match (broker.user_seconds, broker.system_seconds) {
+        (None, None) => String::new(),
+        (user, system) => format!("{} in user space, {} in the kernel", spent(user), spent(system)),
+    };
+    html! {
+        p {}
+        div.table {
+            table {
+                caption { "The broker's process in the measured part" }
+                tbody {
+                    (row("CPU time", &split))
+                    (row("memory for each connection", &sized(broker.bytes_per_connection)))
+                    (row("resident memory, mean", &sized(broker.resident_mean_bytes)))
+                    (row("resident memory, peak", &sized(broker.resident_peak_bytes)))
+                    (row("context switches, of its own accord", &counted(broker.voluntary_context_switches)))
+                    (row("context switches, made to", &counted(broker.involuntary_context_switches)))
+                    (row("process", &broker.pid.to_string()))
+                }
+            }
+        }
     }
 }
 
