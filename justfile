@@ -28,6 +28,18 @@ interop *args:
     cargo build --release --bin broker --package broker --example temperature_server
     broker/tests/interop/run {{ args }}
 
+# the pages of reports in headless Chromium
+[group('check')]
+pages:
+    cargo build --release -p loadgen -p reports
+    reports/tests/browser/run
+
+# the picture of the README, from a fresh run of the main job: on a quiet machine
+[group('bench')]
+screenshot *run:
+    cargo build --release -p loadgen -p reports
+    reports/tests/browser/run screenshot docs/report.png {{ run }}
+
 # all micro-benchmarks and a short load run, in one table
 [group('bench')]
 bench filter='':

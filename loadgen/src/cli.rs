@@ -1,5 +1,6 @@
 //! The command line: what was typed, not yet what it means.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -245,6 +246,9 @@ pub struct OutputArgs {
     /// No progress on stderr
     #[arg(long)]
     pub quiet: bool,
+    /// Serve metrics for Prometheus while the run lasts, at /metrics of this address and port
+    #[arg(long, value_name = "ADDR")]
+    pub prometheus: Option<SocketAddr>,
 }
 
 /// Who receives what from whom.

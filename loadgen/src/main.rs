@@ -1,5 +1,6 @@
 //! The load generator.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match carry_out(scenario) {
+    match carry_out(scenario, cli.output.prometheus) {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
@@ -42,9 +43,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn carry_out(scenario: Scenario) -> Result<Outcome> {
+fn carry_out(scenario: Scenario, prometheus: Option<SocketAddr>) -> Result<Outcome> {
     let interrupt = interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))?;
-    Ok(run(scenario, ALLOCATOR_NAME, interrupt)?)
+    Ok(run(scenario, ALLOCATOR_NAME, prometheus, interrupt)?)
 }
 
 fn command_line() -> String {

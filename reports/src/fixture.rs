@@ -188,7 +188,7 @@ pub(crate) fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64>
 /// Leaves a run whose measured seconds had these delivery latencies, after two seconds of connecting and one
 /// of warm-up, and returns its directory.
 pub(crate) fn leave_run(base: &Path, summary: &Summary, seconds: &[Histogram<u64>]) -> PathBuf {
-    let started = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_503_600_000);
+    let started = SystemTime::UNIX_EPOCH + Duration::from_hours(498_751);
     let mut total = histogram([]);
     let mut timeline = vec![
         TimelineRow { connected: 2_600, ..TimelineRow::new(1.0, Phase::Connect) },

@@ -180,14 +180,18 @@ fn answer(command: Command) -> anyhow::Result<String> {
 
 /// Writes the page of one run or of several, and says where.
 fn page(runs: &[NamedPath], out: Option<PathBuf>) -> anyhow::Result<String> {
-    let whole = whole_runs(runs)?;
-    let (page, default) = match (whole.as_slice(), runs) {
-        ([run], [named]) => {
+    let (page, default) = match runs {
+        [named] => {
+            let run = Run::read(&named.path)?;
+            // A run that nobody named has the name of its directory, as in the page that loadgen wrote.
+            let named_by_hand = named.name != run_name(&named.path.to_string_lossy());
+            let name = if named_by_hand { named.name.clone() } else { run.name.clone() };
+            let run = Run { name, ..run };
             let directory =
                 if named.path.is_dir() { Some(named.path.as_path()) } else { named.path.parent() };
-            (render_html(run), directory.unwrap_or(Path::new(".")).join(PAGE_FILE))
+            (render_html(&run), directory.unwrap_or_else(|| Path::new(".")).join(PAGE_FILE))
         }
-        (several, _) => (render_html_comparison(several), PathBuf::from(COMPARISON_FILE)),
+        several => (render_html_comparison(&whole_runs(several)?), PathBuf::from(COMPARISON_FILE)),
     };
     let path = out.unwrap_or(default);
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,6 +1,8 @@
 //! `report.md`: a run as markdown, short enough for an issue or a pull request.
 
 use crate::page::{leg_name, observed};
+use std::fmt::{self, Write as _};
+
 use crate::text::{
     absent, cpu_per_delivery, delivery_rate, harmless, latency_cells, what_ran, where_it_ran,
 };
@@ -25,27 +27,32 @@ fn heading(summary: &Summary) -> String {
         escaped(&where_it_ran(&summary.config))
     );
     if let Some(verdict) = &summary.verdict {
-        text.push_str(&format!("**{}**\n\n", verdict.verdict.name()));
+        add(&mut text, format_args!("**{}**\n\n", verdict.verdict.name()));
         for reason in &verdict.reasons {
-            text.push_str(&format!("- {}\n", escaped(&reason.text)));
+            add(&mut text, format_args!("- {}\n", escaped(&reason.text)));
         }
     }
     if !summary.complete {
         text.push_str("\n**INTERRUPTED**: the figures cover what was measured until then.\n\n");
     }
     for warning in &summary.warnings {
-        text.push_str(&format!("- warning: {}\n", escaped(warning)));
+        add(&mut text, format_args!("- warning: {}\n", escaped(warning)));
     }
     for (qos, finding) in summary
         .ledger
         .iter()
         .flat_map(|contract| contract.findings.iter().map(|finding| (contract.qos, finding)))
     {
-        text.push_str(&format!("- **finding** at QoS {qos}: {}\n", escaped(&finding.text)));
+        add(&mut text, format_args!("- **finding** at QoS {qos}: {}\n", escaped(&finding.text)));
     }
     text.push('\n');
     text.push_str(&thresholds(summary));
     text
+}
+
+/// Writing to a string cannot fail.
+fn add(text: &mut String, part: fmt::Arguments<'_>) {
+    let _infallible = text.write_fmt(part);
 }
 
 fn thresholds(summary: &Summary) -> String {
@@ -56,7 +63,10 @@ fn thresholds(summary: &Summary) -> String {
     for threshold in &summary.thresholds {
         let held = if threshold.passed { "yes" } else { "**no**" };
         let measured = observed(threshold);
-        text.push_str(&format!("| {} | {measured} | {held} |\n", escaped(&threshold.threshold)));
+        add(
+            &mut text,
+            format_args!("| {} | {measured} | {held} |\n", escaped(&threshold.threshold)),
+        );
     }
     text.push('\n');
     text

@@ -55,7 +55,7 @@ impl Run {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let summary_file = summary_path(path);
         let summary = Summary::read(&summary_file)?;
-        let directory = summary_file.parent().unwrap_or(Path::new("."));
+        let directory = summary_file.parent().unwrap_or_else(|| Path::new("."));
         Ok(Self {
             name: directory_name(directory),
             summary,
@@ -128,15 +128,13 @@ fn read_hlog(path: &Path) -> Result<Vec<Interval>, ReadError> {
 
 /// Adds `other` to `total`, whatever their bounds; false when the sum would not fit.
 pub(crate) fn accumulate(total: &mut Option<Histogram<u64>>, other: &Histogram<u64>) -> bool {
-    match total {
-        Some(total) => total.add(other).is_ok(),
-        None => {
-            let mut first = other.clone();
-            first.auto(true);
-            *total = Some(first);
-            true
-        }
+    if let Some(total) = total {
+        return total.add(other).is_ok();
     }
+    let mut first = other.clone();
+    first.auto(true);
+    *total = Some(first);
+    true
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod announce;
 mod progress;
+mod prometheus;
 mod summary;
 
 use std::io::{self, IsTerminal, Write};
@@ -9,7 +10,8 @@ use std::io::{self, IsTerminal, Write};
 use reports::Summary;
 
 pub(crate) use announce::announcement;
-pub(crate) use progress::{Live, Progress, live_line};
+pub(crate) use progress::{Live, Progress};
+pub(crate) use prometheus::Exporter;
 pub(crate) use summary::{Measured, Throughput, summarize};
 
 use crate::cli::Format;
@@ -20,7 +22,7 @@ pub(crate) fn print(summary: &Summary, format: Format) -> io::Result<()> {
     let printed = match format {
         Format::Json => reports::write_summary(&mut stdout, summary),
         Format::Human => {
-            let color = stdout.is_terminal();
+            let color = stdout.is_terminal() && colors_wanted();
             stdout.write_all(reports::render_text(summary, color).as_bytes())
         }
     };
@@ -28,4 +30,9 @@ pub(crate) fn print(summary: &Summary, format: Format) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+/// Whether nobody asked for a terminal without colours, as <https://no-color.org> has it.
+fn colors_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -5,6 +5,7 @@ mod collector;
 mod target;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,7 +20,7 @@ pub use target::TargetError;
 
 use crate::clock::Clock;
 use crate::mqtt::QoS;
-use crate::output::{self, Measured, Progress, Throughput};
+use crate::output::{self, Exporter, Measured, Progress, Throughput};
 use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
 use crate::recorder::Counters;
@@ -71,6 +72,14 @@ pub enum RunError {
     /// The main thread has no runtime.
     #[error("the generator could not be started: {0}")]
     Start(#[source] io::Error),
+    /// Metrics cannot be served.
+    #[error("metrics cannot be served at {address}: {source}; name another --prometheus address")]
+    Prometheus {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
     /// A worker could not go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -137,22 +146,28 @@ fn connected(opened: u64, clients: u64) -> String {
 }
 
 /// Carries out a scenario and leaves its files. `allocator` names the binary's, for the record;
-/// `interrupt` turns true when the run has to end.
+/// metrics are served at `prometheus` while it lasts; `interrupt` turns true when the run has to end.
 pub fn run(
     scenario: Scenario,
     allocator: &str,
+    prometheus: Option<SocketAddr>,
     interrupt: watch::Receiver<bool>,
 ) -> Result<Outcome, RunError> {
     let embedded = matches!(scenario.target, Target::Embedded { .. });
     raise_open_files(scenario.clients(), embedded)?;
     let machine = Machine::detect(allocator);
     let broker = Broker::start(&scenario)?;
-    let run = Run::new(scenario, machine, broker, interrupt)?;
+    let mut run = Run::new(scenario, machine, broker, interrupt)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::Start)?;
-    runtime.block_on(run.carry_out())
+    runtime.block_on(async {
+        if let Some(address) = prometheus {
+            run.export(address).await?;
+        }
+        run.carry_out().await
+    })
 }
 
 /// Why waiting ended.
@@ -220,6 +235,16 @@ impl Run {
             workers,
             started,
         })
+    }
+
+    /// Serves metrics, and says where: the port may have been left open.
+    async fn export(&mut self, address: SocketAddr) -> Result<(), RunError> {
+        let exporter = Exporter::start(address)
+            .await
+            .map_err(|source| RunError::Prometheus { address, source })?;
+        self.collector.note(&format!("metrics at http://{}/metrics", exporter.address()));
+        self.collector.export(exporter);
+        Ok(())
     }
 
     async fn carry_out(mut self) -> Result<Outcome, RunError> {
@@ -448,8 +473,7 @@ impl Run {
         let scenario = &self.setup.scenario;
         let summary = output::summarize(scenario, &self.setup.plan, measured);
         let (rows, intervals) = self.collector.timeline();
-        let mut legs =
-            vec![("from_send", &measured.from_send), ("send_lag", &measured.send_lag)];
+        let mut legs = vec![("from_send", &measured.from_send), ("send_lag", &measured.send_lag)];
         legs.extend(measured.legs.each());
         let files = reports::Measured {
             timeline: rows,

@@ -310,16 +310,12 @@ fn differences(runs: &[Run]) -> Markup {
         .first()
         .map(|column| column.iter().map(|(key, _)| *key).collect())
         .unwrap_or_default();
-    let rows: Vec<(&'static str, Vec<&String>)> = keys
-        .iter()
-        .enumerate()
-        .map(|(index, key)| {
-            let cells = columns.iter().filter_map(|column| column.get(index));
-            (*key, cells.map(|(_, value)| value).collect())
-        })
-        .collect();
+    let rows = keys.iter().enumerate().map(|(index, key)| {
+        let cells = columns.iter().filter_map(|column| column.get(index));
+        (*key, cells.map(|(_, value)| value).collect::<Vec<&String>>())
+    });
     let (same, other): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|(_, cells)| cells.windows(2).all(|pair| pair[0] == pair[1]));
+        rows.partition(|(_, cells)| cells.windows(2).all(|pair| pair[0] == pair[1]));
     html! {
         section #environment {
             h2 { "Configuration and environment" }

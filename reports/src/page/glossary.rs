@@ -100,11 +100,12 @@ const TERMS: [(&str, &str, &str); 32] = [
 
 /// A word with its meaning behind it.
 pub(super) fn term(key: &str) -> Markup {
-    match TERMS.iter().find(|(known, ..)| *known == key) {
-        Some((key, word, meaning)) => html! {
+    html! {
+        @if let Some((key, word, meaning)) = TERMS.iter().find(|(known, ..)| *known == key) {
             a.term href={ "#term-" (key.replace(' ', "-")) } title=(meaning) { (word) }
-        },
-        None => html! { (key) },
+        } @else {
+            (key)
+        }
     }
 }
 

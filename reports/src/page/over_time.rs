@@ -156,7 +156,7 @@ impl OverTime {
     /// Where the samples fell.
     pub(super) fn heat(&self) -> Markup {
         let latencies = || self.slices.list.iter().filter_map(|slice| slice.latency.as_ref());
-        let low = latencies().map(|latency| latency.min_nz()).min().unwrap_or(1_000);
+        let low = latencies().map(hdrhistogram::Histogram::min_nz).min().unwrap_or(1_000);
         let high = latencies().map(hdrhistogram::Histogram::max).max().unwrap_or(1_000);
         let y = Scale::log(Unit::Latency, microseconds(low.max(100)), microseconds(high.max(100)));
         let edges = edges(&y);

@@ -288,3 +288,126 @@ fn generators(summary: &Summary) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::{env, fs};
+
+    use super::*;
+    use crate::fixture::{TestDirectory, histogram, leave_run, literal, overloaded};
+
+    /// A run of some seconds whose latencies rise and fall, one of them with a stall.
+    fn run(summary: &Summary, seconds: u64, samples: u64) -> Run {
+        let base = TestDirectory::new();
+        let seconds: Vec<_> = (0..seconds)
+            .map(|second| {
+                let stall = if second == 5 { 40 } else { 1 };
+                histogram(
+                    (1..=samples).map(|i| (2_000_000 + i * i * 700 + second * 90_000) * stall),
+                )
+            })
+            .collect();
+        let run = Run::read(&leave_run(base.path(), summary, &seconds)).unwrap();
+        Run { name: "20261124T070000Z-literal".to_owned(), ..run }
+    }
+
+    /// What the page was when somebody last looked at it; `UPDATE_PAGE=1` says that somebody does now.
+    #[test]
+    fn the_page_is_the_one_that_was_looked_at() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report.html");
+        let page = render_html(&run(&literal(), 12, 200));
+        if env::var_os("UPDATE_PAGE").is_some() {
+            fs::write(&golden, &page).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap();
+        let differs = page.lines().zip(expected.lines()).position(|(new, old)| new != old);
+        assert!(
+            page == expected,
+            "the page is another one from line {differs:?} on: look at it in a browser, then UPDATE_PAGE=1"
+        );
+    }
+
+    #[test]
+    fn the_page_has_its_parts_in_order_and_loads_nothing() {
+        let page = render_html(&run(&overloaded(), 12, 200));
+        let mut rest = page.as_str();
+        for part in [
+            "Content-Security-Policy",
+            "class=\"verdict",
+            "class=\"tiles\"",
+            "id=\"distribution\"",
+            "id=\"latency\"",
+            "id=\"heat\"",
+            "id=\"legs\"",
+            "id=\"deliveries\"",
+            "id=\"publications\"",
+            "id=\"backlog\"",
+            "id=\"ledger\"",
+            "id=\"cpu\"",
+            "id=\"memory\"",
+            "id=\"environment\"",
+            "id=\"reproduce\"",
+            "id=\"glossary\"",
+        ] {
+            let place = rest.find(part).unwrap_or_else(|| panic!("no {part} in its place"));
+            rest = &rest[place..];
+        }
+        for forbidden in ["src=", "http://", "https://", "@import", "url("] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        let ids: Vec<&str> =
+            page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len(), "an id stands twice");
+    }
+
+    #[test]
+    fn nothing_that_a_user_typed_becomes_markup() {
+        let mut summary = overloaded();
+        let evil = "</script><script>alert(1)</script>\"'><img onerror=x>";
+        for text in [
+            &mut summary.config.topic,
+            &mut summary.config.command,
+            &mut summary.config.broker,
+            &mut summary.config.topology,
+            &mut summary.machine.cpu,
+            &mut summary.started,
+        ] {
+            evil.clone_into(text);
+        }
+        summary.warnings = vec![evil.to_owned()];
+        if let Some(verdict) = &mut summary.verdict {
+            evil.clone_into(&mut verdict.reasons[0].text);
+        }
+        let page = render_html(&Run { name: evil.to_owned(), ..run(&summary, 3, 50) });
+        assert!(!page.contains("<script>alert") && !page.contains("<img"));
+        assert!(page.contains("&lt;img onerror=x&gt;"));
+    }
+
+    #[test]
+    fn the_page_of_a_long_run_is_small() {
+        let base = TestDirectory::new();
+        let second = histogram((1..=60).map(|i| 1_000_000 * i));
+        // Nearly as many slices as there are at most: a longer run has no more.
+        let seconds = vec![second; 1_190];
+        let run = Run::read(&leave_run(base.path(), &literal(), &seconds)).unwrap();
+        let page = render_html(&run);
+        assert!(page.contains("Each point covers 5 s"), "{page}");
+        let size = page.len();
+        assert!(size < 1_000_000, "{size} bytes");
+    }
+
+    #[test]
+    fn a_summary_alone_has_a_page() {
+        let run = Run {
+            timeline: Vec::new(),
+            intervals: Vec::new(),
+            legs: Vec::new(),
+            ..run(&literal(), 1, 50)
+        };
+        let page = render_html(&run);
+        assert!(page.contains("id=\"ledger\"") && !page.contains("id=\"heat\""));
+        assert!(!page.contains("NaN") && !page.contains("inf<"), "{page}");
+    }
+}

@@ -80,14 +80,14 @@ impl Slices {
             before = row.t_seconds;
             let from = ((row.t_seconds - 1e-6).max(0.0) / width).floor() * width;
             match list.last_mut() {
-                Some(last) if last.from >= from => last.add(row, seconds),
+                Some(current) if current.from >= from => current.add(row, seconds),
                 _ if row.t_seconds.is_finite() => list.push(Slice::new(from, width, row, seconds)),
                 _ => {}
             }
         }
-        let mut slices = Self { end, width, list, damaged: 0 };
-        slices.add_latencies(run);
-        slices
+        let mut cut = Self { end, width, list, damaged: 0 };
+        cut.add_latencies(run);
+        cut
     }
 
     fn add_latencies(&mut self, run: &Run) {

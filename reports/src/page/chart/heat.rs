@@ -118,8 +118,8 @@ fn shade(count: u64, most: u64) -> Option<usize> {
         clippy::cast_precision_loss,
         reason = "0 to the number of shades"
     )]
-    let shade = (share * SHADES as f64) as usize;
-    Some(shade.min(SHADES - 1))
+    let place = (share * SHADES as f64) as usize;
+    Some(place.min(SHADES - 1))
 }
 
 #[cfg(test)]

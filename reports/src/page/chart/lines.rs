@@ -134,7 +134,7 @@ impl LineChart<'_> {
             last = value.map(|_| x);
         }
         if last.is_some() {
-            path.push_str(&format!("V{floor}Z"));
+            let _infallible = write!(path, "V{floor}Z");
         }
         path
     }

@@ -70,7 +70,7 @@ fn y_of(scale: &Scale, value: f64) -> f64 {
 /// A coordinate to a tenth: finer than a pixel.
 fn coordinate(value: f64) -> String {
     let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
 /// The lines and labels of both axes.

@@ -121,7 +121,7 @@ impl Scale {
     fn even_ticks(&self, step: f64) -> Vec<Tick> {
         let first = (self.min / step).ceil();
         let steps = ((self.max / step + 1e-9).floor() - first).clamp(0.0, 50.0);
-        (0_u32..)
+        (0_u32..=50)
             .map(f64::from)
             .take_while(|&index| index <= steps)
             .map(|index| (first + index) * step)
@@ -134,12 +134,12 @@ impl Scale {
         let mut ticks = Vec::new();
         let mut decade = 10_f64.powf(self.min.log10().floor());
         while decade <= self.max * 1.000_1 {
-            for factor in [1.0, 2.0, 5.0] {
+            for (factor, is_decade) in [(1.0, true), (2.0, false), (5.0, false)] {
                 let value = decade * factor;
                 if value < self.min * 0.999_9 || value > self.max * 1.000_1 {
                     continue;
                 }
-                let labelled = factor == 1.0 || decades <= DECADES_LABELLED;
+                let labelled = is_decade || decades <= DECADES_LABELLED;
                 ticks.push(Tick { value, label: labelled.then(|| self.label(value, value)) });
             }
             decade *= 10.0;

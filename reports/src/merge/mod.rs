@@ -443,7 +443,7 @@ mod tests {
         let mut other = half(2_000_000, STARTED, |_| {});
         other.legs.clear();
         assert!(refused(other).contains("no histogram of the leg `from_due`"));
-        assert!(merge(&[first.clone()], base.path(), "x").is_err());
+        assert!(merge(std::slice::from_ref(&first), base.path(), "x").is_err());
     }
 
     #[test]
