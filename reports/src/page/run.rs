@@ -101,14 +101,14 @@ fn latency(run: &Run, over_time: &OverTime) -> Markup {
             p.note {
                 "Measured in " (term("open-loop")) ", " (term("from-due")) " and " (term("from-send")) "; percentiles are not shown where the samples are too few."
             }
-            (distribution::table(&run.summary))
-            p {}
             div.charts {
                 (distribution::curve(run))
                 (over_time.latency())
                 (over_time.heat())
                 (distribution::ranges(&run.summary))
             }
+            p {}
+            (distribution::table(&run.summary))
         }
     }
 }

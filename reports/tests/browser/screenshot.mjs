@@ -7,11 +7,11 @@ const [page, picture] = process.argv.slice(2);
 if (!picture) throw new Error("usage: node screenshot.mjs PAGE PNG");
 const browser = await launch();
 try {
-  const view = await browser.newPage({ viewport: { width: 1200, height: 1000 }, colorScheme: "light" });
+  const view = await browser.newPage({ viewport: { width: 1080, height: 1000 }, colorScheme: "light" });
   await view.goto(pathToFileURL(page).href);
   // The charts of the latency are the last that is shown.
   const end = await view.locator("#heat, #latencies").first().evaluate((element) => element.getBoundingClientRect().bottom + scrollY + 16);
-  await view.screenshot({ path: picture, fullPage: true, clip: { x: 0, y: 0, width: 1200, height: Math.min(end, 1700) } });
+  await view.screenshot({ path: picture, fullPage: true, clip: { x: 0, y: 0, width: 1080, height: Math.min(end, 1240) } });
 } finally {
   await browser.close();
 }
