@@ -12,9 +12,9 @@ mod fixture;
 mod hgrm;
 mod hlog;
 mod machine;
-mod markdown;
 mod merge;
 mod page;
+mod paste;
 mod percentiles;
 mod read;
 mod run;
@@ -30,9 +30,9 @@ pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
-pub use markdown::render_markdown;
 pub use merge::{MergeError, merge};
 pub use page::{render_html, render_html_comparison};
+pub use paste::render_markdown;
 pub use run::{Interval, Run};
 pub use run_directory::{
     DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, MARKDOWN_FILE, Measured, PAGE_FILE, RunDirectory,

@@ -29,8 +29,8 @@ pub(crate) enum Leg {
 }
 
 impl Leg {
-    /// Its key in `summary.json`.
-    fn key(self) -> &'static str {
+    /// Its name in `summary.json` and in thresholds.
+    fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::TcpConnect => "tcp_connect",
@@ -62,9 +62,9 @@ impl LegHistograms {
         }
     }
 
-    /// Each leg that was taken, under its key in `summary.json`, with its samples.
+    /// Every leg that was taken, with its name.
     pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &Histogram<u64>)> {
-        self.0.iter().map(|(leg, samples)| (leg.key(), samples))
+        self.0.iter().map(|(leg, histogram)| (leg.name(), histogram))
     }
 
     /// The samples of a leg, if it was taken.
