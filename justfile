@@ -61,6 +61,18 @@ witness *args:
     cargo build --release --bin broker --bin loadgen --package broker --package loadgen --example witness
     loadgen/tests/witness/run {{ args }}
 
+# the pages of reports in headless Chromium
+[group('check')]
+pages:
+    cargo build --release -p loadgen -p reports
+    reports/tests/browser/run
+
+# the picture of the README, from a fresh run of the main job: on a quiet machine
+[group('bench')]
+screenshot *run:
+    cargo build --release -p loadgen -p reports
+    reports/tests/browser/run screenshot docs/report.png {{ run }}
+
 # all micro-benchmarks and a short load run, in one table
 [group('bench')]
 bench filter='':

@@ -1,5 +1,6 @@
 //! The load generator.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     if scenario.options.dry_run {
         return ended(dry_run(&scenario).map(|()| Outcome::Complete).map_err(Into::into));
     }
-    ended(carry_out(scenario))
+    ended(carry_out(scenario, cli.output.prometheus))
 }
 
 fn ended(outcome: Result<Outcome>) -> ExitCode {
@@ -88,8 +89,8 @@ fn compare(args: &CompareArgs) -> ExitCode {
     }
 }
 
-fn carry_out(scenario: Scenario) -> Result<Outcome> {
-    Ok(run(scenario, ALLOCATOR_NAME, watched()?)?.outcome)
+fn carry_out(scenario: Scenario, prometheus: Option<SocketAddr>) -> Result<Outcome> {
+    Ok(run(scenario, ALLOCATOR_NAME, prometheus, watched()?)?.outcome)
 }
 
 fn calibration(arguments: &CalibrateArgs) -> Result<Outcome> {

@@ -120,7 +120,7 @@ pub(crate) fn threshold_text(result: &ThresholdResult) -> String {
     format!("{}: {observed}{ended}", harmless(&result.threshold))
 }
 
-fn what_ran(config: &Config) -> String {
+pub(crate) fn what_ran(config: &Config) -> String {
     format!(
         "{}: {} publishers every {} -> {} subscribers, {}, QoS {}",
         shortened(&config.topology),
@@ -132,19 +132,33 @@ fn what_ran(config: &Config) -> String {
     )
 }
 
-fn where_it_ran(config: &Config) -> String {
+pub(crate) fn where_it_ran(config: &Config) -> String {
     let broker = match config.broker.as_str() {
         "embedded" => "embedded broker".to_owned(),
         url => format!("broker {}", shortened(url)),
     };
     format!(
-        "{broker}, {} measured after {} of warm-up",
+        "{broker}, MQTT {} over {}, {} measured after {} of warm-up",
+        config.protocol,
+        transport(&config.transport),
         seconds(config.measured_seconds),
         seconds(config.warmup_seconds),
     )
 }
 
-fn period(value: f64) -> String {
+/// A transport as people write it.
+pub(crate) fn transport(name: &str) -> String {
+    match name {
+        "tcp" => "TCP".to_owned(),
+        "tls" => "TLS".to_owned(),
+        "ws" => "WebSocket".to_owned(),
+        "wss" => "WebSocket over TLS".to_owned(),
+        "unix" => "a Unix socket".to_owned(),
+        other => shortened(other),
+    }
+}
+
+pub(crate) fn period(value: f64) -> String {
     if value >= 1.0 { seconds(value) } else { microseconds(value * 1e6) }
 }
 
@@ -403,7 +417,7 @@ mod tests {
             render_text(&literal(), false),
             "\
 shared: 2,500 publishers every 3 s -> 2,500 subscribers, temperature, QoS 0
-embedded broker, 30 s measured after 5 s of warm-up
+embedded broker, MQTT 3.1.1 over TCP, 30 s measured after 5 s of warm-up
 
 VALID: all of 2,083,333 deliveries/s arrived
 
@@ -460,7 +474,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
     fn color_changes_nothing_but_color() {
         for summary in [literal(), overloaded()] {
             let mut stripped = render_text(&summary, true);
-            for code in ["1", "1;31", "33", "0"] {
+            for code in ["1", "1;31", "1;32", "33", "0"] {
                 stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
             }
             assert_eq!(stripped, render_text(&summary, false));

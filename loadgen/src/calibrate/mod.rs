@@ -99,7 +99,7 @@ fn measure(
     scenario.duration_ns = crate::units::nanoseconds(arguments.duration).max(1);
     scenario.out.clone_from(&folder);
     scenario.options.silent = true;
-    let finished = run(scenario, allocator, interrupt.clone());
+    let finished = run(scenario, allocator, None, interrupt.clone());
     // The files of the run are of no use, and that they cannot be removed is no failure.
     drop(std::fs::remove_dir_all(&folder));
     let finished = finished?;

@@ -2,7 +2,7 @@
 
 mod compare;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -311,6 +311,9 @@ pub struct OutputArgs {
     /// No progress on stderr
     #[arg(long)]
     pub quiet: bool,
+    /// Serve metrics for Prometheus while the run lasts, at /metrics of this address and port
+    #[arg(long, value_name = "ADDR")]
+    pub prometheus: Option<SocketAddr>,
 }
 
 /// Who receives what from whom.

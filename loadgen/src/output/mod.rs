@@ -3,6 +3,7 @@
 mod announce;
 mod ledger;
 mod progress;
+mod prometheus;
 mod summary;
 
 use std::io::{self, IsTerminal, Write};
@@ -11,7 +12,8 @@ use reports::Summary;
 
 pub(crate) use announce::announcement;
 pub(crate) use ledger::counts;
-pub(crate) use progress::{Live, Progress, live_line};
+pub(crate) use progress::{Live, Progress};
+pub(crate) use prometheus::Exporter;
 pub(crate) use summary::{Measured, Throughput, summarize};
 
 use crate::cli::Format;
@@ -22,7 +24,7 @@ pub(crate) fn print(summary: &Summary, format: Format) -> io::Result<()> {
     match format {
         Format::Json => reports::write_summary(&mut text, summary)?,
         Format::Human => {
-            let color = io::stdout().is_terminal();
+            let color = io::stdout().is_terminal() && colors_wanted();
             text.extend_from_slice(reports::render_text(summary, color).as_bytes());
         }
     }
@@ -40,4 +42,9 @@ fn print_bytes(bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+/// Whether nobody asked for a terminal without colours, as <https://no-color.org> has it.
+fn colors_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

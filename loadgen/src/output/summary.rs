@@ -101,6 +101,7 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
             generator_seconds: measured.usage.generator_seconds,
         },
         memory: measured.memory,
+        generators: Vec::new(),
         broker: measured.broker,
         warnings: warnings(scenario, measured),
     }

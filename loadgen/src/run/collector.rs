@@ -9,7 +9,7 @@ use reports::{IntervalHistogram, Phase, TimelineRow};
 use tokio::time::Instant;
 
 use super::RunError;
-use crate::output::{Live, Progress, counts, live_line};
+use crate::output::{Exporter, Live, Progress, counts};
 use crate::plan::Schedule;
 use crate::recorder::{Counters, LegHistograms, Reasons, Second, Totals, histogram, merge};
 use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
@@ -25,6 +25,9 @@ pub(super) struct Collector {
     setup: Setup,
     broker: BrokerProcess,
     progress: Progress,
+    exporter: Option<Exporter>,
+    /// What was spent when the load began.
+    load_usage: Usage,
     schedule: Option<Schedule>,
     stage: Stage,
     next_tick: Instant,
@@ -116,6 +119,8 @@ impl Collector {
             setup: setup.clone(),
             broker: BrokerProcess::Unknown,
             progress,
+            exporter: None,
+            load_usage: Usage::default(),
             schedule: None,
             stage: Stage::Connect,
             next_tick: Instant::now() + TICK,
@@ -149,6 +154,19 @@ impl Collector {
         self.grown_bytes.map(|bytes| bytes / u64::from(self.setup.scenario.clients().max(1)))
     }
 
+    /// Lets a monitor see what the run does.
+    pub(super) fn export(&mut self, exporter: Exporter) {
+        let scenario = &self.setup.scenario;
+        let publications = scenario.publications_per_second();
+        let fan_out = f64::from(self.setup.plan.deliveries_per_publication());
+        exporter.update(|snapshot| {
+            snapshot.clients = u64::from(scenario.clients());
+            snapshot.publications_per_second = publications;
+            snapshot.deliveries_per_second = publications * fan_out;
+        });
+        self.exporter = Some(exporter);
+    }
+
     /// The load begins.
     pub(super) fn start(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
@@ -164,6 +182,7 @@ impl Collector {
             },
             offered: 0,
         };
+        self.load_usage = self.previous.usage;
     }
 
     /// The load ends.
@@ -318,6 +337,7 @@ impl Collector {
         };
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);
+        self.expose(&row, &now, open);
         self.sample_peak();
         if !open.samples.delivery().is_empty() {
             self.last_wait_ns = open.samples.delivery().value_at_quantile(0.5);
@@ -399,21 +419,38 @@ impl Collector {
         row
     }
 
+    fn expose(&self, row: &TimelineRow, now: &Row, open: &Open) {
+        let Some(exporter) = &self.exporter else {
+            return;
+        };
+        let spent = now.usage.since(self.load_usage);
+        exporter.update(|snapshot| {
+            let totals = (now.offered, now.counters);
+            snapshot.second(row, totals, open.samples.delivery(), open.samples.send_lag());
+            snapshot.spent(spent.broker_seconds, spent.generator_seconds);
+        });
+    }
+
     fn show(&mut self, row: &TimelineRow, now: &Row, open: &Open) {
         if self.stage == Stage::Finish {
             return;
         }
-        let line = live_line(&Live {
+        self.progress.live(&Live {
             phase: row.phase,
             elapsed_seconds: row.t_seconds,
             connected: (row.connected, u64::from(self.setup.scenario.clients())),
-            sent: row.sent,
+            planned_seconds: self.planned_seconds(),
+            sent: (row.sent, row.offered),
             delivered: (row.delivered, row.expected),
             backlog: row.backlog,
             disconnected: now.counters.disconnected,
             delivery: open.samples.delivery(),
         });
-        self.progress.live(&line);
+    }
+
+    /// How long the run will last, the drain excepted.
+    fn planned_seconds(&self) -> Option<f64> {
+        self.schedule.map(|schedule| seconds(schedule.end_ns))
     }
 
     fn keep_interval(&mut self, now: &Row, open: &Open) {
@@ -454,17 +491,20 @@ impl Collector {
         row.connected = counters.connected;
         row.retained = counters.retained.saturating_sub(self.previous.counters.retained);
         self.previous.counters = counters;
-        let line = live_line(&Live {
+        if let Some(exporter) = &self.exporter {
+            exporter.update(|snapshot| snapshot.connecting(counters));
+        }
+        self.progress.live(&Live {
             phase: Phase::Connect,
             elapsed_seconds: row.t_seconds,
             connected: (counters.connected, u64::from(self.setup.scenario.clients())),
-            sent: 0,
+            planned_seconds: None,
+            sent: (0, 0),
             delivered: (0, 0),
             backlog: 0,
             disconnected: counters.disconnected,
             delivery: &self.results.from_due,
         });
-        self.progress.live(&line);
         self.rows.push(row);
     }
 

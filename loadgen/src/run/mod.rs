@@ -26,7 +26,7 @@ pub use target::TargetError;
 
 use crate::clock::Clock;
 use crate::mqtt::QoS;
-use crate::output::{self, Measured, Progress, Throughput};
+use crate::output::{self, Exporter, Measured, Progress, Throughput};
 use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
 use crate::preflight::{Preflight, PreflightError};
@@ -91,6 +91,14 @@ pub enum RunError {
     /// The main thread has no runtime.
     #[error("the generator could not be started: {0}")]
     Start(#[source] io::Error),
+    /// Metrics cannot be served.
+    #[error("metrics cannot be served at {address}: {source}; name another --prometheus address")]
+    Prometheus {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
     /// A worker could not go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -183,10 +191,11 @@ pub fn dry_run(scenario: &Scenario) -> Result<(), RunError> {
 }
 
 /// Carries out a scenario and leaves its files. `allocator` names the binary's, for the record;
-/// `interrupt` turns true when the run has to end.
+/// metrics are served at `prometheus` while it lasts; `interrupt` turns true when the run has to end.
 pub fn run(
     scenario: Scenario,
     allocator: &str,
+    prometheus: Option<SocketAddr>,
     interrupt: watch::Receiver<bool>,
 ) -> Result<Finished, RunError> {
     let embedded = matches!(scenario.target, Target::Embedded { .. });
@@ -195,12 +204,17 @@ pub fn run(
     let broker = Broker::start(&scenario)?;
     let plan = Plan::new(&scenario);
     let preflight = Preflight::check(&scenario, &plan, broker.dialer().address())?;
-    let run = Run::new(scenario, plan, &preflight, machine, broker, interrupt)?;
+    let mut run = Run::new(scenario, plan, &preflight, machine, broker, interrupt)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::Start)?;
-    runtime.block_on(run.carry_out())
+    runtime.block_on(async {
+        if let Some(address) = prometheus {
+            run.export(address).await?;
+        }
+        run.carry_out().await
+    })
 }
 
 /// Why waiting ended.
@@ -278,6 +292,16 @@ impl Run {
             workers,
             started,
         })
+    }
+
+    /// Serves metrics, and says where: the port may have been left open.
+    async fn export(&mut self, address: SocketAddr) -> Result<(), RunError> {
+        let exporter = Exporter::start(address)
+            .await
+            .map_err(|source| RunError::Prometheus { address, source })?;
+        self.collector.note(&format!("metrics at http://{}/metrics", exporter.address()));
+        self.collector.export(exporter);
+        Ok(())
     }
 
     async fn carry_out(mut self) -> Result<Finished, RunError> {
@@ -601,7 +625,15 @@ impl Run {
         let scenario = &self.setup.scenario;
         let summary = output::summarize(scenario, &self.setup.plan, measured);
         let (rows, intervals) = self.collector.timeline();
-        let written = directory.write(&summary, rows, &measured.from_due, intervals);
+        let mut legs = vec![("from_send", &measured.from_send), ("send_lag", &measured.send_lag)];
+        legs.extend(measured.legs.each());
+        let files = reports::Measured {
+            timeline: rows,
+            distribution: &measured.from_due,
+            intervals,
+            legs: &legs,
+        };
+        let written = directory.write(&summary, &files);
         let path = directory.path().to_owned();
         if written.is_ok() {
             self.collector.note(&format!("files in {}", path.display()));

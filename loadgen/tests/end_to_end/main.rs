@@ -10,6 +10,7 @@ mod embedded;
 mod faults;
 mod interruption;
 mod loadgen;
+mod prometheus;
 mod refusals;
 mod scripted;
 mod thresholds;
