@@ -2,41 +2,41 @@
 //! deadline.
 
 mod collector;
+mod error;
 mod evidence;
+mod result;
 mod target;
 
 use std::fs::File;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reports::slo::{Observed, write_junit};
-use reports::{
-    Ceiling, Judgement, Machine, Memory, RunDirectory, Summary, ThresholdResult, WriteError,
-};
+use reports::slo::write_junit;
+use reports::{Machine, RunDirectory, Summary, WriteError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use collector::{Collector, Results};
+use collector::Collector;
+pub use error::RunError;
 use evidence::Threads;
+use result::outcome;
 use target::Broker;
 pub use target::TargetError;
 
 use crate::clock::Clock;
 use crate::mqtt::QoS;
 use crate::output::{self, Exporter, Measured, Progress, Throughput};
-use crate::payload::{StampPlace, run_tag};
+use crate::payload::run_tag;
 use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
-use crate::preflight::{Preflight, PreflightError};
-use crate::recorder::Counters;
+use crate::preflight::Preflight;
 use crate::scenario::{Scenario, Target};
-use crate::system::{BrokerSample, LimitError, Usage, peak_bytes, raise_open_files};
+use crate::system::{BrokerSample, Usage, raise_open_files};
 use crate::transport::Address;
-use crate::units::{SECOND_NS, grouped, nanoseconds, seconds};
-use crate::verdict::{WorkerLoad, judge};
-use crate::worker::{self, Command, ConnectError, Handle, Report, Setup, WorkerError};
+use crate::units::{SECOND_NS, nanoseconds};
+use crate::verdict::WorkerLoad;
+use crate::worker::{self, Command, Handle, Report, Setup};
 
 /// Reports that may wait for the main thread, for each worker.
 const REPORTS_MAX: usize = 64;
@@ -73,95 +73,6 @@ pub enum Outcome {
     GeneratorLimited,
     /// By a signal; what was measured until then is written.
     Interrupted,
-}
-
-/// Why a run could not be carried out. One line for the user.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// Too many clients for the limit of open files.
-    #[error(transparent)]
-    Limit(#[from] LimitError),
-    /// The plan cannot work.
-    #[error(transparent)]
-    Preflight(#[from] PreflightError),
-    /// The broker could not be started or found.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// The main thread has no runtime.
-    #[error("the generator could not be started: {0}")]
-    Start(#[source] io::Error),
-    /// Metrics cannot be served.
-    #[error("metrics cannot be served at {address}: {source}; name another --prometheus address")]
-    Prometheus {
-        /// The address.
-        address: SocketAddr,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A worker could not go on.
-    #[error(transparent)]
-    Worker(#[from] WorkerError),
-    /// A connection could not be opened.
-    #[error("{source}{}", connected(*.opened, *.clients))]
-    Connect {
-        /// Connections that were opened before.
-        opened: u64,
-        /// Clients of the run.
-        clients: u64,
-        /// Why the first one failed.
-        source: ConnectError,
-    },
-    /// Connections ended before the load began.
-    #[error("{count} of {clients} connections ended before the load began; the first: {reason}")]
-    Lost {
-        /// How many.
-        count: u64,
-        /// Clients of the run.
-        clients: u64,
-        /// Why the first one ended.
-        reason: String,
-    },
-    /// Not everybody was connected or subscribed in time.
-    #[error(
-        "only {done} of {all} clients were {what} within {seconds} s; is the broker overloaded?"
-    )]
-    Deadline {
-        /// `connected` or `subscribed`.
-        what: &'static str,
-        /// How many were.
-        done: u64,
-        /// How many should have been.
-        all: u64,
-        /// How long was waited.
-        seconds: u64,
-    },
-    /// All connections ended during the load.
-    #[error("every connection ended during the run{}; what was measured until then is in {}",
-        .reason.as_ref().map_or(String::new(), |reason| format!(" (the first: {reason})")),
-        .path.display())]
-    AllGone {
-        /// Why the first one ended.
-        reason: Option<String>,
-        /// Where the files are.
-        path: PathBuf,
-    },
-    /// The run was interrupted before the load began, so there is nothing to write.
-    #[error("interrupted before the load began: nothing was measured")]
-    Interrupted,
-    /// The files could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The summary could not be printed.
-    #[error("the summary cannot be printed: {0}")]
-    Print(#[source] io::Error),
-}
-
-fn connected(opened: u64, clients: u64) -> String {
-    match opened {
-        0 => String::new(),
-        _ => format!(" ({} of {} clients were connected)", grouped(opened), grouped(clients)),
-    }
 }
 
 /// A run that ended, and what it left.
@@ -515,102 +426,6 @@ impl Run {
         }
     }
 
-    fn measured(&mut self, schedule: &Schedule, load: &Load) -> Measured {
-        // Before the results are taken, among which the warnings are.
-        let ceiling_per_thread = self.ceiling_per_thread();
-        let results = self.collector.take_results();
-        let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
-        let offered = self.setup.plan.offered(schedule, &window);
-        // A worker may have sent what became due while the interruption was on its way.
-        let offered = offered.max(results.counters.measured_sent);
-        let evidence = evidence::evidence(&evidence::Seen {
-            window: &window,
-            period_ns: self.setup.scenario.period_ns,
-            offered,
-            results: &results,
-            load,
-            rows: self.collector.timeline().0,
-            ceiling_per_thread,
-        });
-        let bytes_per_connection = self.collector.bytes_per_connection();
-        let aborted_by = self.collector.broken_threshold();
-        Measured {
-            thresholds: self.thresholds(&results, offered, window.end - window.start, aborted_by),
-            started: self.started,
-            complete: load.ended == Waited::Deadline,
-            machine: self.machine.clone(),
-            length_ns: window.end - window.start,
-            offered,
-            counters: match self.setup.scenario.stamp_place {
-                StampPlace::Nowhere => attributed(results.counters),
-                StampPlace::Payload | StampPlace::Correlation => results.counters,
-            },
-            reasons: results.reasons,
-            from_due: results.from_due,
-            from_send: results.from_send,
-            send_lag: results.send_lag,
-            legs: results.legs,
-            usage: load.usage,
-            broker: evidence::broker_use(
-                self.broker.process(),
-                &load.broker,
-                results.counters.measured_delivered,
-                bytes_per_connection,
-                self.collector.timeline().0,
-            ),
-            verdict: judge(&evidence),
-            throughput: load.throughput,
-            memory: Memory {
-                broker_bytes: results.broker_peak_bytes,
-                generator_bytes: peak_bytes(None).unwrap_or(0),
-            },
-            disconnect_reason: results.disconnect_reason,
-            warnings: results.warnings,
-        }
-    }
-
-    fn thresholds(
-        &self,
-        results: &Results,
-        offered: u64,
-        length_ns: u64,
-        aborted_by: Option<usize>,
-    ) -> Vec<ThresholdResult> {
-        let scenario = &self.setup.scenario;
-        let mut latencies = vec![
-            ("delivery", &results.from_due),
-            ("delivery.from_send", &results.from_send),
-            ("send_lag", &results.send_lag),
-        ];
-        latencies.extend(results.legs.each());
-        let observed = Observed {
-            latencies,
-            counts: output::counts(scenario, offered, &results.counters),
-            seconds: seconds(length_ns),
-        };
-        let judged = scenario.options.thresholds.iter().enumerate().map(|(index, threshold)| {
-            let aborted = aborted_by == Some(index);
-            let mut result = threshold.judge(&observed);
-            // What ended the run failed, even if what came in the drain made good for it.
-            result.passed &= !aborted;
-            ThresholdResult { aborted, ..result }
-        });
-        judged.collect()
-    }
-
-    /// What a calibration on this machine found, if there was one. A file that cannot be read is no reason to
-    /// fail, and is told.
-    fn ceiling_per_thread(&mut self) -> Option<f64> {
-        let path = Ceiling::path().filter(|path| path.exists())?;
-        match Ceiling::read(&path, &self.machine) {
-            Ok(ceiling) => ceiling.map(|ceiling| ceiling.deliveries_per_second),
-            Err(error) => {
-                self.collector.warn(format!("the ceiling of this generator is not known: {error}"));
-                None
-            }
-        }
-    }
-
     fn directory(&self) -> Result<RunDirectory, RunError> {
         let scenario = &self.setup.scenario;
         Ok(RunDirectory::create(&scenario.out, &scenario.name, self.started)?)
@@ -650,53 +465,9 @@ impl Run {
     }
 }
 
-/// How a run ended that nobody cut short.
-fn outcome(summary: &Summary) -> Outcome {
-    let judgement = summary.verdict.as_ref().map(|verdict| verdict.verdict);
-    if judgement == Some(Judgement::GeneratorLimited) {
-        Outcome::GeneratorLimited
-    } else if summary.thresholds.iter().any(|threshold| !threshold.passed) {
-        Outcome::ThresholdFailed
-    } else {
-        Outcome::Complete
-    }
-}
-
-/// Deliveries without a stamp, told apart as well as can be: those of the warm-up came first, and
-/// what came beyond what is owed came twice.
-fn attributed(counters: Counters) -> Counters {
-    let warmup = counters.owed.saturating_sub(counters.measured_owed);
-    let measured = counters.delivered.saturating_sub(warmup);
-    Counters {
-        measured_delivered: measured.min(counters.measured_owed),
-        measured_duplicate: measured.saturating_sub(counters.measured_owed),
-        ..counters
-    }
-}
-
 /// Returns when the run has to end; never when nobody can ask for it any more.
 async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     if interrupt.wait_for(|asked| *asked).await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deliveries_without_a_stamp_belong_to_the_warm_up_first() {
-        let counters = |delivered| {
-            attributed(Counters { owed: 100, measured_owed: 80, delivered, ..Counters::default() })
-        };
-        let told = |delivered| {
-            let counters = counters(delivered);
-            (counters.measured_delivered, counters.measured_duplicate)
-        };
-        assert_eq!(told(100), (80, 0));
-        assert_eq!(told(90), (70, 0));
-        assert_eq!(told(10), (0, 0));
-        assert_eq!(told(103), (80, 3));
     }
 }

@@ -64,7 +64,8 @@ impl Snapshot {
         send_lag: &Histogram<u64>,
     ) {
         self.phase = Some(row.phase);
-        self.offered = offered;
+        // Counters are of the moment of the report, a little after the second has ended.
+        self.offered = offered.max(counters.sent);
         self.counters = counters;
         self.delivery.add(delivery);
         self.send_lag.add(send_lag);
