@@ -1,12 +1,13 @@
 //! The load generator.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use loadgen::cli::Cli;
+use loadgen::cli::{Cli, Command, ScenariosAction};
 use loadgen::run::{Outcome, RunError, run};
-use loadgen::scenario::Scenario;
+use loadgen::scenario::{Scenario, list, shipped};
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
 
@@ -22,6 +23,9 @@ const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(command) = &cli.command {
+        return instead(command);
+    }
     let scenario = match Scenario::resolve(&cli, command_line()) {
         Ok(scenario) => scenario,
         Err(error) => {
@@ -36,8 +40,32 @@ fn main() -> ExitCode {
             complain(&error.to_string());
             match error.downcast_ref() {
                 Some(RunError::Interrupted) => ExitCode::from(INTERRUPTED),
+                Some(RunError::Plan(_)) => ExitCode::from(2),
                 _ => ExitCode::from(FAILED),
             }
+        }
+    }
+}
+
+/// What is not a run.
+fn instead(command: &Command) -> ExitCode {
+    let Command::Scenarios { action } = command;
+    let text = match action {
+        None => Ok(list()),
+        Some(ScenariosAction::Show { name }) => shipped(name).map(|found| found.text.to_owned()),
+    };
+    match text {
+        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+            // A reader that went away has read enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(&format!("it cannot be printed: {error}"));
+                ExitCode::from(FAILED)
+            }
+            _ => ExitCode::SUCCESS,
+        },
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::from(2)
         }
     }
 }

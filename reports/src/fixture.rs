@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hdrhistogram::Histogram;
 
 use crate::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
+    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Judgement, Latency, Legs, Machine, Memory,
+    Percentiles, Reason, SCHEMA, Summary, Verdict,
 };
 
 /// The temperature pattern with 5,000 clients, all of it delivered by an embedded broker.
@@ -36,9 +37,35 @@ pub(crate) fn literal() -> Summary {
             connected: 5_000,
             ..Counts::default()
         },
+        ledger: vec![Contract {
+            qos: 0,
+            expected: 62_500_000,
+            delivered: 62_500_000,
+            ..Contract::default()
+        }],
         latency: literal_latency(),
+        legs: literal_legs(),
+        verdict: Some(Verdict {
+            verdict: Judgement::Valid,
+            reasons: vec![Reason {
+                code: "kept_up".to_owned(),
+                text: "all of 2,083,333 deliveries/s arrived".to_owned(),
+                evidence: [("delivered_per_second".to_owned(), 2_083_333.3)].into(),
+            }],
+        }),
+        thresholds: Vec::new(),
         cpu: Cpu { broker_seconds: Some(16.25), generator_seconds: 20.5 },
         memory: Memory { broker_bytes: None, generator_bytes: 142_000_000 },
+        broker: Some(BrokerUse {
+            pid: 4711,
+            cpu_seconds: Some(16.25),
+            user_seconds: Some(6.25),
+            system_seconds: Some(10.0),
+            cpu_us_per_delivery: Some(0.26),
+            voluntary_context_switches: Some(31_000),
+            involuntary_context_switches: Some(2_400),
+            ..BrokerUse::default()
+        }),
         warnings: Vec::new(),
     }
 }
@@ -60,6 +87,7 @@ pub(crate) fn overloaded() -> Summary {
             ..literal.counts
         },
         cpu: Cpu { broker_seconds: None, ..literal.cpu },
+        broker: None,
         warnings: vec![
             "the broker closed 3 Network Connections while the load ran, and what was on its way to \
              them counts as lost"
@@ -92,46 +120,58 @@ fn literal_config() -> Config {
         connect_rate: None,
         threads: 1,
         seed: 1,
+        scenario: None,
     }
 }
 
 fn literal_latency() -> Latency {
-    let delivery = Percentiles {
-        count: 62_500_000,
-        mean: 9_800.25,
-        p50: 8_200.0,
-        p90: 16_450.0,
-        p99: 24_100.0,
-        p999: 31_000.0,
-        p9999: 36_800.0,
-        max: 41_230.0,
-    };
+    let delivery = percentiles(
+        62_500_000,
+        9_800.25,
+        [Some(8_200.0), Some(16_450.0), Some(24_100.0), Some(31_000.0), Some(36_800.0)],
+        41_230.0,
+    );
     Latency {
         delivery: Delivery {
             from_due: delivery,
-            from_send: Percentiles { p50: 8_100.0, ..delivery },
+            from_send: Percentiles { p50: Some(8_100.0), ..delivery },
         },
-        connect: Percentiles {
-            count: 5_000,
-            mean: 900.0,
-            p50: 812.5,
-            p90: 1_400.0,
-            p99: 2_300.0,
-            p999: 2_900.0,
-            p9999: 3_000.0,
-            max: 3_000.0,
-        },
-        send_lag: Percentiles {
-            count: 25_000,
-            mean: 40.0,
-            p50: 22.0,
-            p90: 61.0,
-            p99: 150.0,
-            p999: 900.0,
-            p9999: 1_100.0,
-            max: 1_240.0,
-        },
+        connect: percentiles(
+            5_000,
+            900.0,
+            [Some(812.5), Some(1_400.0), Some(2_300.0), None, None],
+            3_000.0,
+        ),
+        send_lag: percentiles(
+            25_000,
+            40.0,
+            [Some(22.0), Some(61.0), Some(150.0), Some(900.0), None],
+            1_240.0,
+        ),
     }
+}
+
+fn literal_legs() -> Legs {
+    let whole = literal_latency().connect;
+    Legs {
+        tcp_connect: Percentiles { p50: Some(312.5), ..whole },
+        connack: Percentiles { p50: Some(500.0), ..whole },
+        suback: percentiles(
+            2_500,
+            200.0,
+            [Some(180.0), Some(250.0), Some(400.0), None, None],
+            612.0,
+        ),
+        pingresp: percentiles(12, 70.0, [None; 5], 95.0),
+        ..Legs::default()
+    }
+}
+
+/// The minimum is a tenth of the mean.
+fn percentiles(count: u64, mean: f64, quantiles: [Option<f64>; 5], max: f64) -> Percentiles {
+    let [p50, p90, p99, p999, p9999] = quantiles;
+    let (min, mean, max) = (Some(mean / 10.0), Some(mean), Some(max));
+    Percentiles { count, min, mean, p50, p90, p99, p999, p9999, max }
 }
 
 /// A histogram of nanoseconds with the bounds that loadgen uses.

@@ -31,7 +31,8 @@ pub use run_directory::{
     write_summary,
 };
 pub use schema::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary,
+    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, Judgement, Latency, Legs, Machine,
+    Memory, Percentiles, Reason, SCHEMA, Summary, ThresholdResult, Verdict,
 };
 pub use table::render_table;
 pub use text::render_text;

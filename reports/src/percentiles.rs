@@ -10,40 +10,53 @@ const NANOSECONDS: f64 = 1_000.0;
 /// Samples that must lie above a percentile before it means more than the luck of one run.
 const SAMPLES_ABOVE_MIN: u64 = 10;
 
+/// The percentiles with how many samples there are for each that exceeds them.
+const QUANTILES: [(f64, u64); 5] =
+    [(0.5, 2), (0.9, 10), (0.99, 100), (0.999, 1_000), (0.9999, 10_000)];
+
 impl Percentiles {
-    /// Reads the percentiles of a histogram that holds nanoseconds. An empty one gives all zeros.
+    /// Reads the percentiles of a histogram that holds nanoseconds. What its samples do not support
+    /// is left out, everything of an empty one.
     pub fn from_histogram(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
+        let count = histogram.len();
+        if count == 0 {
             return Self::default();
         }
-        let at = |quantile| microseconds(histogram.value_at_quantile(quantile));
+        let [p50, p90, p99, p999, p9999] = QUANTILES.map(|(quantile, one_in)| {
+            is_supported(count, one_in).then(|| microseconds(histogram.value_at_quantile(quantile)))
+        });
         Self {
-            count: histogram.len(),
-            mean: histogram.mean() / NANOSECONDS,
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            p9999: at(0.9999),
-            max: microseconds(histogram.max()),
+            count,
+            min: Some(microseconds(histogram.min())),
+            mean: Some(histogram.mean() / NANOSECONDS),
+            p50,
+            p90,
+            p99,
+            p999,
+            p9999,
+            max: Some(microseconds(histogram.max())),
         }
     }
 
     /// p50, p90, p99, p99.9, p99.99 and the maximum in microseconds; `None` where fewer than 10 samples lie
     /// above the percentile, so that it says nothing about the next run.
     pub fn supported(&self) -> [Option<f64>; 6] {
-        // 1 sample in `one_in` lies above the percentile.
-        let supported =
-            |value, one_in: u64| (self.count / one_in >= SAMPLES_ABOVE_MIN).then_some(value);
+        let [p50, p90, p99, p999, p9999] =
+            QUANTILES.map(|(_, one_in)| is_supported(self.count, one_in));
         [
-            supported(self.p50, 2),
-            supported(self.p90, 10),
-            supported(self.p99, 100),
-            supported(self.p999, 1_000),
-            supported(self.p9999, 10_000),
-            (self.count > 0).then_some(self.max),
+            self.p50.filter(|_| p50),
+            self.p90.filter(|_| p90),
+            self.p99.filter(|_| p99),
+            self.p999.filter(|_| p999),
+            self.p9999.filter(|_| p9999),
+            self.max.filter(|_| self.count > 0),
         ]
     }
+}
+
+/// Whether so many samples support the percentile that one in `one_in` of them exceeds.
+fn is_supported(count: u64, one_in: u64) -> bool {
+    count / one_in >= SAMPLES_ABOVE_MIN
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ns, which is 104 days")]
@@ -72,6 +85,7 @@ mod tests {
             (percentiles.p9999, 99_990.0),
             (percentiles.max, 100_000.0),
         ] {
+            let got = got.unwrap();
             assert!((got - want).abs() <= want / 1_000.0, "{got} is not {want} within 0.1 %");
         }
     }
@@ -80,14 +94,20 @@ mod tests {
     fn a_percentile_needs_ten_samples_above_it() {
         for (count, shown) in [(0, 0), (1, 1), (19, 1), (20, 2), (999, 3), (1_000, 4), (100_000, 6)]
         {
-            let percentiles = Percentiles { count, ..Percentiles::default() };
+            let mut histogram = Histogram::<u64>::new(3).unwrap();
+            histogram.record_n(1_000, count).unwrap();
+            let percentiles = Percentiles::from_histogram(&histogram);
             let got = percentiles.supported().iter().flatten().count();
             assert_eq!(got, shown, "of {count} samples");
+            let any = Some(1.0);
+            let of_before =
+                Percentiles { p50: any, p90: any, p99: any, p999: any, p9999: any, ..percentiles };
+            assert_eq!(of_before.supported().iter().flatten().count(), shown);
         }
     }
 
     #[test]
-    fn an_empty_histogram_gives_zeros() {
+    fn an_empty_histogram_gives_nothing() {
         let histogram = Histogram::<u64>::new(3).unwrap();
         assert_eq!(Percentiles::from_histogram(&histogram), Percentiles::default());
     }

@@ -158,8 +158,11 @@ fn joined(first: &str, second: &str) -> String {
 
 fn latencies(summary: &Summary, style: Style) -> Vec<String> {
     let latency = &summary.latency;
-    let mut lines =
-        vec![style.title(&row("latency", &["p50", "p90", "p99", "p99.9", "p99.99", "max"]))];
+    let mut lines = vec![style.title(&row(
+        "latency",
+        "samples",
+        &["p50", "p90", "p99", "p99.9", "p99.99", "max"],
+    ))];
     lines.extend(
         [
             ("from due", &latency.delivery.from_due),
@@ -169,17 +172,35 @@ fn latencies(summary: &Summary, style: Style) -> Vec<String> {
         ]
         .map(|(label, percentiles)| latency_row(label, percentiles)),
     );
+    let taken = summary.legs.each().into_iter().filter(|(_, leg)| leg.count > 0);
+    lines.extend(taken.map(|(key, leg)| latency_row(leg_label(key), leg)));
     lines
+}
+
+/// A leg's key, short enough for its column.
+fn leg_label(key: &'static str) -> &'static str {
+    match key {
+        "tcp_connect" => "  TCP",
+        "tls_handshake" => "  TLS",
+        "web_socket_handshake" => "  WebSocket",
+        "connack" => "  CONNACK",
+        "suback" => "SUBACK",
+        "puback" => "PUBACK",
+        "pubrec" => "PUBREC",
+        "pubcomp" => "PUBCOMP",
+        "pingresp" => "PINGRESP",
+        key => key,
+    }
 }
 
 fn latency_row(label: &str, percentiles: &Percentiles) -> String {
     let cells = percentiles.supported().map(|value| value.map_or_else(absent, microseconds));
-    row(label, &cells.each_ref().map(String::as_str))
+    row(label, &count(percentiles.count), &cells.each_ref().map(String::as_str))
 }
 
-fn row(label: &str, cells: &[&str]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>11}")).collect();
-    format!("{label:<10}{}", cells.concat())
+fn row(label: &str, samples: &str, cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>9}")).collect();
+    format!("{label:<11}{samples:>14}{}", cells.concat())
 }
 
 fn resources(summary: &Summary, style: Style) -> Vec<String> {
@@ -314,11 +335,15 @@ lost                      0
 duplicate                 0
 reordered                 0
 
-latency           p50        p90        p99      p99.9     p99.99        max
-from due      8.20 ms    16.4 ms    24.1 ms    31.0 ms    36.8 ms    41.2 ms
-from send     8.10 ms    16.4 ms    24.1 ms    31.0 ms    36.8 ms    41.2 ms
-send lag      22.0 µs    61.0 µs     150 µs     900 µs          -    1.24 ms
-connect        813 µs    1.40 ms    2.30 ms          -          -    3.00 ms
+latency           samples      p50      p90      p99    p99.9   p99.99      max
+from due       62,500,000  8.20 ms  16.4 ms  24.1 ms  31.0 ms  36.8 ms  41.2 ms
+from send      62,500,000  8.10 ms  16.4 ms  24.1 ms  31.0 ms  36.8 ms  41.2 ms
+send lag           25,000  22.0 µs  61.0 µs   150 µs   900 µs        -  1.24 ms
+connect             5,000   813 µs  1.40 ms  2.30 ms        -        -  3.00 ms
+  TCP               5,000   313 µs  1.40 ms  2.30 ms        -        -  3.00 ms
+  CONNACK           5,000   500 µs  1.40 ms  2.30 ms        -        -  3.00 ms
+SUBACK              2,500   180 µs   250 µs   400 µs        -        -   612 µs
+PINGRESP               12        -        -        -        -        -  95.0 µs
 
                  CPU time      of a core   per delivery    peak memory
 broker             16.2 s           54 %       0.260 µs   in generator
@@ -372,7 +397,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
         summary.warnings =
             vec!["y".repeat(500), "a b ".repeat(100), String::new(), "\r\n".to_owned()];
         summary.counts.impossible = u64::MAX / 1_000;
-        summary.latency.delivery.from_due.max = 86_400e6;
+        summary.latency.delivery.from_due.max = Some(86_400e6);
         let text = render_text(&summary, false);
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH, "{} wide: {line}", line.chars().count());
@@ -391,7 +416,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
         summary.cpu.generator_seconds = 0.0;
         let text = render_text(&summary, false);
         assert!(text.contains("delivered                 0   - of expected\n"), "{text}");
-        let due = row("from due", &["-"; 6]);
+        let due = row("from due", "0", &["-"; 6]);
         assert!(text.contains(&due), "{text}");
         assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
     }

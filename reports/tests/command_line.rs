@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, RunDirectory, SCHEMA,
-    Summary, rfc3339,
+    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, RunDirectory,
+    SCHEMA, Summary, rfc3339,
 };
 use serde_json::Value;
 
@@ -48,6 +48,11 @@ fn run(base: &Path, name: &str) -> String {
             connect: latency,
             send_lag: latency,
         },
+        ledger: Vec::new(),
+        legs: Legs::default(),
+        verdict: None,
+        thresholds: Vec::new(),
+        broker: None,
         cpu: Cpu { broker_seconds: Some(0.001), generator_seconds: 0.002 },
         memory: Memory { broker_bytes: Some(9_000_000), generator_bytes: 10_000_000 },
         warnings: Vec::new(),

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 
 use bytes::BytesMut;
 
-pub(crate) use inflight::{Inflight, Unexpected};
-pub(crate) use publisher::{Batch, Publisher, Settled};
-pub(crate) use templates::Templates;
+pub(crate) use inflight::{Begun, Inflight, Unexpected};
+pub(crate) use publisher::{Batch, Flow, Publisher};
+pub(crate) use templates::{Content, Templates};
 
 use crate::mqtt::{
     ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode,
@@ -34,6 +34,8 @@ pub(crate) struct Client {
     version: Version,
     /// Topic Aliases that stand for a name, one bit each; the lowest is that of alias 1.
     aliases: u16,
+    /// Topic Filters of the SUBSCRIBE that awaits its answer.
+    filters: u16,
     /// Packet Identifiers of QoS 2 messages that were received and not released yet.
     received: Option<Box<Received>>,
     /// What it publishes; `None` for a subscriber.
@@ -46,6 +48,18 @@ enum State {
     Connected,
     AwaitsSubAck,
     Subscribed,
+}
+
+/// What outlives a Network Connection of a client that comes back.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Network Connections that were begun.
+    connections: u32,
+    publisher: Option<Box<Publisher>>,
+    /// Whether the broker had its subscriptions when its last Network Connection ended.
+    subscribed: bool,
+    /// The client's part of a Session State: messages of QoS 2 that are not released.
+    received: Option<Box<Received>>,
 }
 
 /// What a packet meant.
@@ -64,13 +78,34 @@ pub(crate) enum Event<'a> {
     /// A message arrived.
     Delivery(Publish<'a>),
     /// A publication was acknowledged to the end, so another may begin.
-    Acknowledged,
+    Acknowledged(Answered),
+    /// The first of the two answers to a publication of QoS 2.
+    Received(Answered),
+    /// The answer to PINGREQ.
+    Pong,
     /// A publication was refused, so another may begin.
     Rejected(ReasonCode),
     /// An acknowledgement for which nothing waits.
     Unexpected,
     /// The broker says why it is about to close the connection.
     Disconnected(Reason<'a>),
+}
+
+/// An acknowledgement, and what it is the answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// Which packet it is.
+    pub by: Acknowledgement,
+    /// When the packet that it answers was encoded.
+    pub begun: Begun,
+}
+
+/// The packets that acknowledge a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acknowledgement {
+    PubAck,
+    PubRec,
+    PubComp,
 }
 
 /// Why the connection cannot go on.
@@ -104,33 +139,83 @@ impl ClientError {
     }
 }
 
+impl Memory {
+    /// Begins another Network Connection. Answers how many were begun before.
+    pub(crate) fn begin(&mut self) -> u32 {
+        self.connections += 1;
+        self.connections - 1
+    }
+
+    /// Whether the broker had its subscriptions when its last Network Connection ended.
+    pub(crate) fn had_session(&self) -> bool {
+        self.subscribed
+    }
+}
+
 impl Client {
-    /// A client that publishes, or subscribes when there is no `publisher`.
+    /// A client that publishes if there is a `publisher`.
     pub(crate) fn new(version: Version, publisher: Option<Box<Publisher>>) -> Self {
-        Self { state: State::AwaitsConnAck, version, aliases: 0, received: None, publisher }
+        Self {
+            state: State::AwaitsConnAck,
+            version,
+            aliases: 0,
+            filters: 0,
+            received: None,
+            publisher,
+        }
+    }
+
+    /// The same client on another Network Connection, with at most `inflight_max` publications
+    /// unacknowledged.
+    pub(crate) fn again(version: Version, memory: &mut Memory, inflight_max: u16) -> Self {
+        let mut client = Self::new(version, memory.publisher.take());
+        client.received = memory.received.take();
+        if let Some(publisher) = &mut client.publisher {
+            publisher.reconnect(inflight_max);
+        }
+        client
+    }
+
+    /// Keeps what outlives the Network Connection.
+    pub(crate) fn remember(&mut self, memory: &mut Memory) {
+        memory.subscribed |= self.state == State::Subscribed;
+        memory.publisher = self.publisher.take();
+        memory.received = self.received.take();
+    }
+
+    /// Whether it has its subscriptions.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.state == State::Subscribed
+    }
+
+    /// Version of MQTT.
+    #[inline]
+    pub(crate) fn version(&self) -> Version {
+        self.version
     }
 
     /// Appends the SUBSCRIBE.
     pub(crate) fn subscribe(
         &mut self,
-        filter: &str,
-        qos: QoS,
+        filters: &[(String, QoS)],
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         self.state = State::AwaitsSubAck;
-        Encoder::new(out).subscribe(self.version, SUBSCRIBE_IDENTIFIER, filter, qos)
+        self.filters = u16::try_from(filters.len()).unwrap_or(u16::MAX);
+        Encoder::new(out).subscribe(self.version, SUBSCRIBE_IDENTIFIER, filters)
     }
 
-    /// Takes a packet of the broker; appends what is to be answered.
+    /// Takes a packet of the broker that came at `now_ns`; appends what is to be answered.
     #[inline]
     pub(crate) fn handle<'a>(
         &mut self,
         packet: Incoming<'a>,
+        now_ns: u64,
         out: &mut BytesMut,
     ) -> Result<Event<'a>, ClientError> {
         match packet {
             Incoming::Publish(publish) => self.handle_publish(publish, out),
-            other => self.handle_control(&other, out),
+            other => self.handle_control(&other, now_ns, out),
         }
     }
 
@@ -180,6 +265,7 @@ impl Client {
     fn handle_control<'a>(
         &mut self,
         packet: &Incoming<'a>,
+        now_ns: u64,
         out: &mut BytesMut,
     ) -> Result<Event<'a>, ClientError> {
         if self.state == State::AwaitsConnAck && !matches!(packet, Incoming::ConnAck(_)) {
@@ -187,7 +273,13 @@ impl Client {
         }
         match *packet {
             Incoming::ConnAck(answer) => self.handle_connack(answer),
-            Incoming::SubAck { identifier, refusal } => self.handle_suback(identifier, refusal),
+            Incoming::SubAck { identifier, codes, refusal } => {
+                let refusal = match codes == usize::from(self.filters) {
+                    true => refusal,
+                    false => Some(Reason::bare(ReasonCode::UNSPECIFIED)),
+                };
+                self.handle_suback(identifier, refusal)
+            }
             Incoming::PubRel(identifier) => {
                 if let Some(received) = &mut self.received {
                     received.remove(&identifier);
@@ -197,32 +289,44 @@ impl Client {
                 Ok(Event::Nothing)
             }
             Incoming::PubAck(identifier, code) => {
-                Ok(self.acknowledge(code, |all| all.acknowledged(identifier)))
+                let by = Acknowledgement::PubAck;
+                Ok(self.acknowledge(by, code, |all| all.acknowledged(identifier)))
             }
             Incoming::PubComp(identifier) => {
-                Ok(self.acknowledge(ReasonCode::SUCCESS, |all| all.completed(identifier)))
+                let (by, code) = (Acknowledgement::PubComp, ReasonCode::SUCCESS);
+                Ok(self.acknowledge(by, code, |all| all.completed(identifier)))
             }
             Incoming::PubRec(identifier, code) if code.is_failure() => {
-                Ok(self.acknowledge(code, |all| all.refused(identifier)))
+                let by = Acknowledgement::PubRec;
+                Ok(self.acknowledge(by, code, |all| all.refused(identifier)))
             }
             Incoming::PubRec(identifier, code) => {
-                match self.acknowledge(code, |all| all.received(identifier)) {
-                    Event::Acknowledged => {
+                let by = Acknowledgement::PubRec;
+                match self.acknowledge(by, code, |all| all.received(identifier, now_ns)) {
+                    Event::Acknowledged(answered) => {
                         Encoder::new(out).pubrel(identifier)?;
-                        Ok(Event::Nothing)
+                        Ok(Event::Received(answered))
                     }
                     event => Ok(event),
                 }
             }
             Incoming::Disconnect(reason) => Ok(Event::Disconnected(reason)),
-            Incoming::PingResp | Incoming::Publish(_) => Ok(Event::Nothing),
+            Incoming::PingResp => Ok(Event::Pong),
+            Incoming::Publish(_) => Ok(Event::Nothing),
         }
     }
 
     fn handle_connack<'a>(&mut self, answer: ConnAck<'a>) -> Result<Event<'a>, ClientError> {
         match (self.state, answer) {
             (State::AwaitsConnAck, ConnAck::Accepted(limits)) => {
-                self.state = State::Connected;
+                self.state = match limits.session_present {
+                    // Its subscriptions are in the session.
+                    true => State::Subscribed,
+                    false => State::Connected,
+                };
+                if !limits.session_present {
+                    self.received = None;
+                }
                 if let Some(publisher) = &mut self.publisher {
                     publisher.limit(&limits);
                 }
@@ -250,12 +354,13 @@ impl Client {
 
     fn acknowledge<'a>(
         &mut self,
+        by: Acknowledgement,
         code: ReasonCode,
-        step: impl FnOnce(&mut Inflight) -> Result<(), Unexpected>,
+        step: impl FnOnce(&mut Inflight) -> Result<Begun, Unexpected>,
     ) -> Event<'a> {
         match self.publisher.as_mut().map(|publisher| step(&mut publisher.inflight)) {
-            Some(Ok(())) if code.is_failure() => Event::Rejected(code),
-            Some(Ok(())) => Event::Acknowledged,
+            Some(Ok(_)) if code.is_failure() => Event::Rejected(code),
+            Some(Ok(begun)) => Event::Acknowledged(Answered { by, begun }),
             Some(Err(Unexpected)) | None => Event::Unexpected,
         }
     }
@@ -269,30 +374,35 @@ mod tests {
     use crate::client::templates::tests::templates;
     use crate::mqtt::ReturnCode;
     use crate::payload::StampPlace;
-    use crate::plan::Schedule;
+    use crate::plan::{Schedule, Steps, Timing};
 
     fn connected(publisher: Option<Box<Publisher>>) -> Client {
         let mut client = Client::new(Version::V5, publisher);
         let limits = ServerLimits { receive_maximum: 3, ..ServerLimits::default() };
         let accepted = Incoming::ConnAck(ConnAck::Accepted(limits));
-        let event = client.handle(accepted, &mut BytesMut::new());
+        let event = client.handle(accepted, 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Connected(limits)));
         client
+    }
+
+    fn filters(qos: QoS) -> [(String, QoS); 1] {
+        [("t".to_owned(), qos)]
     }
 
     fn subscribed() -> Client {
         let mut client = connected(None);
         let mut out = BytesMut::new();
-        client.subscribe("t", QoS::AtLeastOnce, &mut out).unwrap();
+        client.subscribe(&filters(QoS::AtLeastOnce), &mut out).unwrap();
         assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x01");
-        let answer = Incoming::SubAck { identifier: 1, refusal: None };
-        assert_eq!(client.handle(answer, &mut out), Ok(Event::Subscribed));
+        let answer = Incoming::SubAck { identifier: 1, codes: 1, refusal: None };
+        assert_eq!(client.handle(answer, 70, &mut out), Ok(Event::Subscribed));
         client
     }
 
     fn publish(qos: QoS, identifier: u16) -> Publish<'static> {
         Publish {
             qos,
+            dup: false,
             retain: false,
             topic: Topic::Name,
             identifier,
@@ -305,11 +415,11 @@ mod tests {
     fn nothing_comes_before_the_connack() {
         let mut client = Client::new(Version::V311, None);
         let mut out = BytesMut::new();
-        assert!(client.handle(Incoming::PingResp, &mut out).is_err());
+        assert!(client.handle(Incoming::PingResp, 70, &mut out).is_err());
         let early = Incoming::Publish(publish(QoS::AtMostOnce, 0));
-        assert!(client.handle(early, &mut out).is_err());
+        assert!(client.handle(early, 70, &mut out).is_err());
         let refusal = ConnAck::ReturnCode(ReturnCode::NotAuthorized);
-        let event = client.handle(Incoming::ConnAck(refusal), &mut out);
+        let event = client.handle(Incoming::ConnAck(refusal), 70, &mut out);
         assert_eq!(event, Ok(Event::Refused(refusal)));
     }
 
@@ -317,10 +427,10 @@ mod tests {
     fn a_refused_subscription_is_told() {
         let mut client = connected(None);
         let mut out = BytesMut::new();
-        client.subscribe("t", QoS::AtMostOnce, &mut out).unwrap();
+        client.subscribe(&filters(QoS::AtMostOnce), &mut out).unwrap();
         let reason = Reason { code: ReasonCode(0x87), text: "no" };
-        let answer = Incoming::SubAck { identifier: 1, refusal: Some(reason) };
-        assert_eq!(client.handle(answer, &mut out), Ok(Event::NotSubscribed(reason)));
+        let answer = Incoming::SubAck { identifier: 1, codes: 1, refusal: Some(reason) };
+        assert_eq!(client.handle(answer, 70, &mut out), Ok(Event::NotSubscribed(reason)));
     }
 
     #[test]
@@ -334,7 +444,7 @@ mod tests {
         ] {
             out.clear();
             let message = publish(qos, 9);
-            let event = client.handle(Incoming::Publish(message), &mut out);
+            let event = client.handle(Incoming::Publish(message), 70, &mut out);
             assert_eq!(event, Ok(Event::Delivery(message)));
             assert_eq!(out[..], *answer);
         }
@@ -347,7 +457,7 @@ mod tests {
         let message = publish(QoS::ExactlyOnce, 9);
         let mut handle = |packet| {
             out.clear();
-            let event = client.handle(packet, &mut out).unwrap();
+            let event = client.handle(packet, 70, &mut out).unwrap();
             (event, out.to_vec())
         };
         let received = b"\x50\x02\x00\x09".to_vec();
@@ -361,14 +471,19 @@ mod tests {
 
     fn publisher(qos: QoS) -> Client {
         let templates = templates(Version::V5, qos, StampPlace::Payload, false);
-        let publisher = Publisher::new(0, 0, Rc::new(templates), *b"abc", 1, u16::MAX);
+        let timing = Timing::new(0, 50, Steps::Even, None);
+        let flow = Flow::new(0, 1, Rc::from([templates]), timing);
+        let publisher = Publisher::new(vec![flow], *b"abc", 1, u16::MAX);
         connected(Some(Box::new(publisher)))
     }
 
-    fn encode(client: &mut Client, now_ns: u64) -> u32 {
-        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 1000, period_ns: 50 };
+    fn encode(client: &mut Client, now_ns: u64) -> usize {
+        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 1000 };
         let publisher = client.publisher.as_mut().unwrap();
-        publisher.encode_due(&schedule, now_ns, 10, &mut BytesMut::new()).count
+        let mut batch = Batch::default();
+        batch.begin(now_ns);
+        publisher.encode_due(0, &schedule, 10, &mut BytesMut::new(), &mut batch);
+        batch.publications().len()
     }
 
     #[test]
@@ -377,12 +492,15 @@ mod tests {
         let mut out = BytesMut::new();
         assert_eq!(encode(&mut client, 60), 2);
         let received = Incoming::PubRec(1, ReasonCode::SUCCESS);
-        assert_eq!(client.handle(received, &mut out), Ok(Event::Nothing));
+        let answered = |by, at_ns| Answered { by, begun: Begun { at_ns, measured: true } };
+        let first = answered(Acknowledgement::PubRec, 60);
+        assert_eq!(client.handle(received, 70, &mut out), Ok(Event::Received(first)));
         assert_eq!(out[..], *b"\x62\x02\x00\x01");
-        assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Acknowledged));
-        assert_eq!(client.handle(Incoming::PubComp(1), &mut out), Ok(Event::Unexpected));
+        let last = Event::Acknowledged(answered(Acknowledgement::PubComp, 70));
+        assert_eq!(client.handle(Incoming::PubComp(1), 80, &mut out), Ok(last));
+        assert_eq!(client.handle(Incoming::PubComp(1), 70, &mut out), Ok(Event::Unexpected));
         let acknowledged = Incoming::PubAck(2, ReasonCode::SUCCESS);
-        assert_eq!(client.handle(acknowledged, &mut out), Ok(Event::Unexpected));
+        assert_eq!(client.handle(acknowledged, 70, &mut out), Ok(Event::Unexpected));
     }
 
     #[test]
@@ -391,7 +509,7 @@ mod tests {
         assert_eq!(encode(&mut client, 900), 3);
         assert_eq!(encode(&mut client, 900), 0);
         let refused = Incoming::PubAck(2, ReasonCode(0x97));
-        let event = client.handle(refused, &mut BytesMut::new());
+        let event = client.handle(refused, 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Rejected(ReasonCode(0x97))));
         assert_eq!(encode(&mut client, 900), 1, "a refused one is in flight no more");
     }
@@ -402,7 +520,7 @@ mod tests {
         let mut out = BytesMut::new();
         assert_eq!(encode(&mut client, 60), 2);
         let refused = Incoming::PubRec(1, ReasonCode(0x87));
-        assert_eq!(client.handle(refused, &mut out), Ok(Event::Rejected(ReasonCode(0x87))));
+        assert_eq!(client.handle(refused, 70, &mut out), Ok(Event::Rejected(ReasonCode(0x87))));
         assert!(out.is_empty());
     }
 
@@ -411,7 +529,7 @@ mod tests {
         let mut client = subscribed();
         let mut handle = |topic| {
             let message = Publish { topic, ..publish(QoS::AtMostOnce, 0) };
-            client.handle(Incoming::Publish(message), &mut BytesMut::new()).map(drop)
+            client.handle(Incoming::Publish(message), 70, &mut BytesMut::new()).map(drop)
         };
         assert_eq!(handle(Topic::Alias(2)), Err(ClientError::TopicAlias(2)));
         assert_eq!(handle(Topic::NameAndAlias(2)), Ok(()));
@@ -426,7 +544,24 @@ mod tests {
     fn a_disconnect_of_the_broker_is_told_with_its_reason() {
         let mut client = subscribed();
         let reason = Reason { code: ReasonCode(0x8e), text: "" };
-        let event = client.handle(Incoming::Disconnect(reason), &mut BytesMut::new());
+        let event = client.handle(Incoming::Disconnect(reason), 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Disconnected(reason)));
+    }
+
+    #[test]
+    fn a_session_that_is_kept_needs_no_second_subscription() {
+        let mut client = subscribed();
+        let mut out = BytesMut::new();
+        let message = publish(QoS::ExactlyOnce, 9);
+        let event = client.handle(Incoming::Publish(message), 70, &mut out);
+        assert_eq!(event, Ok(Event::Delivery(message)));
+        let mut memory = Memory::default();
+        client.remember(&mut memory);
+        let mut client = Client::again(Version::V5, &mut memory, u16::MAX);
+        let limits = ServerLimits { session_present: true, ..ServerLimits::default() };
+        let accepted = Incoming::ConnAck(ConnAck::Accepted(limits));
+        client.handle(accepted, 70, &mut out).unwrap();
+        let event = client.handle(Incoming::Publish(message), 70, &mut out);
+        assert_eq!(event, Ok(Event::Nothing), "it was received on the connection before");
     }
 }

@@ -57,15 +57,19 @@ impl Decoder {
         let packet = v4::read(&mut self.buffer, self.packet_bytes_max);
         match packet.map_err(DecodeError::Malformed)? {
             v4::Packet::ConnAck(packet) => Ok(Incoming::ConnAck(match return_code(packet.code) {
-                ReturnCode::Accepted => ConnAck::Accepted(ServerLimits::default()),
+                ReturnCode::Accepted => ConnAck::Accepted(ServerLimits {
+                    session_present: packet.session_present,
+                    ..ServerLimits::default()
+                }),
                 code => ConnAck::ReturnCode(code),
             })),
             v4::Packet::SubAck(packet) => Ok(Incoming::SubAck {
                 identifier: packet.pkid,
-                refusal: match packet.return_codes[..] {
-                    [v4::SubscribeReasonCode::Success(_)] => None,
-                    _ => Some(Reason::bare(ReasonCode::UNSPECIFIED)),
-                },
+                codes: packet.return_codes.len(),
+                refusal: packet
+                    .return_codes
+                    .contains(&v4::SubscribeReasonCode::Failure)
+                    .then_some(Reason::bare(ReasonCode::UNSPECIFIED)),
             }),
             v4::Packet::PubAck(packet) => Ok(Incoming::PubAck(packet.pkid, ReasonCode::SUCCESS)),
             v4::Packet::PubRec(packet) => Ok(Incoming::PubRec(packet.pkid, ReasonCode::SUCCESS)),
@@ -104,8 +108,8 @@ fn publish(frame: &[u8]) -> Option<Publish<'_>> {
     let rest = rest.get(usize::from(u16::from_be_bytes(*topic_length))..)?;
     let qos = QoS::from_number(first >> 1 & 3)?;
     let (identifier, payload) = split_identifier(qos, rest)?;
-    let retain = first & 1 == 1;
-    Some(Publish { qos, retain, topic: Topic::Name, identifier, correlation: &[], payload })
+    let (dup, retain) = (first & 8 != 0, first & 1 != 0);
+    Some(Publish { qos, dup, retain, topic: Topic::Name, identifier, correlation: &[], payload })
 }
 
 #[cfg(test)]
@@ -134,6 +138,7 @@ mod tests {
         let read = decode(b"\x90\x03\x00\x01\x80");
         let refused = Incoming::SubAck {
             identifier: 1,
+            codes: 1,
             refusal: Some(Reason::bare(ReasonCode::UNSPECIFIED)),
         };
         assert_eq!(read, Ok(Some((refused, 5))));
@@ -149,6 +154,7 @@ mod tests {
         let (packet, length) = decode(b"\x33\x08\x00\x01t\x00\x07abcmore").unwrap().unwrap();
         let expected = Publish {
             qos: QoS::AtLeastOnce,
+            dup: false,
             retain: true,
             topic: Topic::Name,
             identifier: 7,
@@ -209,6 +215,7 @@ mod tests {
             packet.write(&mut bytes).unwrap();
             let view = Publish {
                 qos,
+                dup: false,
                 retain,
                 topic: Topic::Name,
                 identifier: packet.pkid,

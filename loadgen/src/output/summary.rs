@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Machine, Memory, Percentiles, SCHEMA, Summary, rfc3339,
+    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
+    rfc3339,
 };
 
 use crate::payload::StampPlace;
 use crate::plan::Plan;
-use crate::recorder::{Counters, Reasons, Refused};
+use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused, RetainedCount};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
@@ -41,10 +42,14 @@ pub(crate) struct Measured {
     pub from_send: Histogram<u64>,
     /// From due to sent.
     pub send_lag: Histogram<u64>,
-    /// From the start of the TCP connection to the CONNACK.
-    pub connect: Histogram<u64>,
+    /// How long each step of the protocol took.
+    pub legs: LegHistograms,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
+    /// Retained messages that were owed.
+    pub retained: RetainedCount,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
     /// CPU time of the measured part.
     pub usage: Usage,
     /// Deliveries in the measured part, whenever they were due.
@@ -78,51 +83,77 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
         config: config(scenario, plan, measured),
         machine: measured.machine.clone(),
         counts: counts(measured),
+        ledger: Vec::new(),
         latency: Latency {
             delivery: Delivery {
                 from_due: Percentiles::from_histogram(&measured.from_due),
                 from_send: Percentiles::from_histogram(&measured.from_send),
             },
-            connect: Percentiles::from_histogram(&measured.connect),
+            connect: leg(&measured.legs, Leg::Connect),
             send_lag: Percentiles::from_histogram(&measured.send_lag),
         },
+        legs: legs(&measured.legs),
+        verdict: None,
+        thresholds: Vec::new(),
         cpu: Cpu {
             broker_seconds: measured.usage.broker_seconds,
             generator_seconds: measured.usage.generator_seconds,
         },
         memory: measured.memory,
+        broker: None,
         warnings: warnings(scenario, measured),
     }
 }
 
+fn leg(legs: &LegHistograms, leg: Leg) -> Percentiles {
+    legs.get(leg).map_or_else(Percentiles::default, Percentiles::from_histogram)
+}
+
+fn legs(all: &LegHistograms) -> Legs {
+    Legs {
+        tcp_connect: leg(all, Leg::TcpConnect),
+        tls_handshake: leg(all, Leg::TlsHandshake),
+        web_socket_handshake: leg(all, Leg::WebSocketHandshake),
+        connack: leg(all, Leg::ConnAck),
+        suback: leg(all, Leg::SubAck),
+        retained: leg(all, Leg::Retained),
+        puback: leg(all, Leg::PubAck),
+        pubrec: leg(all, Leg::PubRec),
+        pubcomp: leg(all, Leg::PubComp),
+        pingresp: leg(all, Leg::PingResp),
+        queued: leg(all, Leg::Queued),
+        will: leg(all, Leg::Will),
+    }
+}
+
 fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
-    let publications_per_second = scenario.publications_per_second();
+    let overview = &scenario.overview;
     Config {
         command: scenario.command.clone(),
         broker: match &scenario.target {
             Target::Embedded { .. } => "embedded".to_owned(),
             Target::External(endpoint) => endpoint.to_string(),
         },
-        protocol: scenario.version.name().to_owned(),
+        protocol: overview.protocol.clone(),
         transport: scenario.target.scheme().transport().to_owned(),
-        topology: scenario.topology.name().to_owned(),
-        topic: scenario.topic.clone(),
-        publishers: scenario.publishers,
-        subscribers: scenario.subscribers,
-        qos: scenario.qos.number(),
-        sub_qos: scenario.sub_qos.number(),
-        retain: scenario.retain,
-        payload_bytes: u32::try_from(scenario.payload_bytes).unwrap_or(u32::MAX),
-        period_seconds: seconds(scenario.period_ns),
-        publications_per_second,
-        deliveries_per_second: publications_per_second
-            * f64::from(plan.deliveries_per_publication()),
+        topology: scenario.title.clone(),
+        topic: overview.topic.clone(),
+        publishers: overview.publishers,
+        subscribers: overview.subscribers,
+        qos: overview.qos.number(),
+        sub_qos: overview.sub_qos.number(),
+        retain: overview.retain,
+        payload_bytes: u32::try_from(overview.payload_bytes).unwrap_or(u32::MAX),
+        period_seconds: seconds(overview.period_ns),
+        publications_per_second: scenario.publications_per_second(),
+        deliveries_per_second: plan.deliveries_per_second(),
         warmup_seconds: seconds(scenario.warmup_ns),
         duration_seconds: seconds(scenario.duration_ns),
         measured_seconds: seconds(measured.length_ns),
         connect_rate: scenario.connect_rate,
         threads: u32::from(scenario.threads),
         seed: scenario.seed,
+        scenario: Some(scenario.record.clone()),
     }
 }
 
@@ -131,10 +162,15 @@ fn counts(measured: &Measured) -> Counts {
     Counts {
         offered: measured.offered,
         sent: counters.measured_sent,
+        unacknowledged: counters.to_acknowledge.saturating_sub(counters.acknowledged),
         expected: counters.measured_owed,
         delivered: counters.measured_delivered,
         lost: counters.measured_owed.saturating_sub(counters.measured_delivered),
         duplicate: counters.measured_duplicate,
+        duplicate_with_dup: 0,
+        corrupted: 0,
+        late_in_drain: 0,
+        late_after_drain: 0,
         reordered: counters.measured_reordered,
         retained: counters.retained,
         foreign: counters.foreign,
@@ -142,6 +178,14 @@ fn counts(measured: &Measured) -> Counts {
         connected: counters.opened,
         connect_failed: counters.connect_failed,
         disconnected: counters.disconnected,
+        left: counters.left,
+        sessions_lost: counters.sessions_lost,
+        not_judged: counters.measured_unjudged,
+        repeated: counters.repeated,
+        retained_expected: measured.retained.owed,
+        retained_missing: measured.retained.missing,
+        wills_expected: counters.wills_owed,
+        wills: counters.wills,
     }
 }
 
@@ -157,6 +201,23 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(
         counters.disconnected,
         &format!("connection(s) ended during the run; the first: {reason}"),
+    );
+    let reason = measured.connect_failure.as_deref().unwrap_or("no reason is known");
+    warn(
+        counters.connect_failed,
+        &format!("connection(s) could not be opened under load; the first: {reason}"),
+    );
+    warn(
+        counters.sessions_lost,
+        "session(s) were gone when their clients came back, and what waited in them is lost",
+    );
+    warn(
+        measured.retained.missing,
+        "retained message(s) did not come to clients that subscribed under load",
+    );
+    warn(
+        counters.wills_owed.saturating_sub(counters.wills),
+        "Will Message(s) of clients that broke off did not come",
     );
     warn(
         measured.offered.saturating_sub(counters.measured_sent),
@@ -177,11 +238,11 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         "publisher(s) sent Topic Names in spite of --topic-alias: the broker allows no Topic Alias",
     );
     warnings.extend(reasons(&measured.reasons));
-    if scenario.stamp_place == StampPlace::Nowhere {
+    if scenario.overview.stamp_place == StampPlace::Nowhere {
         warnings.push(format!(
             "plain payloads have no stamp at MQTT {}: deliveries are only counted, and latency and \
              order are not known; -V 5 has room for a stamp beside the payload",
-            scenario.version.name()
+            scenario.overview.protocol
         ));
     }
     warnings.extend(overload(measured));
@@ -243,6 +304,7 @@ mod tests {
     fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
         let cli = Cli::try_parse_from(["loadgen", "-c", "4", "-h", "::1"]).unwrap();
         let scenario = Scenario::resolve(&cli, "loadgen -c 4".to_owned()).unwrap();
+        let scenario = std::sync::Arc::new(scenario);
         let mut measured = Measured {
             started: SystemTime::UNIX_EPOCH,
             complete: true,
@@ -258,8 +320,10 @@ mod tests {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
-            connect: histogram(),
+            legs: LegHistograms::default(),
             reasons: Reasons::new(),
+            retained: RetainedCount::default(),
+            connect_failure: None,
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             throughput: Throughput::default(),
             memory: Memory::default(),
@@ -267,7 +331,7 @@ mod tests {
             warnings: Vec::new(),
         };
         change(&mut measured);
-        summarize(&scenario, &Plan::new(&scenario), &measured)
+        summarize(&scenario, &Plan::new(&scenario, *b"abc").unwrap(), &measured)
     }
 
     #[test]

@@ -2,17 +2,25 @@
 
 mod histogram;
 mod ledger;
+mod legs;
+mod slots;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
+pub(crate) use legs::{Leg, LegHistograms};
+use slots::{Slot, Slots};
 
+use crate::client::{Acknowledgement, Answered};
 use crate::mqtt::{Publish, ReasonCode};
 use crate::payload::{self, RunTag, Stamp, StampPlace};
-use crate::plan::{Owed, Plan, Schedule};
+use crate::plan::{Contract, Plan, Schedule};
+use crate::transport::Opening;
+use crate::units::nanoseconds;
 
 /// Running totals of one worker; those of all workers add up.
 ///
@@ -28,6 +36,10 @@ pub(crate) struct Counters {
     pub connect_failed: u64,
     /// Network Connections that ended during the run.
     pub disconnected: u64,
+    /// Network Connections that their clients ended by plan.
+    pub left: u64,
+    /// Sessions that the broker should have kept and had not when their clients came back.
+    pub sessions_lost: u64,
     /// Subscriptions that were granted.
     pub subscribed: u64,
     /// Subscriptions that were refused.
@@ -36,6 +48,10 @@ pub(crate) struct Counters {
     pub sent: u64,
     /// Deliveries that they owe.
     pub owed: u64,
+    /// Publications of QoS 1 and 2 that were written.
+    pub to_acknowledge: u64,
+    /// Publications of QoS 1 and 2 that were acknowledged to the end, or refused.
+    pub acknowledged: u64,
     /// Deliveries that came, each publication once for each subscriber.
     pub delivered: u64,
     /// Publications that were written.
@@ -48,6 +64,15 @@ pub(crate) struct Counters {
     pub measured_duplicate: u64,
     /// Deliveries that came after a later one of the same publisher.
     pub measured_reordered: u64,
+    /// Deliveries that came to clients of which it is not known what they are owed.
+    pub measured_unjudged: u64,
+    /// Deliveries that came again, as they may: to several subscriptions of one client, or on another
+    /// connection of a session.
+    pub repeated: u64,
+    /// Will Messages that the broker owes, for each subscriber.
+    pub wills_owed: u64,
+    /// Will Messages that came.
+    pub wills: u64,
     /// Deliveries that are late or came again, nobody knows which.
     pub ambiguous: u64,
     /// Messages with RETAIN = 1.
@@ -86,22 +111,30 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 22] {
+    fn fields_mut(&mut self) -> [&mut u64; 30] {
         [
             &mut self.connected,
             &mut self.opened,
             &mut self.connect_failed,
             &mut self.disconnected,
+            &mut self.left,
+            &mut self.sessions_lost,
             &mut self.subscribed,
             &mut self.not_subscribed,
             &mut self.sent,
             &mut self.owed,
+            &mut self.to_acknowledge,
+            &mut self.acknowledged,
             &mut self.delivered,
             &mut self.measured_sent,
             &mut self.measured_owed,
             &mut self.measured_delivered,
             &mut self.measured_duplicate,
             &mut self.measured_reordered,
+            &mut self.measured_unjudged,
+            &mut self.repeated,
+            &mut self.wills_owed,
+            &mut self.wills,
             &mut self.ambiguous,
             &mut self.retained,
             &mut self.foreign,
@@ -119,19 +152,25 @@ impl Counters {
 pub(crate) struct Recorder {
     tag: RunTag,
     stamp_place: StampPlace,
-    owed: Owed,
-    deliveries_per_publication: u64,
+    plan: Arc<Plan>,
+    /// Deliveries that every publication owes, where all owe the same.
+    owed: Option<u64>,
     /// Numbers of this worker's subscribers, in the order of their places.
     subscribers: Box<[u32]>,
-    publishers: u32,
+    slots: Slots,
+    /// Retained messages of this run that came to each of them under load; empty where nobody
+    /// subscribes then.
+    retained: Box<[u32]>,
     schedule: Schedule,
     ledger: Ledger,
     /// Running totals.
     pub counters: Counters,
     second: Second,
     from_send: Histogram<u64>,
-    connect: Histogram<u64>,
+    legs: LegHistograms,
     reasons: Reasons,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
 }
 
 /// What is left at the end, beside the seconds.
@@ -139,10 +178,33 @@ pub(crate) struct Recorder {
 pub(crate) struct Totals {
     /// Delivery latency from the moment of sending, of the measured part.
     pub from_send: Histogram<u64>,
-    /// From the start of the TCP connection to the CONNACK.
-    pub connect: Histogram<u64>,
+    /// How long each step of the protocol took.
+    pub legs: LegHistograms,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
+    /// Retained messages.
+    pub retained: RetainedCount,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
+}
+
+/// Retained messages that clients are owed for certain when they subscribe under load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RetainedCount {
+    pub owed: u64,
+    /// Those that did not come.
+    pub missing: u64,
+}
+
+/// Who receives on a connection.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    /// Its place among the worker's subscribers; unused for one that does not subscribe.
+    pub place: usize,
+    /// When the connection was accepted.
+    pub connected_ns: u64,
+    /// When SUBSCRIBE was sent on it; 0 before.
+    pub subscribed_ns: Cell<u64>,
 }
 
 impl Recorder {
@@ -153,25 +215,26 @@ impl Recorder {
         stamp_place: StampPlace,
         subscribers: Vec<u32>,
     ) -> Self {
-        let slots = match plan.owed() {
-            _ if stamp_place == StampPlace::Nowhere => 0,
-            Owed::All => plan.publishers() as usize * subscribers.len(),
-            Owed::Own => subscribers.len(),
-        };
+        let slots = Slots::new(plan, &subscribers);
+        let count = if stamp_place == StampPlace::Nowhere { 0 } else { slots.count() };
+        let owes_retained = subscribers.iter().any(|client| plan.retained_owed(*client) > 0);
+        let retained = if owes_retained { vec![0; subscribers.len()] } else { Vec::new() };
         Self {
             tag,
             stamp_place,
-            owed: plan.owed(),
-            deliveries_per_publication: u64::from(plan.deliveries_per_publication()),
+            owed: (plan.audiences().len() < 2).then(|| u64::from(plan.owed(0))),
+            plan: Arc::clone(plan),
             subscribers: subscribers.into_boxed_slice(),
-            publishers: plan.publishers(),
+            slots,
+            retained: retained.into_boxed_slice(),
             schedule: Schedule::default(),
-            ledger: Ledger::new(slots),
+            ledger: Ledger::new(count),
             counters: Counters::default(),
             second: Second::default(),
             from_send: histogram(),
-            connect: histogram(),
+            legs: LegHistograms::default(),
             reasons: Reasons::new(),
+            connect_failure: None,
         }
     }
 
@@ -180,6 +243,7 @@ impl Recorder {
     pub(crate) fn refused(&mut self, what: Refused, code: ReasonCode) {
         if what == Refused::Publication {
             self.counters.rejected += 1;
+            self.counters.acknowledged += 1;
         }
         *self.reasons.entry((what, code)).or_default() += 1;
     }
@@ -189,16 +253,46 @@ impl Recorder {
         self.schedule = schedule;
     }
 
-    /// A connection was accepted.
-    pub(crate) fn connected(&mut self, latency_ns: u64) {
+    /// A connection was accepted, `connack_ns` after the CONNECT and `latency_ns` after the first SYN.
+    pub(crate) fn connected(&mut self, opening: &Opening, connack_ns: u64, latency_ns: u64) {
         self.counters.connected += 1;
         self.counters.opened += 1;
-        self.connect.saturating_record(latency_ns);
+        for (leg, time) in [
+            (Leg::TcpConnect, opening.tcp),
+            (Leg::TlsHandshake, opening.tls),
+            (Leg::WebSocketHandshake, opening.web_socket),
+        ] {
+            if let Some(time) = time {
+                self.leg(leg, nanoseconds(time));
+            }
+        }
+        self.leg(Leg::ConnAck, connack_ns);
+        self.leg(Leg::Connect, latency_ns);
+    }
+
+    /// A step of the protocol took so long.
+    pub(crate) fn leg(&mut self, leg: Leg, latency_ns: u64) {
+        self.legs.record(leg, latency_ns);
+    }
+
+    /// A publication was acknowledged at `now_ns`.
+    pub(crate) fn answered(&mut self, answered: Answered, now_ns: u64) {
+        if answered.by != Acknowledgement::PubRec {
+            self.counters.acknowledged += 1;
+        }
+        if answered.begun.measured {
+            let leg = match answered.by {
+                Acknowledgement::PubAck => Leg::PubAck,
+                Acknowledgement::PubRec => Leg::PubRec,
+                Acknowledgement::PubComp => Leg::PubComp,
+            };
+            self.leg(leg, now_ns.saturating_sub(answered.begun.at_ns));
+        }
     }
 
     /// A publication was written.
-    pub(crate) fn sent(&mut self, due_ns: u64, lag_ns: u64) {
-        let owed = self.deliveries_per_publication;
+    pub(crate) fn sent(&mut self, stream: u32, due_ns: u64, lag_ns: u64) {
+        let owed = self.owed.unwrap_or_else(|| u64::from(self.plan.owed(stream)));
         self.counters.sent += 1;
         self.counters.owed += owed;
         if self.schedule.is_measured(due_ns) {
@@ -210,30 +304,120 @@ impl Recorder {
         }
     }
 
-    /// A message arrived at the subscriber in this place.
+    /// A message arrived.
     #[inline]
-    pub(crate) fn delivery(&mut self, place: usize, publish: &Publish<'_>, now_ns: u64) {
+    pub(crate) fn delivery(&mut self, receiver: &Receiver, publish: &Publish<'_>, now_ns: u64) {
         if publish.retain {
-            // Stored before the subscription: old, so in no latency and in no ledger.
-            self.counters.retained += 1;
-            return;
+            return self.stored(receiver, publish, now_ns);
         }
-        let stamp = match self.stamp_place {
-            StampPlace::Payload => payload::read(publish.payload, self.tag),
-            StampPlace::Correlation => payload::read_stamp(publish.correlation, self.tag),
-            StampPlace::Nowhere => return self.count(publish.payload),
-        };
-        let Some(stamp) = stamp else {
+        if self.stamp_place == StampPlace::Nowhere {
+            return self.count(publish.payload);
+        }
+        let Some(stamp) = self.stamp(publish) else {
             self.counters.foreign += 1;
             return;
         };
-        let arrival =
-            self.slot(place, &stamp).and_then(|slot| self.ledger.record(slot, stamp.sequence));
+        if !matches!(self.slots, Slots::Dense { .. }) {
+            return self.choosy(receiver, &stamp, now_ns);
+        }
+        let arrival = self
+            .slot(receiver.place, &stamp)
+            .and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
         match arrival {
             Some(Arrival::InOrder) => self.first(&stamp, now_ns),
             Some(other) => self.out_of_step(other, &stamp, now_ns),
             None => self.counters.misrouted += 1,
         }
+    }
+
+    #[inline]
+    fn stamp(&self, publish: &Publish<'_>) -> Option<Stamp> {
+        match self.stamp_place {
+            StampPlace::Payload => payload::read(publish.payload, self.tag),
+            StampPlace::Correlation => payload::read_stamp(publish.correlation, self.tag),
+            StampPlace::Mixed => payload::read(publish.payload, self.tag)
+                .or_else(|| payload::read_stamp(publish.correlation, self.tag)),
+            StampPlace::Nowhere => None,
+        }
+    }
+
+    /// A message that was stored before the subscription: old, so in no latency of deliveries and in
+    /// no ledger.
+    #[cold]
+    fn stored(&mut self, receiver: &Receiver, publish: &Publish<'_>, now_ns: u64) {
+        self.counters.retained += 1;
+        let subscribed_ns = receiver.subscribed_ns.get();
+        if subscribed_ns > 0 {
+            self.leg(Leg::Retained, now_ns.saturating_sub(subscribed_ns));
+        }
+        if self.stamp(publish).is_some()
+            && let Some(count) = self.retained.get_mut(receiver.place)
+        {
+            *count += 1;
+        }
+    }
+
+    /// A delivery where subscribers differ in what they are owed.
+    fn choosy(&mut self, receiver: &Receiver, stamp: &Stamp, now_ns: u64) {
+        if stamp.publisher >= self.plan.published_streams() {
+            return self.will(receiver, stamp, now_ns);
+        }
+        let Some(slot) = self.slot(receiver.place, stamp) else {
+            self.counters.misrouted += 1;
+            return;
+        };
+        let measured = self.schedule.is_measured(stamp.due_ns);
+        match self.ledger.record(slot.index, stamp.sequence) {
+            Some(Arrival::Duplicate) if slot.may_repeat => return self.counters.repeated += 1,
+            Some(Arrival::Duplicate) => {
+                return self.counters.measured_duplicate += u64::from(measured);
+            }
+            Some(Arrival::Ambiguous) => return self.counters.ambiguous += 1,
+            Some(Arrival::Late) if !slot.shared => {
+                self.counters.measured_reordered += u64::from(measured);
+            }
+            Some(Arrival::InOrder | Arrival::Late) => {}
+            None => return self.counters.misrouted += 1,
+        }
+        if slot.contract == Contract::Whole {
+            self.counters.delivered += 1;
+            self.counters.measured_delivered += u64::from(measured);
+        } else {
+            self.counters.measured_unjudged += u64::from(measured);
+        }
+        if slot.contract == Contract::Slow {
+            return;
+        }
+        if stamp.due_ns < receiver.connected_ns {
+            // It waited for its receiver: that is no latency of a delivery.
+            self.leg(Leg::Queued, now_ns.saturating_sub(receiver.connected_ns));
+        } else {
+            self.latency(stamp, now_ns, measured);
+        }
+    }
+
+    /// A Will Message, whose stamp has the planned end of its connection as due time.
+    fn will(&mut self, receiver: &Receiver, stamp: &Stamp, now_ns: u64) {
+        let slot = self.slots.find(receiver.place, stamp.publisher);
+        let arrival = slot.and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
+        match (arrival, slot) {
+            (None, _) | (_, None) => self.counters.misrouted += 1,
+            (Some(Arrival::Duplicate), Some(slot)) if slot.may_repeat => {
+                self.counters.repeated += 1
+            }
+            (Some(Arrival::Duplicate), _) => self.counters.measured_duplicate += 1,
+            (Some(Arrival::Ambiguous), _) => self.counters.ambiguous += 1,
+            (Some(Arrival::InOrder | Arrival::Late), Some(slot)) => {
+                self.counters.wills += u64::from(slot.contract == Contract::Whole);
+                let due_ns = self.schedule.at(stamp.due_ns);
+                self.leg(Leg::Will, now_ns.saturating_sub(due_ns));
+            }
+        }
+    }
+
+    /// The broker owes a Will Message of this stream.
+    pub(crate) fn will_owed(&mut self, stream: u32) {
+        self.counters.wills_owed += u64::from(self.plan.owed(stream));
     }
 
     /// A delivery without a stamp: one more, whoever sent it.
@@ -245,19 +429,14 @@ impl Recorder {
         }
     }
 
-    /// Where the ledger keeps this pair: a row for each publisher, a place for each subscriber,
-    /// so that neighbours read one after the other share cache lines.
+    /// Where the ledger keeps this pair.
     #[inline]
-    fn slot(&self, place: usize, stamp: &Stamp) -> Option<usize> {
+    fn slot(&self, place: usize, stamp: &Stamp) -> Option<Slot> {
         // A publication that was never due is a forgery: it must not move the ledger.
         if stamp.due_ns >= self.schedule.end_ns || stamp.sequence == u32::MAX {
             return None;
         }
-        match self.owed {
-            Owed::All => (stamp.publisher < self.publishers)
-                .then(|| stamp.publisher as usize * self.subscribers.len() + place),
-            Owed::Own => (self.subscribers.get(place) == Some(&stamp.publisher)).then_some(place),
-        }
+        self.slots.find(place, stamp.publisher)
     }
 
     #[inline]
@@ -265,6 +444,11 @@ impl Recorder {
         self.counters.delivered += 1;
         let measured = self.schedule.is_measured(stamp.due_ns);
         self.counters.measured_delivered += u64::from(measured);
+        self.latency(stamp, now_ns, measured);
+    }
+
+    #[inline]
+    fn latency(&mut self, stamp: &Stamp, now_ns: u64, measured: bool) {
         let Some(latency_ns) = now_ns.checked_sub(stamp.due_ns) else {
             self.counters.impossible += 1;
             return;
@@ -301,9 +485,21 @@ impl Recorder {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             from_send: self.from_send.clone(),
-            connect: self.connect.clone(),
+            legs: self.legs.clone(),
             reasons: self.reasons.clone(),
+            retained: self.retained_count(),
+            connect_failure: self.connect_failure.clone(),
         }
+    }
+
+    fn retained_count(&self) -> RetainedCount {
+        let mut count = RetainedCount::default();
+        for (client, came) in self.subscribers.iter().zip(&self.retained) {
+            let owed = self.plan.retained_owed(*client);
+            count.owed += u64::from(owed);
+            count.missing += u64::from(owed.saturating_sub(*came));
+        }
+        count
     }
 }
 
@@ -323,21 +519,22 @@ mod tests {
         let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
         let scenario = Scenario::resolve(&Cli::try_parse_from(words).unwrap(), String::new());
         let scenario = scenario.unwrap();
-        let plan = Arc::new(Plan::new(&scenario));
-        let place = scenario.stamp_place;
-        let mut recorder = Recorder::new(&plan, TAG, place, plan.subscribers_of(0, 1));
-        recorder.start(Schedule {
-            start_ns: 1000,
-            measure_ns: 2000,
-            end_ns: 1_000_000,
-            period_ns: 1000,
-        });
+        let plan = Plan::new(&Arc::new(scenario), TAG).unwrap();
+        of(plan)
+    }
+
+    fn of(plan: Plan) -> Recorder {
+        let plan = Arc::new(plan);
+        let place = plan.scenario().overview.stamp_place;
+        let mut recorder = Recorder::new(&plan, TAG, place, plan.subscribers_of_worker(0, 1));
+        recorder.start(Schedule { start_ns: 1000, measure_ns: 2000, end_ns: 1_000_000 });
         recorder
     }
 
     fn message<'a>(payload: &'a [u8], correlation: &'a [u8]) -> Publish<'a> {
         Publish {
             qos: QoS::AtMostOnce,
+            dup: false,
             retain: false,
             topic: Topic::Name,
             identifier: 0,
@@ -346,11 +543,15 @@ mod tests {
         }
     }
 
+    fn receiver(place: usize) -> Receiver {
+        Receiver { place, connected_ns: 1, subscribed_ns: Cell::new(0) }
+    }
+
     fn arrive(recorder: &mut Recorder, place: usize, stamp: Stamp, retain: bool, now_ns: u64) {
         let mut payload = BytesMut::new();
-        payload::write(&mut payload, 20, TAG, &stamp, 0);
+        payload::write(&mut payload, 20, (TAG, &stamp), b"", 0);
         let publish = Publish { retain, ..message(&payload, b"") };
-        recorder.delivery(place, &publish, now_ns);
+        recorder.delivery(&receiver(place), &publish, now_ns);
     }
 
     fn stamp(publisher: u32, sequence: u32) -> Stamp {
@@ -375,7 +576,7 @@ mod tests {
         assert_eq!((recorder.counters.retained, recorder.counters.delivered), (1, 0));
         arrive(&mut recorder, 0, stamp(0, 1), false, 10);
         assert_eq!((recorder.counters.impossible, recorder.counters.delivered), (1, 1));
-        recorder.delivery(0, &message(b"21", b""), 10);
+        recorder.delivery(&receiver(0), &message(b"21", b""), 10);
         assert_eq!(recorder.counters.foreign, 1);
         assert!(recorder.take_second().measured.delivery.is_empty());
     }
@@ -422,8 +623,8 @@ mod tests {
     fn a_stamp_beside_a_plain_payload_is_as_good() {
         let mut recorder = recorder("--clients 4 -V 5 --payload plain");
         let text = payload::stamp_text(TAG, &stamp(0, 0));
-        recorder.delivery(0, &message(b"21", &text), 12_000);
-        recorder.delivery(0, &message(b"21", b""), 12_000);
+        recorder.delivery(&receiver(0), &message(b"21", &text), 12_000);
+        recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
         let counters = recorder.counters;
         assert_eq!((counters.measured_delivered, counters.foreign), (1, 1));
         assert_eq!(recorder.take_second().measured.delivery.max() / 1000, 10);
@@ -432,8 +633,8 @@ mod tests {
     #[test]
     fn without_a_stamp_deliveries_are_counted_and_nothing_else() {
         let mut recorder = recorder("--clients 4 --payload plain");
-        recorder.delivery(0, &message(b"21", b""), 12_000);
-        recorder.delivery(0, &message(b"hello", b""), 12_000);
+        recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
+        recorder.delivery(&receiver(0), &message(b"hello", b""), 12_000);
         let counters = recorder.counters;
         assert_eq!((counters.delivered, counters.foreign), (1, 1));
         assert!(recorder.take_second().measured.delivery.is_empty());

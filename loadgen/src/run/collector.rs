@@ -9,8 +9,10 @@ use tokio::time::Instant;
 
 use super::RunError;
 use crate::output::{Live, Progress, live_line};
-use crate::plan::Schedule;
-use crate::recorder::{Counters, Reasons, Second, Totals, histogram, merge};
+use crate::plan::{Offered, Schedule};
+use crate::recorder::{
+    Counters, LegHistograms, Reasons, RetainedCount, Second, Totals, histogram, merge,
+};
 use crate::system::{BrokerProcess, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
@@ -34,6 +36,7 @@ pub(super) struct Collector {
     /// The last second that each worker has reported; `u64::MAX` when it is done.
     reported: Vec<Option<u64>>,
     previous: Row,
+    offered: Offered,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
     rows: Vec<TimelineRow>,
@@ -49,8 +52,11 @@ pub(super) struct Results {
     pub from_due: Histogram<u64>,
     pub from_send: Histogram<u64>,
     pub send_lag: Histogram<u64>,
-    pub connect: Histogram<u64>,
+    pub legs: LegHistograms,
     pub reasons: Reasons,
+    pub retained: RetainedCount,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
     pub disconnect_reason: Option<String>,
     /// The last that was seen: a process that has ended has none.
     pub broker_peak_bytes: Option<u64>,
@@ -90,8 +96,10 @@ impl Default for Results {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
-            connect: histogram(),
+            legs: LegHistograms::default(),
             reasons: Reasons::new(),
+            retained: RetainedCount::default(),
+            connect_failure: None,
             disconnect_reason: None,
             broker_peak_bytes: None,
             warnings: Vec::new(),
@@ -113,6 +121,7 @@ impl Collector {
             open: BTreeMap::new(),
             reported: vec![None; workers],
             previous: Row::default(),
+            offered: Offered::new(&setup.plan),
             last_wait_ns: 0,
             rows: Vec::new(),
             intervals: Vec::new(),
@@ -182,7 +191,10 @@ impl Collector {
         match self.stage {
             // The reason comes with a later report than the count.
             Stage::Connect => counters.disconnected > 0 && self.results.disconnect_reason.is_some(),
-            Stage::Load | Stage::Drain => counters.connected == 0,
+            // Clients that come and go may all be away.
+            Stage::Load | Stage::Drain => {
+                counters.connected == 0 && !self.setup.plan.has_absences()
+            }
             Stage::Finish => false,
         }
     }
@@ -245,7 +257,12 @@ impl Collector {
 
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
         merge(&mut self.results.from_send, &totals.from_send);
-        merge(&mut self.results.connect, &totals.connect);
+        self.results.legs.add(&totals.legs);
+        self.results.retained.owed += totals.retained.owed;
+        self.results.retained.missing += totals.retained.missing;
+        if let Some(failure) = &totals.connect_failure {
+            self.results.connect_failure.get_or_insert_with(|| failure.clone());
+        }
         for (reason, count) in &totals.reasons {
             *self.results.reasons.entry(*reason).or_default() += count;
         }
@@ -288,7 +305,7 @@ impl Collector {
             counters,
             usage: Usage::now(self.broker),
             time_ns: end_ns,
-            offered: self.setup.plan.offered(&schedule, &(schedule.start_ns..end_ns)),
+            offered: self.offered.before(&schedule, end_ns),
         };
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);

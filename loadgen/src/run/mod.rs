@@ -20,9 +20,9 @@ pub use target::TargetError;
 use crate::clock::Clock;
 use crate::output::{self, Measured, Progress, Throughput};
 use crate::payload::{StampPlace, run_tag};
-use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
+use crate::plan::{Offered, Plan, SEND_GRACE_NS, Schedule};
 use crate::recorder::Counters;
-use crate::scenario::{Scenario, Target};
+use crate::scenario::{Group, PlanError, Scenario, Target};
 use crate::system::{LimitError, Usage, peak_bytes, raise_open_files};
 use crate::units::{SECOND_NS, grouped, nanoseconds};
 use crate::worker::{self, Command, ConnectError, Handle, Report, Setup, WorkerError};
@@ -67,6 +67,9 @@ pub enum RunError {
     /// The broker could not be started or found.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// What the groups do does not go together.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The main thread has no runtime.
     #[error("the generator could not be started: {0}")]
     Start(#[source] io::Error),
@@ -195,12 +198,14 @@ impl Run {
     ) -> Result<Self, RunError> {
         let (started, clock) = (SystemTime::now(), Clock::start());
         let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let tag = run_tag(scenario.seed, nanoseconds(since_epoch));
+        let scenario = Arc::new(scenario);
         let setup = Setup {
-            plan: Arc::new(Plan::new(&scenario)),
+            plan: Arc::new(Plan::new(&scenario, tag)?),
             dialer: broker.dialer().clone(),
             clock,
-            tag: run_tag(scenario.seed, nanoseconds(since_epoch)),
-            scenario: Arc::new(scenario),
+            tag,
+            scenario,
         };
         let mut progress = Progress::new(setup.scenario.quiet);
         progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.dialer.address()));
@@ -244,20 +249,24 @@ impl Run {
     }
 
     async fn connect(&mut self) -> Result<(), RunError> {
-        let clients = self.setup.scenario.clients();
+        let clients = self.setup.plan.clients_before_load(|_| true);
         let paced = self.setup.scenario.connect_rate.map_or(0.0, |rate| f64::from(clients) / rate);
-        let time = CONNECT_BASE + CONNECT_EACH * clients + Duration::from_secs_f64(paced);
+        let time = CONNECT_BASE
+            + CONNECT_EACH * clients
+            + Duration::from_secs_f64(paced)
+            + Duration::from_nanos(self.setup.plan.connect_ns());
         let all = u64::from(clients);
-        let waited = self.wait(time, |collector| collector.counters().opened == all).await?;
+        let waited = self.wait(time, |collector| collector.counters().opened >= all).await?;
         self.before_load(waited, "connected", self.collector.counters().opened, all, time)
     }
 
     async fn subscribe(&mut self) -> Result<(), RunError> {
         self.command(Command::Subscribe);
-        let subscribers = self.setup.scenario.subscribers;
+        let is_subscriber = |group: &Group| !group.subscribe.is_empty();
+        let subscribers = self.setup.plan.clients_before_load(is_subscriber);
         let time = SUBSCRIBE_BASE + SUBSCRIBE_EACH * subscribers;
         let all = u64::from(subscribers);
-        let waited = self.wait(time, |collector| collector.counters().subscribed == all).await?;
+        let waited = self.wait(time, |collector| collector.counters().subscribed >= all).await?;
         self.before_load(waited, "subscribed", self.collector.counters().subscribed, all, time)
     }
 
@@ -290,8 +299,7 @@ impl Run {
     fn start_load(&mut self) -> Schedule {
         let scenario = &self.setup.scenario;
         let start_ns = self.setup.clock.now_ns() + START_DELAY_NS;
-        let schedule =
-            self.setup.plan.schedule_at(start_ns, scenario.warmup_ns, scenario.duration_ns);
+        let schedule = Schedule::new(start_ns, scenario.warmup_ns, scenario.duration_ns);
         self.collector.start(schedule);
         self.command(Command::Start(schedule));
         schedule
@@ -329,12 +337,15 @@ impl Run {
         let stop_ns = now_ns.min(schedule.end_ns);
         self.collector.drain();
         self.command(Command::Drain { stop_ns });
-        let planned = self.setup.plan.offered(schedule, &(schedule.start_ns..stop_ns));
+        let planned = Offered::new(&self.setup.plan).before(schedule, stop_ns);
         let deadline_ns = now_ns + drain_ns;
         let waited = self.wait_until(deadline_ns, |collector| {
             let counters = collector.counters();
             let all_sent = counters.sent >= planned || clock.now_ns() > stop_ns + SEND_GRACE_NS;
-            all_sent && counters.delivered >= counters.owed
+            all_sent
+                && counters.acknowledged >= counters.to_acknowledge
+                && counters.delivered >= counters.owed
+                && counters.wills >= counters.wills_owed
         });
         waited.await?;
         Ok(())
@@ -403,7 +414,9 @@ impl Run {
     fn measured(&mut self, schedule: &Schedule, load: Load) -> Measured {
         let results = self.collector.take_results();
         let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
-        let offered = self.setup.plan.offered(schedule, &window);
+        let mut offered = Offered::new(&self.setup.plan);
+        let before = offered.before(schedule, window.start);
+        let offered = offered.before(schedule, window.end) - before;
         Measured {
             started: self.started,
             complete: load.ended == Waited::Deadline,
@@ -411,15 +424,19 @@ impl Run {
             length_ns: window.end - window.start,
             // A worker may have sent what became due while the interruption was on its way.
             offered: offered.max(results.counters.measured_sent),
-            counters: match self.setup.scenario.stamp_place {
+            counters: match self.setup.scenario.overview.stamp_place {
                 StampPlace::Nowhere => attributed(results.counters),
-                StampPlace::Payload | StampPlace::Correlation => results.counters,
+                StampPlace::Payload | StampPlace::Correlation | StampPlace::Mixed => {
+                    results.counters
+                }
             },
+            retained: results.retained,
+            connect_failure: results.connect_failure,
             reasons: results.reasons,
             from_due: results.from_due,
             from_send: results.from_send,
             send_lag: results.send_lag,
-            connect: results.connect,
+            legs: results.legs,
             usage: load.usage,
             throughput: load.throughput,
             memory: Memory {

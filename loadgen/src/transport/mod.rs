@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -52,6 +52,17 @@ pub(crate) struct Dialer {
     web_socket: Option<Arc<str>>,
 }
 
+/// How long each step took to a connection that is ready for MQTT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// The TCP connection; `None` of a Unix socket.
+    pub tcp: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// The upgrade to WebSocket.
+    pub web_socket: Option<Duration>,
+}
+
 /// Why a connection was not opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -89,22 +100,50 @@ impl Dialer {
 
     /// Opens a connection, from this source address if it matters. All that lies below MQTT has
     /// been agreed on when it is there.
-    pub(crate) async fn open(&self, source: Option<IpAddr>) -> Result<Stream, OpenError> {
+    pub(crate) async fn open(
+        &self,
+        source: Option<IpAddr>,
+    ) -> Result<(Stream, Opening), OpenError> {
+        let mut steps = Steps(Instant::now());
+        let mut opening = Opening::default();
         let stream = match &self.address {
-            Address::Unix(path) => return Ok(Stream::Unix(connect_unix(path).await?)),
+            Address::Unix(path) => {
+                return Ok((Stream::Unix(connect_unix(path).await?), opening));
+            }
             Address::Network(address) => connect(*address, source).await?,
         };
-        match (&self.tls, &self.web_socket) {
-            (None, None) => Ok(Stream::Tcp(stream)),
-            (Some(tls), None) => Ok(Stream::Duplex(Box::new(tls.connect(stream).await?))),
+        opening.tcp = Some(steps.step());
+        let stream = match (&self.tls, &self.web_socket) {
+            (None, None) => Stream::Tcp(stream),
+            (Some(tls), None) => {
+                let stream = tls.connect(stream).await?;
+                opening.tls = Some(steps.step());
+                Stream::Duplex(Box::new(stream))
+            }
             (None, Some(url)) => {
-                Ok(Stream::Duplex(Box::new(web_socket::connect(url, stream).await?)))
+                let stream = web_socket::connect(url, stream).await?;
+                opening.web_socket = Some(steps.step());
+                Stream::Duplex(Box::new(stream))
             }
             (Some(tls), Some(url)) => {
                 let stream = tls.connect(stream).await?;
-                Ok(Stream::Duplex(Box::new(web_socket::connect(url, stream).await?)))
+                opening.tls = Some(steps.step());
+                let stream = web_socket::connect(url, stream).await?;
+                opening.web_socket = Some(steps.step());
+                Stream::Duplex(Box::new(stream))
             }
-        }
+        };
+        Ok((stream, opening))
+    }
+}
+
+/// Times steps that follow each other.
+struct Steps(Instant);
+
+impl Steps {
+    fn step(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.0, now))
     }
 }
 

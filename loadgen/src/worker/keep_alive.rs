@@ -41,8 +41,13 @@ impl Worker {
         {
             let mut packet = self.write_buffer.take();
             if Encoder::new(&mut packet).pingreq().is_ok() {
+                // Before the write, as every other leg, so that its time is in it.
+                let asked_ns = self.setup.clock.now_ns();
                 self.send(&connection, &packet);
                 connection.ping_ns.set(now_ns);
+                if connection.asked_ns.get() == 0 {
+                    connection.asked_ns.set(asked_ns);
+                }
                 connection.written_ns.set(now_ns);
             }
             packet.clear();

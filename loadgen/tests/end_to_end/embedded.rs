@@ -48,7 +48,14 @@ fn the_shared_topic_leaves_four_files_that_parse() {
 fn pairs_arrive_at_every_qos() {
     for (qos, sub_qos) in [(0, 0), (1, 1), (2, 2), (2, 1)] {
         let options = format!("--qos {qos} --sub-qos {sub_qos} --topology pairs --clients 8");
-        whole(&format!("{options} --rate 2000/s -d 1s --warmup 200ms"));
+        let (_, summary) = whole(&format!("{options} --rate 2000/s -d 1s --warmup 200ms"));
+        let legs = summary.legs;
+        assert_eq!(summary.latency.connect.count, 8);
+        assert_eq!((legs.tcp_connect.count, legs.connack.count, legs.suback.count), (8, 8, 4));
+        assert_eq!((legs.tls_handshake.count, legs.web_socket_handshake.count), (0, 0));
+        let acknowledged = |answer| if answer == qos { 2000 } else { 0 };
+        assert_eq!(legs.puback.count, acknowledged(1));
+        assert_eq!((legs.pubrec.count, legs.pubcomp.count), (acknowledged(2), acknowledged(2)));
     }
 }
 

@@ -10,6 +10,7 @@ mod faults;
 mod interruption;
 mod loadgen;
 mod refusals;
+mod scenarios;
 mod scripted;
 mod transports;
 mod version_5;
