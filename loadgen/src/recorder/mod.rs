@@ -388,7 +388,7 @@ impl Recorder {
         if slot.contract == Contract::Slow {
             return;
         }
-        if stamp.due_ns < receiver.connected_ns {
+        if slot.contract == Contract::Whole && stamp.due_ns < receiver.connected_ns {
             // It waited for its receiver: that is no latency of a delivery.
             self.leg(Leg::Queued, now_ns.saturating_sub(receiver.connected_ns));
         } else {

@@ -25,6 +25,9 @@ const CLOSE: Duration = Duration::from_millis(500);
 /// How often it looks whether they are.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// Publications of a flow that a client makes up for when it is back, before others get their turn.
+const PUBLICATIONS_ON_RETURN: u32 = 512;
+
 /// How long a client waits before it tries again, when it was not let in or was thrown out; up to
 /// twice as long, so that a crowd does not come back as one.
 const RETRY_NS: u64 = 500_000_000;
@@ -66,6 +69,8 @@ impl Worker {
                 Some(connection) => {
                     self.check_session(place, &connection, &memory);
                     self.subscribe_under_load(place, &connection);
+                    // What became due just before it left, or while it was coming back.
+                    self.publish_all_due(&connection, PUBLICATIONS_ON_RETURN);
                     self.stay(place, &life, leaves_ns, &connection, &mut memory).await
                 }
                 // Before the load the run fails, and after it nobody waits.
