@@ -22,11 +22,56 @@ check:
 deny:
     cargo deny --offline check licenses bans sources
 
-# the tutorial's programs, MQTT.js, paho-mqtt and mosquitto's clients against the broker
+# other people's clients on every transport, the tutorial's programs, and mosquitto's own tests against the broker
 [group('check')]
 interop *args:
     cargo build --release --bin broker --package broker --example temperature_server
     broker/tests/interop/run {{ args }}
+
+# a million mutated streams against a live broker, or as many as is said; a few minutes
+[group('check')]
+hostile streams='1000000':
+    KELVIN_HOSTILE_STREAMS={{ streams }} cargo test --release -p broker --test hostile -- --nocapture
+
+# libFuzzer on one target of broker/fuzz, or on all; needs nightly and cargo-fuzz
+[group('check')]
+fuzz target='' *args='-max_total_time=60': (_fuzz target '--sanitizer none --no-trace-compares' args)
+
+# the same with AddressSanitizer
+[group('check')]
+fuzz-address target='' *args='-max_total_time=60': (_fuzz target '' args)
+
+_fuzz target build *args:
+    cargo run --quiet --manifest-path broker/fuzz/Cargo.toml --example write_seeds > /dev/null
+    for target in {{ if target == '' { '$(cargo +nightly fuzz list --fuzz-dir broker/fuzz)' } else { target } }}; do \
+        dictionary="-dict=broker/fuzz/packets.dict"; \
+        [ "$target" != topic_filter ] || dictionary=""; \
+        cargo +nightly fuzz run --fuzz-dir broker/fuzz {{ build }} "$target" -- -max_len=512 $dictionary {{ args }}; \
+    done
+
+# starve the generator, then the broker: does the verdict name the right one? two cores, a minute
+[group('check')]
+starve:
+    cargo build --release --bin broker --bin loadgen
+    loadgen/tests/starve/run
+
+# does an independent epoll client see the latencies and rates that loadgen sees, within 5 %?
+[group('check')]
+witness *args:
+    cargo build --release --bin broker --bin loadgen --package broker --package loadgen --example witness
+    loadgen/tests/witness/run {{ args }}
+
+# the pages of reports in headless Chromium
+[group('check')]
+pages:
+    cargo build --release -p loadgen -p reports
+    reports/tests/browser/run
+
+# the picture of the README, from a fresh run of the main job: on a quiet machine
+[group('bench')]
+screenshot *run:
+    cargo build --release -p loadgen -p reports
+    reports/tests/browser/run screenshot docs/report.png {{ run }}
 
 # all micro-benchmarks and a short load run, in one table
 [group('bench')]

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use broker_core::Statistics;
 
-use crate::driver::Shared;
+use crate::driver::{self, Shared};
 use crate::publisher::Publisher;
 use crate::transport::{Credentials, SocketFile, TlsError};
 
@@ -78,11 +78,7 @@ impl Broker {
 
     fn halt(&mut self) {
         self.shared.request_stop();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a shard's thread ended by a panic");
-            }
-        }
+        driver::join(self.threads.drain(..));
         self.places.files.clear();
     }
 }

@@ -4,14 +4,15 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use broker_core::{Event, Limits, ShardGroup};
+use broker_core::{Event, EventKinds, Features, Limits, ShardGroup};
 
 use crate::access::{Access, AccessControl};
 use crate::broker::{Broker, Places};
-use crate::driver::{self, Mailboxes, Shared};
+use crate::driver::{self, Duties, Mailboxes, Offer, Shared};
 use crate::publisher::Publisher;
-use crate::transport::{Listener, OpenListener, Opened, Tls, TlsError};
+use crate::transport::{Listener, Opened, Tls, TlsError};
 
 /// What a [`Broker`] is started with.
 #[must_use]
@@ -20,13 +21,22 @@ pub struct Builder {
     tls: Option<Tls>,
     shards: usize,
     limits: Limits,
+    features: Features,
     seed: Option<u64>,
     handler: Option<Handler>,
+    event_kinds: EventKinds,
+    sys_interval: Option<Duration>,
     access: Option<Arc<dyn Access>>,
 }
 
 /// What an embedder does on an event, on the thread of the shard on which it happens.
-pub(crate) type Handler = Arc<dyn Fn(&Publisher, &Event<'_>) + Send + Sync>;
+type Handler = Arc<dyn Fn(&Publisher, &Event<'_>) + Send + Sync>;
+
+/// An embedder that listens.
+pub(crate) struct Listening {
+    pub(crate) handler: Handler,
+    pub(crate) kinds: EventKinds,
+}
 
 /// Why a [`Broker`] did not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +86,11 @@ impl Builder {
             tls: None,
             shards: 1,
             limits: Limits::default(),
+            features: Features::default(),
             seed: None,
             handler: None,
+            event_kinds: EventKinds::default(),
+            sys_interval: None,
             access: None,
         }
     }
@@ -107,6 +120,12 @@ impl Builder {
         self
     }
 
+    /// Sets what the broker offers of MQTT, and what it tells Clients of itself.
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
+    }
+
     /// Fixes the seed of the hash tables, so that a run can be repeated instruction by
     /// instruction. Without it the seed is random, and clients cannot choose colliding names.
     pub fn hash_seed(mut self, seed: u64) -> Self {
@@ -114,13 +133,30 @@ impl Builder {
         self
     }
 
-    /// Calls `handler` on every event, on the thread of the shard on which it happens and before
-    /// the next packet there: it must not wait. To publish, use the [`Publisher`] it is given.
+    /// Calls `handler` on events, on the thread of the shard on which they happen and before the
+    /// next packet there: it must not wait, and nothing is queued or lost in between. To publish,
+    /// use the [`Publisher`] it is given.
     pub fn on_event(
         mut self,
         handler: impl Fn(&Publisher, &Event<'_>) + Send + Sync + 'static,
     ) -> Self {
         self.handler = Some(Arc::new(handler));
+        self
+    }
+
+    /// Chooses which of the events that come once for each packet the handler is called on:
+    /// [`EventKinds::PUBLISHED`] alone unless this is said. Others cost nothing.
+    pub fn event_kinds(mut self, kinds: EventKinds) -> Self {
+        self.event_kinds = kinds;
+        self
+    }
+
+    /// Publishes what the broker counts, retained under `$SYS/broker`, at the start and then every
+    /// `interval`, each topic when it has changed: the topics of mosquitto 2.0, and every figure of
+    /// [`Statistics`](broker_core::Statistics) by its name under `$SYS/broker/statistics`. Zero, the default, is never.
+    /// `heap/current` and `heap/maximum` are the resident memory of the process, on Linux alone.
+    pub fn sys_interval(mut self, interval: Duration) -> Self {
+        self.sys_interval = (!interval.is_zero()).then_some(interval);
         self
     }
 
@@ -136,6 +172,15 @@ impl Builder {
         self
     }
 
+    /// Reads the files of TLS, also when no listener needs them yet, and tells whether
+    /// [`start`](Self::start) could use them. Opens nothing.
+    pub fn check(&self) -> Result<(), StartError> {
+        if let Some(tls) = &self.tls {
+            tls.check()?;
+        }
+        self.listen.iter().try_for_each(|listener| listener.check(self.tls.as_ref()))
+    }
+
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
         let mut opened = Opened::default();
@@ -148,39 +193,56 @@ impl Builder {
         let (mailboxes, inboxes) = Mailboxes::new(self.shards);
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
         let access = self.access.map(AccessControl::new);
-        let shared = Shared::new(group, self.limits, mailboxes, publisher, self.handler, access);
+        let listening = self.handler.map(|handler| Listening { handler, kinds: self.event_kinds });
+        let offer = Offer { limits: self.limits, features: self.features };
+        let shared = Shared::new(group, offer, mailboxes, publisher, listening, access);
         let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
-        let threads = start_threads(&shared, inboxes, listeners)?;
+        let duties = Duties { listeners, sys_interval: self.sys_interval };
+        let threads = start_threads(&shared, inboxes, duties)?;
         let places = Places { addresses, urls, credentials, files };
         Ok(Broker::new(places, shared, threads))
     }
 }
 
-/// Starts one thread per shard and waits until each has its runtime. Shard 0 accepts.
+/// Starts one thread per shard and waits until each has its runtime. The first one has the duties.
+/// When one of them cannot start, the others end.
 fn start_threads(
     shared: &Arc<Shared>,
     inboxes: Vec<driver::Inbox>,
-    listeners: Vec<OpenListener>,
+    duties: Duties,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let mut listeners = Some(listeners);
     let mut threads = Vec::with_capacity(inboxes.len());
+    let started = try_start_threads(shared, inboxes, duties, &mut threads);
+    match started {
+        Ok(()) => Ok(threads),
+        Err(error) => {
+            shared.request_stop();
+            driver::join(threads);
+            Err(StartError::Shard(error))
+        }
+    }
+}
+
+fn try_start_threads(
+    shared: &Arc<Shared>,
+    inboxes: Vec<driver::Inbox>,
+    duties: Duties,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> io::Result<()> {
+    let mut duties = Some(duties);
     let (started, starts) = mpsc::sync_channel(inboxes.len());
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let shared = Arc::clone(shared);
-        let listeners = listeners.take().unwrap_or_default();
+        let duties = duties.take().unwrap_or_default();
         let started = started.clone();
         let thread = std::thread::Builder::new()
             .name(format!("kelvin-shard-{index}"))
-            .spawn(move || driver::run(shared, index, inbox, listeners, &started))
-            .map_err(StartError::Shard)?;
+            .spawn(move || driver::run(shared, index, inbox, duties, &started))?;
         threads.push(thread);
     }
     drop(started);
-    for result in starts.iter().take(threads.len()) {
-        result.map_err(StartError::Shard)?;
-    }
-    Ok(threads)
+    starts.iter().take(threads.len()).collect()
 }
 
 /// From the standard library's randomly keyed hasher: no further dependency, and good enough
@@ -196,6 +258,7 @@ impl fmt::Debug for Builder {
             .field("listen", &self.listen)
             .field("shards", &self.shards)
             .field("limits", &self.limits)
+            .field("features", &self.features)
             .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,7 @@ Examples:
   mosquitto_sub -t temperature -v     what the sensors say
   loadgen --clients 5000 --rate 3s -h 127.0.0.1
 
-SIGHUP reads the password file and the ACL file again; a file with an error changes nothing.
+SIGHUP reads certificates, keys, passwords and rules again; a file with an error changes nothing.
 
 Exit status:
   0   stopped by SIGINT or SIGTERM, connections closed
@@ -57,7 +57,7 @@ pub(crate) struct Cli {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Check the configuration, print it with all defaults, and stop
+    /// Check the configuration and the files it names, print it with all defaults, and stop
     #[arg(long)]
     pub(crate) check_config: bool,
 
@@ -79,6 +79,11 @@ pub(crate) struct Cli {
     /// One is best when the load generator needs the other core; ARCHITECTURE.md has the figures.
     #[arg(long, value_name = "N")]
     shards: Option<NonZeroUsize>,
+
+    /// Seconds between two publications of what the broker counts, under $SYS/broker; 0 for none
+    /// [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    sys_interval: Option<u64>,
 
     /// Users and hashes, as `broker passwd` and `mosquitto_passwd` make them
     #[arg(long, value_name = "FILE", help_heading = "Access")]
@@ -160,6 +165,7 @@ impl Cli {
             config.listeners = self.listeners();
         }
         set(&mut config.shards, self.shards);
+        set(&mut config.sys_interval_seconds, self.sys_interval);
         set_some(&mut config.access.password_file, self.password_file.as_ref());
         set_some(&mut config.access.acl_file, self.acl_file.as_ref());
         set_some(&mut config.access.allow_anonymous, self.allow_anonymous.as_ref());

@@ -29,16 +29,18 @@ mod broker;
 mod builder;
 mod driver;
 mod publisher;
+mod sys;
 mod transport;
 
 pub use access::{
-    Access, AccessFileError, AccessFiles, Credentials, FileAccess, PasswordFile, Refusal,
+    Access, AccessFileError, AccessFiles, Credentials, Dismissal, FileAccess, PasswordFile, Refusal,
 };
 pub use broker::Broker;
 pub use broker_core::{
-    Client, CloseCause, ConnectionKey, Event, Identity, Limits, Principal, Publication, QoS,
-    Rights, Statistics, Violation, topic,
+    Authenticator, Client, CloseCause, ConnectionKey, Event, EventKinds, Features, Identity,
+    Limits, Principal, Publication, QoS, Rights, Statistics, Step, Violation, codec::ReasonCode,
+    topic,
 };
 pub use builder::{Builder, StartError};
-pub use publisher::{PublishError, Publisher};
+pub use publisher::{DismissError, PublishError, Publisher};
 pub use transport::{ClientCertificates, Listener, ListenerError, Tls, TlsError, TlsVersion};

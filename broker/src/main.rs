@@ -8,6 +8,7 @@ mod passwd;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use broker::{Broker, FileAccess, Listener, StartError};
@@ -37,9 +38,12 @@ fn main() -> ExitCode {
     let descriptors = cli::raise_descriptor_limit();
     let (config, access) = match settle(&cli, descriptors) {
         Ok(settled) => settled,
-        Err(error) => {
+        Err(errors) => {
             log_to_stderr(LevelFilter::ERROR);
-            return exit(Err(error), EXIT_USAGE);
+            for error in errors {
+                tracing::error!("{error:#}");
+            }
+            return ExitCode::from(EXIT_USAGE);
         }
     };
     log_to_stderr(config.log_level.into());
@@ -60,11 +64,26 @@ fn exit(result: anyhow::Result<()>, code: u8) -> ExitCode {
     }
 }
 
-/// Flags and files, checked.
-fn settle(cli: &Cli, descriptors: u64) -> anyhow::Result<(Config, Option<Arc<FileAccess>>)> {
-    let config = cli.config(descriptors)?;
-    let access = config.access_files().map(FileAccess::load).transpose()?;
-    Ok((config, access.map(Arc::new)))
+/// Flags and files, checked; those of TLS only for `--check-config`, else they are read at the
+/// start.
+fn settle(
+    cli: &Cli,
+    descriptors: u64,
+) -> Result<(Config, Option<Arc<FileAccess>>), Vec<anyhow::Error>> {
+    let config = cli.config(descriptors).map_err(|error| vec![error.into()])?;
+    let access = config.access_files().map(FileAccess::load).transpose();
+    let tls = if cli.check_config { check_tls(&config) } else { Ok(()) };
+    match (access, tls) {
+        (Ok(access), Ok(())) => Ok((config, access.map(Arc::new))),
+        (access, tls) => {
+            let access = access.err().map(anyhow::Error::from);
+            Err(access.into_iter().chain(tls.err()).collect())
+        }
+    }
+}
+
+fn check_tls(config: &Config) -> anyhow::Result<()> {
+    Ok(describe(config, None, &config.listeners()?)?.check()?)
 }
 
 fn print(config: &Config) -> anyhow::Result<()> {
@@ -131,32 +150,42 @@ fn reload(broker: &Broker, access: Option<&FileAccess>) {
     }
 }
 
+/// The broker of a configuration.
+fn describe(
+    config: &Config,
+    access: Option<&Arc<FileAccess>>,
+    listeners: &[Listener],
+) -> anyhow::Result<broker::Builder> {
+    let limits = config.limits.limits(broker::Limits::default().connections_max);
+    let mut builder = Broker::builder()
+        .shards(config.shards.get())
+        .limits(limits)
+        .features(config.features.features()?)
+        .sys_interval(Duration::from_secs(config.sys_interval_seconds));
+    if let Some(access) = access {
+        builder = builder.shared_access(Arc::clone(access) as _);
+    }
+    if let Some(tls) = config.tls() {
+        builder = builder.tls(tls);
+    }
+    Ok(listeners.iter().cloned().fold(builder, broker::Builder::listen))
+}
+
 fn start(
     config: &Config,
     access: Option<&Arc<FileAccess>>,
     may_skip_ipv6: bool,
 ) -> anyhow::Result<Broker> {
-    let connections_max = broker::Limits::default().connections_max;
-    let builder = |listeners: &[Listener]| {
-        let limits = config.limits.limits(connections_max);
-        let mut builder = Broker::builder().shards(config.shards.get()).limits(limits);
-        if let Some(access) = access {
-            builder = builder.shared_access(Arc::clone(access) as _);
-        }
-        if let Some(tls) = config.tls() {
-            builder = builder.tls(tls);
-        }
-        listeners.iter().cloned().fold(builder, broker::Builder::listen)
-    };
+    let builder = |listeners: &[Listener]| describe(config, access, listeners);
     let mut listeners = config.listeners()?;
-    match builder(&listeners).start() {
+    match builder(&listeners)?.start() {
         // A machine without IPv6 has one loopback address less, unless it was asked for.
         Err(StartError::Listen { listener, error })
             if may_skip_ipv6 && listener.starts_with("mqtt://[::1]") && !is_in_use(&error) =>
         {
             tracing::debug!("not listening on {listener}: {error}");
             listeners.retain(|other| other.to_string() != listener);
-            Ok(builder(&listeners).start()?)
+            Ok(builder(&listeners)?.start()?)
         }
         result => Ok(result?),
     }

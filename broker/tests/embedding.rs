@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
 
 use broker::{
-    Broker, CloseCause, Event, Limits, PublishError, Publisher, QoS, StartError, Violation,
+    Broker, CloseCause, Event, EventKinds, Limits, PublishError, Publisher, QoS, ReasonCode,
+    StartError, Violation,
 };
 
 use support::Server;
@@ -19,10 +20,15 @@ use support::packets::{Connect, DISCONNECT, Publish, pubrec, pubrel};
 enum Heard {
     Ready(Vec<SocketAddr>),
     Connected(String),
+    Error(String, Violation),
+    KeepAliveTimeout(String),
     Disconnected(String, CloseCause),
     Subscribed(String, String, QoS),
     Unsubscribed(String, String),
     Published { client: Option<String>, topic: String, payload: Vec<u8>, qos: QoS, retain: bool },
+    Delivered(String, String, QoS),
+    Acknowledged(String, String, QoS, ReasonCode),
+    Ping(String),
 }
 
 impl Heard {
@@ -30,6 +36,12 @@ impl Heard {
         match event {
             Event::Ready { addresses } => Self::Ready(addresses.to_vec()),
             Event::ClientConnected { client } => Self::Connected(client.identifier.to_owned()),
+            Event::ClientError { client, violation } => {
+                Self::Error(client.identifier.to_owned(), *violation)
+            }
+            Event::KeepAliveTimeout { client } => {
+                Self::KeepAliveTimeout(client.identifier.to_owned())
+            }
             Event::ClientDisconnected { client, cause } => {
                 Self::Disconnected(client.identifier.to_owned(), *cause)
             }
@@ -46,6 +58,14 @@ impl Heard {
                 qos: publication.qos,
                 retain: publication.retain,
             },
+            Event::Delivered { client, publication, qos } => {
+                Self::Delivered(client.identifier.to_owned(), text(publication.payload), *qos)
+            }
+            Event::Acknowledged { client, publication, qos, reason } => {
+                let payload = text(publication.payload);
+                Self::Acknowledged(client.identifier.to_owned(), payload, *qos, *reason)
+            }
+            Event::Ping { client } => Self::Ping(client.identifier.to_owned()),
             other => panic!("an event that this test does not know: {other:?}"),
         }
     }
@@ -61,12 +81,20 @@ impl Heard {
     }
 }
 
-/// Runs a test with 1 and 4 shards, with all that the handler is told.
+fn text(payload: &[u8]) -> String {
+    String::from_utf8(payload.to_vec()).expect("the payloads of these tests are text")
+}
+
+/// Runs a test with 1 and 4 shards, with what the handler is told unless it asks for more.
 fn listening(test: impl Fn(&Server, &mpsc::Receiver<Heard>)) {
+    listening_for(EventKinds::default(), test);
+}
+
+fn listening_for(kinds: EventKinds, test: impl Fn(&Server, &mpsc::Receiver<Heard>)) {
     for shards in [1, 4] {
         let (sender, heard) = mpsc::channel();
         let server = Server::start(shards, |builder| {
-            builder.on_event(move |_, event| {
+            builder.event_kinds(kinds).on_event(move |_, event| {
                 sender.send(Heard::of(event)).expect("the test listens");
             })
         });
@@ -131,13 +159,22 @@ fn every_end_has_its_cause() {
         assert_eq!(next(heard), connected);
         end(|cause| *cause == CloseCause::Lost);
 
+        let error = |violation: fn(&Violation) -> bool| match next(heard) {
+            Heard::Error(who, what) => {
+                assert_eq!(who, identifier);
+                assert!(violation(&what), "{what:?}");
+            }
+            other => panic!("{other:?} instead of the error"),
+        };
         server.client("client").send(&[0xff]);
         assert_eq!(next(heard), connected);
+        error(|violation| matches!(violation, Violation::Malformed(_)));
         end(|cause| matches!(cause, CloseCause::Violation(Violation::Malformed(_))));
 
         let mut client = server.client("client");
         client.send(&server.connect("client").bytes());
         assert_eq!(next(heard), connected);
+        error(|violation| *violation == Violation::SecondConnect);
         end(|cause| *cause == CloseCause::Violation(Violation::SecondConnect));
 
         let first = server.client("client");
@@ -150,6 +187,7 @@ fn every_end_has_its_cause() {
 
         let silent = server.accepted(&server.connect("client").keep_alive(1), false);
         assert_eq!(next(heard), connected);
+        assert_eq!(next(heard), Heard::KeepAliveTimeout(identifier.clone()));
         end(|cause| *cause == CloseCause::KeepAliveTimeout);
         drop(silent);
     });
@@ -223,6 +261,144 @@ fn a_repeated_qos_2_message_is_told_once() {
         let identifier = server.identifier("client");
         assert_eq!(next(heard), Heard::published(Some(&identifier), "a", "next"));
     });
+}
+
+/// From one Client to itself, so that one shard tells of all of it in order.
+#[test]
+fn deliveries_and_acknowledgements_are_told_to_whom_asks() {
+    let kinds = EventKinds::DELIVERED | EventKinds::ACKNOWLEDGED;
+    listening_for(kinds, |server, heard| {
+        let who = server.identifier("client");
+        let mut client = server.client("client");
+        client.subscribe("a", 2);
+        for (payload, qos) in [("zero", 0), ("one", 1), ("two", 2)] {
+            client.send(&Publish::new("a", payload).qos(qos, 9).bytes());
+        }
+        assert_eq!(next(heard), Heard::Connected(who.clone()));
+        assert_eq!(next(heard), Heard::Subscribed(who.clone(), "a".into(), QoS::ExactlyOnce));
+        let delivered = |payload: &str, qos| Heard::Delivered(who.clone(), payload.to_owned(), qos);
+        assert_eq!(next(heard), delivered("zero", QoS::AtMostOnce));
+        assert_eq!(next(heard), delivered("one", QoS::AtLeastOnce));
+        assert_eq!(next(heard), delivered("two", QoS::ExactlyOnce));
+        let mut messages = Vec::new();
+        while messages.len() < 3 {
+            let packet = client.receive();
+            if packet[0] >> 4 == 3 {
+                messages.push(Publish::parse(&packet));
+            }
+        }
+        // Twice, and one that nothing waits for: told once.
+        for _ in 0..2 {
+            client.send(&support::packets::puback(messages[1].identifier));
+            client.send(&pubrec(messages[2].identifier));
+        }
+        client.send(&pubrec(999));
+        client.send(&support::packets::pubcomp(messages[2].identifier));
+        client.send(&DISCONNECT);
+        let acknowledged = |payload: &str, qos| {
+            Heard::Acknowledged(who.clone(), payload.to_owned(), qos, ReasonCode::Success)
+        };
+        assert_eq!(next(heard), acknowledged("one", QoS::AtLeastOnce));
+        assert_eq!(next(heard), acknowledged("two", QoS::ExactlyOnce));
+        assert_eq!(next(heard), Heard::Disconnected(who.clone(), CloseCause::Disconnect));
+    });
+}
+
+/// What waits is delivered when it is sent, not when it begins to wait; again, if need be.
+#[test]
+fn a_delivery_is_told_when_it_goes_out() {
+    listening_for(EventKinds::DELIVERED, |server, heard| {
+        let who = server.identifier("subscriber");
+        let mut subscriber = server.begin("subscriber");
+        subscriber.subscribe("a", 1);
+        drop(subscriber);
+        server.wait_for_connections(0);
+        let mut publisher = server.client("publisher");
+        publisher.publish_surely(&Publish::new("a", "kept").qos(1, 0));
+        publisher.retain("r", "retained");
+        let delivered = |payload: &str, qos| Heard::Delivered(who.clone(), payload.to_owned(), qos);
+        let until = |event: &Heard| while next(heard) != *event {};
+        until(&Heard::Connected(server.identifier("publisher")));
+        heard.try_recv().expect_err("nothing was delivered");
+        for _ in ["not acknowledged", "again"] {
+            let mut subscriber = server.resume("subscriber");
+            assert_eq!(next(heard), Heard::Connected(who.clone()));
+            assert_eq!(subscriber.receive_publish().payload, b"kept");
+            assert_eq!(next(heard), delivered("kept", QoS::AtLeastOnce));
+            drop(subscriber);
+            assert_eq!(next(heard), Heard::Disconnected(who.clone(), CloseCause::Lost));
+        }
+        let mut subscriber = server.resume("subscriber");
+        subscriber.receive_surely();
+        support::wait_until("the retained message", || {
+            subscriber.send(&support::packets::subscribe(9, &[("r", 0)]));
+            subscriber.receive();
+            subscriber.send(&support::packets::PINGREQ);
+            let packet = subscriber.receive();
+            let is_publish = packet[0] >> 4 == 3;
+            if is_publish {
+                subscriber.receive();
+            }
+            is_publish
+        });
+        until(&delivered("retained", QoS::AtMostOnce));
+    });
+}
+
+/// A shared subscription and a fan-out to several shards.
+#[test]
+fn every_subscriber_that_gets_a_message_is_told() {
+    listening_for(EventKinds::DELIVERED, |server, heard| {
+        let mut clients = ["one", "two", "three", "four"].map(|name| server.client(name));
+        let mut expected = Vec::new();
+        for (client, name) in clients.iter_mut().zip(["one", "two", "three", "four"]) {
+            client.subscribe("a", 0);
+            expected.push(Heard::Delivered(server.identifier(name), "x".into(), QoS::AtMostOnce));
+        }
+        clients[3].unsubscribe("a");
+        clients[3].subscribe("$share/group/a", 1);
+        // A subscription to a group is known to its home a moment after its SUBACK.
+        support::wait_until("a message to the group", || {
+            clients[0].publish("a", "x");
+            clients[0].expect_message("a", "x");
+            clients[3].send(&support::packets::PINGREQ);
+            clients[3].receive()[0] >> 4 == 3
+        });
+        while !expected.is_empty() {
+            let event = next(heard);
+            expected.retain(|expected| *expected != event);
+        }
+    });
+}
+
+#[test]
+fn pings_are_told_to_whom_asks_and_publications_are_not_to_whom_does_not() {
+    listening_for(EventKinds::PING, |server, heard| {
+        let who = server.identifier("client");
+        let mut client = server.client("client");
+        client.publish("a", "x");
+        client.expect_silence();
+        client.expect_silence();
+        client.send(&DISCONNECT);
+        let expected = [
+            Heard::Connected(who.clone()),
+            Heard::Ping(who.clone()),
+            Heard::Ping(who.clone()),
+            Heard::Disconnected(who, CloseCause::Disconnect),
+        ];
+        for event in expected {
+            assert_eq!(next(heard), event);
+        }
+    });
+}
+
+#[test]
+fn kinds_of_events_add_up() {
+    let all =
+        EventKinds::PUBLISHED | EventKinds::DELIVERED | EventKinds::ACKNOWLEDGED | EventKinds::PING;
+    assert_eq!(all, EventKinds::ALL);
+    assert!(all.contains(EventKinds::PING) && !EventKinds::NONE.contains(EventKinds::PING));
+    assert!(!EventKinds::PING.contains(all));
 }
 
 #[test]

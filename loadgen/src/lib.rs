@@ -14,17 +14,24 @@
 //! recorder   histograms, counts, and the ledger of every publisher-subscriber pair
 //! worker     one thread and thousands of clients
 //! system     descriptors, CPU time, memory
+//! preflight  the plan in numbers, and whether it can work
+//! verdict    from evidence to what the run is worth: pure
 //! output     progress, summary, files
 //! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
+//! compare    one load against several brokers in turn, each run a process of its own
+//! calibrate  runs against a sink, to know what the generator can do
 //! ```
 
+pub mod calibrate;
 pub mod cli;
 mod client;
 mod clock;
+pub mod compare;
 mod mqtt;
 mod output;
 mod payload;
 mod plan;
+mod preflight;
 mod rate;
 mod recorder;
 pub mod run;
@@ -34,4 +41,5 @@ pub mod signals;
 mod system;
 mod transport;
 mod units;
+mod verdict;
 mod worker;

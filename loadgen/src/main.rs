@@ -1,15 +1,19 @@
 //! The load generator.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use loadgen::cli::{Cli, Command, ScenariosAction};
-use loadgen::run::{Outcome, RunError, run};
+use loadgen::calibrate::calibrate;
+use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, ScenariosAction};
+use loadgen::compare::{self, CompareError, Compared};
+use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::{Scenario, list, shipped};
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
+use tokio::sync::watch;
 
 /// Fewer page faults and less locking than the system's with thousands of small objects.
 #[global_allocator]
@@ -18,23 +22,44 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The allocator as reports name it: the crate, and the C sources that its feature `v2` chooses.
 const ALLOCATOR_NAME: &str = "mimalloc 0.1.52 (v2)";
 
+/// What was typed makes no sense.
+const USAGE: u8 = 2;
+
+/// The generator was the limit: what was measured is itself.
+const GENERATOR_LIMITED: u8 = 4;
+
+/// A threshold failed, as k6 has it.
+const THRESHOLD_FAILED: u8 = 99;
+
 /// The run could not be carried out.
 const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(command) = &cli.command {
-        return instead(command);
+    match &cli.command {
+        Some(Command::Calibrate(arguments)) => return ended(calibration(arguments)),
+        Some(Command::Compare(arguments)) => return compare(arguments),
+        Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
+        None => {}
     }
     let scenario = match Scenario::resolve(&cli, command_line()) {
         Ok(scenario) => scenario,
         Err(error) => {
             complain(&error.to_string());
-            return ExitCode::from(2);
+            return ExitCode::from(USAGE);
         }
     };
-    match carry_out(scenario) {
+    if scenario.options.dry_run {
+        return ended(dry_run(&scenario).map(|()| Outcome::Complete).map_err(Into::into));
+    }
+    ended(carry_out(scenario, cli.output.prometheus))
+}
+
+fn ended(outcome: Result<Outcome>) -> ExitCode {
+    match outcome {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::ThresholdFailed) => ExitCode::from(THRESHOLD_FAILED),
+        Ok(Outcome::GeneratorLimited) => ExitCode::from(GENERATOR_LIMITED),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             complain(&error.to_string());
@@ -47,9 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is not a run.
-fn instead(command: &Command) -> ExitCode {
-    let Command::Scenarios { action } = command;
+fn scenarios(action: Option<&ScenariosAction>) -> ExitCode {
     let text = match action {
         None => Ok(list()),
         Some(ScenariosAction::Show { name }) => shipped(name).map(|found| found.text.to_owned()),
@@ -65,14 +88,42 @@ fn instead(command: &Command) -> ExitCode {
         },
         Err(error) => {
             complain(&error.to_string());
-            ExitCode::from(2)
+            ExitCode::from(USAGE)
         }
     }
 }
 
-fn carry_out(scenario: Scenario) -> Result<Outcome> {
-    let interrupt = interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))?;
-    Ok(run(scenario, ALLOCATOR_NAME, interrupt)?)
+fn compare(args: &CompareArgs) -> ExitCode {
+    let compared = if args.list {
+        compare::list().map(|()| Compared::Complete).map_err(anyhow::Error::from)
+    } else {
+        watched().and_then(|interrupt| Ok(compare::compare(args, &interrupt)?))
+    };
+    match compared {
+        Ok(Compared::Complete) => ExitCode::SUCCESS,
+        Ok(Compared::Partly) => ExitCode::from(FAILED),
+        Ok(Compared::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            complain(&error.to_string());
+            match error.downcast_ref::<CompareError>() {
+                Some(error) if error.is_usage() => ExitCode::from(USAGE),
+                _ => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn carry_out(scenario: Scenario, prometheus: Option<SocketAddr>) -> Result<Outcome> {
+    Ok(run(scenario, ALLOCATOR_NAME, prometheus, watched()?)?.outcome)
+}
+
+fn calibration(arguments: &CalibrateArgs) -> Result<Outcome> {
+    calibrate(arguments, ALLOCATOR_NAME, &watched()?)?;
+    Ok(Outcome::Complete)
+}
+
+fn watched() -> Result<watch::Receiver<bool>> {
+    interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))
 }
 
 fn command_line() -> String {

@@ -2,7 +2,8 @@
 //! knows stream, sequence number, due time and send lag.
 //!
 //! ```text
-//! 23 kX3AAAbAAAAE7AAAB9f_Q2cAAAAa
+//! 23 kX3AAAbAAAAE7AAAB9f_Q2cAAAAaq1_
+//! │  │  │   │     │        │    └ check of all the others and of the size, 3 characters
 //! │  │  │   │     │        └ send lag in µs, 5 characters, saturating (17 minutes)
 //! │  │  │   │     └ due time in ns since the run's epoch, 9 characters (208 days)
 //! │  │  │   └ sequence number, 6 characters
@@ -36,9 +37,14 @@ const PUBLISHER_CHARACTERS: usize = 4;
 const SEQUENCE_CHARACTERS: usize = 6;
 const DUE_CHARACTERS: usize = 9;
 const LAG_CHARACTERS: usize = 5;
+const CHECK_CHARACTERS: usize = 3;
 /// Size of the stamp.
-pub(crate) const STAMP_CHARACTERS: usize =
-    TAG_CHARACTERS + PUBLISHER_CHARACTERS + SEQUENCE_CHARACTERS + DUE_CHARACTERS + LAG_CHARACTERS;
+pub(crate) const STAMP_CHARACTERS: usize = TAG_CHARACTERS
+    + PUBLISHER_CHARACTERS
+    + SEQUENCE_CHARACTERS
+    + DUE_CHARACTERS
+    + LAG_CHARACTERS
+    + CHECK_CHARACTERS;
 
 /// The smallest payload: two digits, a space, the stamp.
 pub(crate) const PAYLOAD_BYTES_MIN: usize = 2 + 1 + STAMP_CHARACTERS;
@@ -51,6 +57,9 @@ pub(crate) const PUBLISHERS_MAX: u32 = 1 << (6 * PUBLISHER_CHARACTERS);
 
 /// The greatest send lag that the stamp can carry; longer lags read as this.
 pub(crate) const LAG_MAX_US: u64 = (1 << (6 * LAG_CHARACTERS)) - 1;
+
+/// What of a check is sent.
+const CHECK_MASK: u64 = (1 << (6 * CHECK_CHARACTERS)) - 1;
 
 /// Tells the messages of one run from those of another.
 pub(crate) type RunTag = [u8; TAG_CHARACTERS];
@@ -79,6 +88,15 @@ pub(crate) struct Stamp {
     pub due_ns: u64,
     /// How much later it was sent, in microseconds, at most [`LAG_MAX_US`].
     pub lag_us: u64,
+}
+
+/// Why a message has no stamp that can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is of this run, and is not what was published.
+    Corrupted,
+    /// It is of another program or another run.
+    Foreign,
 }
 
 /// Makes a tag of what distinguishes a run.
@@ -111,28 +129,53 @@ pub(crate) fn write(
     body: &[u8],
     size: usize,
 ) {
-    let end = out.len() + size.max(PAYLOAD_BYTES_MIN);
+    let (start, size) = (out.len(), size.max(PAYLOAD_BYTES_MIN));
     write_plain(out, temperature);
+    let text = stamp_text(tag, stamp, &out[start..], checked_size(size, body));
     out.extend_from_slice(b" ");
-    out.extend_from_slice(&stamp_text(tag, stamp));
+    out.extend_from_slice(&text);
     if !body.is_empty() {
         out.extend_from_slice(b" ");
         out.extend_from_slice(body);
     }
-    out.resize(end, b' ');
+    out.resize(start + size, b' ');
+}
+
+/// What stands for the size in a check: a text after the stamp is in it too.
+#[inline]
+fn checked_size(size: usize, body: &[u8]) -> usize {
+    let body = body.trim_ascii();
+    if body.is_empty() { size } else { size ^ text_check(body) }
+}
+
+#[cold]
+fn text_check(body: &[u8]) -> usize {
+    let all = body.iter().fold(0, |all, byte| scramble(all ^ u64::from(*byte)));
+    usize::try_from(all >> 34).unwrap_or(0)
+}
+
+/// A plain payload and its size.
+pub(crate) fn plain(temperature: u8) -> ([u8; PLAIN_BYTES_MAX], usize) {
+    match temperature {
+        10.. => ([b'0' + temperature / 10, b'0' + temperature % 10], 2),
+        _ => ([b'0' + temperature, 0], 1),
+    }
 }
 
 /// Appends a plain payload.
 pub(crate) fn write_plain(out: &mut BytesMut, temperature: u8) {
-    if temperature >= 10 {
-        out.extend_from_slice(&[b'0' + temperature / 10, b'0' + temperature % 10]);
-    } else {
-        out.extend_from_slice(&[b'0' + temperature]);
-    }
+    let (digits, size) = plain(temperature);
+    out.extend_from_slice(&digits[..size]);
 }
 
-/// The stamp as it is sent.
-pub(crate) fn stamp_text(tag: RunTag, stamp: &Stamp) -> [u8; STAMP_CHARACTERS] {
+/// The stamp as it is sent, for a payload of `size` bytes that begins with `temperature`.
+pub(crate) fn stamp_text(
+    tag: RunTag,
+    stamp: &Stamp,
+    temperature: &[u8],
+    size: usize,
+) -> [u8; STAMP_CHARACTERS] {
+    let stamp = &Stamp { lag_us: stamp.lag_us.min(LAG_MAX_US), ..*stamp };
     let mut text = [0; STAMP_CHARACTERS];
     let mut rest = &mut text[..];
     for field in [
@@ -140,7 +183,8 @@ pub(crate) fn stamp_text(tag: RunTag, stamp: &Stamp) -> [u8; STAMP_CHARACTERS] {
         &digits::<PUBLISHER_CHARACTERS>(u64::from(stamp.publisher)),
         &digits::<SEQUENCE_CHARACTERS>(u64::from(stamp.sequence)),
         &digits::<DUE_CHARACTERS>(stamp.due_ns),
-        &digits::<LAG_CHARACTERS>(stamp.lag_us.min(LAG_MAX_US)),
+        &digits::<LAG_CHARACTERS>(stamp.lag_us),
+        &digits::<CHECK_CHARACTERS>(check(tag, stamp, temperature, size)),
     ] {
         let (place, after) = rest.split_at_mut(field.len());
         place.copy_from_slice(field);
@@ -149,13 +193,80 @@ pub(crate) fn stamp_text(tag: RunTag, stamp: &Stamp) -> [u8; STAMP_CHARACTERS] {
     text
 }
 
-/// Reads the stamp of a payload of the run `tag`; `None` for anything else.
+/// What the check field holds. A message that was damaged in any field passes once in 262,144 times.
 #[inline]
-pub(crate) fn read(payload: &[u8], tag: RunTag) -> Option<Stamp> {
-    let ([_, b' ', stamp @ ..] | [_, _, b' ', stamp @ ..]) = payload else {
-        return None;
+fn check(tag: RunTag, stamp: &Stamp, temperature: &[u8], size: usize) -> u64 {
+    let bytes = temperature.iter().chain(&tag).fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let who = u64::from(stamp.publisher) << 32 | u64::from(stamp.sequence);
+    let first = fold(who ^ 0xa076_1d64_78bd_642f, stamp.due_ns ^ 0xe703_7ed1_a0b4_28db);
+    fold(first ^ stamp.lag_us ^ (size as u64) << 32, bytes ^ 0x8ebc_6af0_9c88_c6e3) >> 32
+}
+
+/// The halves of a product, mixed: the step of wyhash, which takes one multiplication.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    #[expect(clippy::cast_possible_truncation, reason = "the halves")]
+    let halves = (product as u64, (product >> 64) as u64);
+    halves.0 ^ halves.1
+}
+
+/// Reads the stamp of a payload of the run `tag`, and that all of the payload is as it was published.
+#[inline]
+pub(crate) fn read(payload: &[u8], tag: RunTag) -> Result<Stamp, Unread> {
+    let ([_, b' ', text @ ..] | [_, _, b' ', text @ ..]) = payload else {
+        return Err(unread(payload, tag));
     };
-    read_stamp(stamp, tag)
+    let temperature = &payload[..payload.len() - text.len() - 1];
+    match parse_stamp(text, tag) {
+        Some((stamp, checked))
+            if checked
+                == check(
+                    tag,
+                    &stamp,
+                    temperature,
+                    checked_size(payload.len(), &text[STAMP_CHARACTERS..]),
+                ) & CHECK_MASK =>
+        {
+            Ok(stamp)
+        }
+        _ => Err(unread(payload, tag)),
+    }
+}
+
+/// Reads a stamp beside its payload, likewise.
+#[inline]
+pub(crate) fn read_beside(text: &[u8], payload: &[u8], tag: RunTag) -> Result<Stamp, Unread> {
+    match parse_stamp(text, tag) {
+        Some((stamp, checked))
+            if checked == check(tag, &stamp, payload, payload.len()) & CHECK_MASK =>
+        {
+            Ok(stamp)
+        }
+        _ if text.starts_with(&tag) => Err(Unread::Corrupted),
+        _ => Err(Unread::Foreign),
+    }
+}
+
+/// Tells damage from what others publish: where the stamp would be is this run's tag, or a stamp that
+/// no tag makes right.
+#[cold]
+fn unread(payload: &[u8], tag: RunTag) -> Unread {
+    let damaged = |start: usize| {
+        let Some(text) = payload.get(start..) else { return false };
+        if text.starts_with(&tag) {
+            return true;
+        }
+        let Some(its_tag) = text.first_chunk::<TAG_CHARACTERS>() else { return false };
+        if payload[start - 1] != b' ' {
+            return false;
+        }
+        let temperature = &payload[..start - 1];
+        parse_stamp(text, *its_tag).is_some_and(|(stamp, checked)| {
+            checked != check(*its_tag, &stamp, temperature, payload.len()) & CHECK_MASK
+        })
+    };
+    if damaged(2) || damaged(3) { Unread::Corrupted } else { Unread::Foreign }
 }
 
 /// Whether this is a temperature and nothing else.
@@ -163,24 +274,26 @@ pub(crate) fn is_plain(payload: &[u8]) -> bool {
     matches!(payload, [b'1'..=b'9'] | [b'1'..=b'3', b'0'..=b'9'] | b"40")
 }
 
-/// Reads the stamp of the run `tag` at the front of `text`; `None` for anything else.
+/// The stamp of the run `tag` at the front of `text` and its check; `None` for anything else.
 #[inline]
-pub(crate) fn read_stamp(text: &[u8], tag: RunTag) -> Option<Stamp> {
+fn parse_stamp(text: &[u8], tag: RunTag) -> Option<(Stamp, u64)> {
     let stamp: &[u8; STAMP_CHARACTERS] = text.first_chunk()?;
     let (its_tag, rest) = stamp.split_first_chunk::<TAG_CHARACTERS>()?;
     let (publisher, rest) = rest.split_first_chunk::<PUBLISHER_CHARACTERS>()?;
     let (sequence, rest) = rest.split_first_chunk::<SEQUENCE_CHARACTERS>()?;
     let (due_ns, rest) = rest.split_first_chunk::<DUE_CHARACTERS>()?;
-    let lag_us = rest.first_chunk::<LAG_CHARACTERS>()?;
+    let (lag_us, rest) = rest.split_first_chunk::<LAG_CHARACTERS>()?;
+    let checked = rest.first_chunk::<CHECK_CHARACTERS>()?;
     if *its_tag != tag {
         return None;
     }
-    Some(Stamp {
+    let stamp = Stamp {
         publisher: u32::try_from(number(publisher)?).ok()?,
         sequence: u32::try_from(number(sequence)?).ok()?,
         due_ns: number(due_ns)?,
         lag_us: number(lag_us)?,
-    })
+    };
+    Some((stamp, number(checked)?))
 }
 
 /// The low `6 * N` bits of `value`.
@@ -249,13 +362,44 @@ mod tests {
     #[test]
     fn another_run_and_other_payloads_have_no_stamp() {
         let text = payload(23, *b"abc", &STAMP, 0);
-        assert_eq!(read(&text, *b"abd"), None);
-        assert_eq!(read(b"23", *b"abc"), None);
-        assert_eq!(read(b"", *b"abc"), None);
-        assert_eq!(read(&text[..PAYLOAD_BYTES_MIN - 1], *b"abc"), None);
-        let mut damaged = text;
-        damaged[12] = b'#';
-        assert_eq!(read(&damaged, *b"abc"), None);
+        for other in
+            [&text[..], b"23", b"", b"23 degrees", b"a longer text of somebody else, in words"]
+        {
+            assert_eq!(read(other, *b"abd"), Err(Unread::Foreign));
+        }
+    }
+
+    #[test]
+    fn damage_anywhere_is_told_from_what_others_publish() {
+        for temperature in [7, 23] {
+            let text = payload(temperature, *b"abc", &STAMP, 50);
+            for place in 0..text.len() {
+                for bits in [1, 0x80, 0x55] {
+                    let mut damaged = text.clone();
+                    damaged[place] ^= bits;
+                    let read = read(&damaged, *b"abc");
+                    assert!(read.is_err(), "byte {place} with {bits:#x}");
+                    // Outside the alphabet, the tag itself cannot be told from another program's word.
+                    if bits == 1 && !(2..6).contains(&place) {
+                        assert_eq!(read, Err(Unread::Corrupted), "byte {place}");
+                    }
+                }
+            }
+            let short = &text[..text.len() - 1];
+            assert_eq!(read(short, *b"abc"), Err(Unread::Corrupted));
+            let mut long = text.clone();
+            long.extend_from_slice(b" ");
+            assert_eq!(read(&long, *b"abc"), Err(Unread::Corrupted));
+        }
+    }
+
+    #[test]
+    fn a_stamp_beside_another_payload_is_damage() {
+        let text = stamp_text(*b"abc", &STAMP, b"23", 2);
+        assert_eq!(read_beside(&text, b"23", *b"abc"), Ok(STAMP));
+        assert_eq!(read_beside(&text, b"24", *b"abc"), Err(Unread::Corrupted));
+        assert_eq!(read_beside(&text, b"23", *b"abd"), Err(Unread::Foreign));
+        assert_eq!(read_beside(b"", b"23", *b"abc"), Err(Unread::Foreign));
     }
 
     #[test]
@@ -305,8 +449,7 @@ mod tests {
         ) {
             let stamp = Stamp { publisher, sequence, due_ns, lag_us };
             let tag = run_tag(seed, 5);
-            prop_assert_eq!(read(&payload(temperature, tag, &stamp, size), tag), Some(stamp));
-            prop_assert_eq!(read_stamp(&stamp_text(tag, &stamp), tag), Some(stamp));
+            prop_assert_eq!(read(&payload(temperature, tag, &stamp, size), tag), Ok(stamp));
         }
 
         #[test]

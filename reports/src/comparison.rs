@@ -1,7 +1,8 @@
 //! Several runs side by side, as a markdown table.
 
 use crate::Summary;
-use crate::text::{absent, cpu_per_delivery, delivery_rate, harmless, latency_cells};
+use crate::markdown::{cell, table};
+use crate::text::{absent, cpu_per_delivery, delivery_rate, latency_cells};
 use crate::units::{bytes, count, microseconds, rate, share};
 
 /// The columns: figures that decide between brokers.
@@ -20,25 +21,9 @@ const COLUMNS: [&str; 9] = [
 /// Renders runs as the rows of one markdown table, in the order given, each with its name first. Latencies
 /// are from the due time; what is not known, or what too few samples support, is `-`.
 pub fn render_comparison(runs: &[(String, Summary)]) -> String {
-    let rows: Vec<[String; COLUMNS.len()]> =
-        runs.iter().map(|(name, summary)| row(name, summary)).collect();
-    let titles = COLUMNS.map(str::to_owned);
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| {
-            rows.iter()
-                .chain([&titles])
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let mut text = markdown_row(&titles, &widths);
-    text.push_str(&rule(&widths));
-    for row in &rows {
-        text.push_str(&markdown_row(row, &widths));
-    }
-    text
+    let titles = COLUMNS.map(str::to_owned).to_vec();
+    let rows = runs.iter().map(|(name, summary)| row(name, summary).to_vec());
+    table(&[titles].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
 fn row(name: &str, summary: &Summary) -> [String; COLUMNS.len()] {
@@ -70,37 +55,6 @@ fn broker_memory(summary: &Summary) -> String {
         (None, Some(_)) => format!("{} with generator", bytes(summary.memory.generator_bytes)),
         (None, None) => absent(),
     }
-}
-
-/// A name that cannot break the table.
-fn cell(name: &str) -> String {
-    harmless(name).replace('|', "\\|")
-}
-
-/// One row: the name to the left, figures to the right.
-fn markdown_row(cells: &[String], widths: &[usize]) -> String {
-    let cells: String = cells
-        .iter()
-        .zip(widths)
-        .enumerate()
-        .map(|(index, (cell, &width))| match index {
-            0 => format!("| {cell:<width$} "),
-            _ => format!("| {cell:>width$} "),
-        })
-        .collect();
-    format!("{cells}|\n")
-}
-
-fn rule(widths: &[usize]) -> String {
-    let cells: String = widths
-        .iter()
-        .enumerate()
-        .map(|(index, &width)| match index {
-            0 => format!("|-{}-", "-".repeat(width)),
-            _ => format!("|-{}:", "-".repeat(width)),
-        })
-        .collect();
-    format!("{cells}|\n")
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ pub enum WriteError {
         /// The cause.
         source: io::Error,
     },
+    /// The files are there, and the reports could not be made from them.
+    #[error("the run is written, but no report could be made of it: {0}")]
+    Report(#[from] ReadError),
 }
 
 /// Why a record of a run or of a bench could not be read.
@@ -58,6 +61,22 @@ pub enum ReadError {
         path: PathBuf,
         /// What is wrong with it, and where.
         source: serde_json::Error,
+    },
+    /// A timeline is not the table that it should be.
+    #[error("{} is not the table expected there: {source}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        source: csv::Error,
+    },
+    /// A file of histograms is no log of HdrHistogram.
+    #[error("{} is no log of histograms: {reason}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
     },
     /// A summary is of a schema that this version does not know.
     #[error(

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
 use crate::{
-    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Judgement, Latency, Legs, Machine, Memory,
-    Percentiles, Reason, SCHEMA, Summary, Verdict,
+    BrokerUse, Config, Contract, Counts, Cpu, Delivery, IntervalHistogram, Judgement, Latency,
+    Legs, Machine, Measured, Memory, Percentiles, Phase, Reason, RunDirectory, SCHEMA, Summary,
+    TimelineRow, Verdict,
 };
 
 /// The temperature pattern with 5,000 clients, all of it delivered by an embedded broker.
@@ -56,6 +58,7 @@ pub(crate) fn literal() -> Summary {
         thresholds: Vec::new(),
         cpu: Cpu { broker_seconds: Some(16.25), generator_seconds: 20.5 },
         memory: Memory { broker_bytes: None, generator_bytes: 142_000_000 },
+        generators: Vec::new(),
         broker: Some(BrokerUse {
             pid: 4711,
             cpu_seconds: Some(16.25),
@@ -181,6 +184,55 @@ pub(crate) fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64>
         histogram.record(value).unwrap();
     }
     histogram
+}
+
+/// Leaves a run whose measured seconds had these delivery latencies, after two seconds of connecting and one
+/// of warm-up, and returns its directory.
+pub(crate) fn leave_run(base: &Path, summary: &Summary, seconds: &[Histogram<u64>]) -> PathBuf {
+    let started = SystemTime::UNIX_EPOCH + Duration::from_hours(498_751);
+    let mut total = histogram([]);
+    let mut timeline = vec![
+        TimelineRow { connected: 2_600, ..TimelineRow::new(1.0, Phase::Connect) },
+        TimelineRow { connected: 5_000, ..TimelineRow::new(2.0, Phase::Connect) },
+        row(3.0, Phase::Warmup, &histogram([9_000_000])),
+    ];
+    let mut intervals = Vec::new();
+    for (start, latency) in (3_u64..).zip(seconds) {
+        total.add(latency).unwrap();
+        timeline.push(row(crate::units::float(start + 1), Phase::Measure, latency));
+        let start = Duration::from_secs(start);
+        intervals.push(IntervalHistogram::new(start, Duration::from_secs(1), latency).unwrap());
+    }
+    let run = RunDirectory::create(base, "literal", started).unwrap();
+    let measured = Measured {
+        timeline: &timeline,
+        distribution: &total,
+        intervals: &intervals,
+        legs: &[
+            ("from_send", &total),
+            ("send_lag", &histogram((1..=1_000).map(|i| i * 1_000))),
+            ("connect", &histogram((1..=5_000).map(|i| 200_000 + i * 900))),
+        ],
+    };
+    run.write(summary, &measured).unwrap();
+    run.path().to_owned()
+}
+
+fn row(t_seconds: f64, phase: Phase, latency: &Histogram<u64>) -> TimelineRow {
+    let mut row = TimelineRow {
+        connected: 5_000,
+        offered: 833,
+        sent: 833,
+        expected: 2_083_333,
+        delivered: 2_083_333,
+        backlog: 1_234,
+        broker_cpu_percent: Some(53.5),
+        generator_cpu_percent: Some(41.0),
+        generator_rss_bytes: Some(115_000_000),
+        ..TimelineRow::new(t_seconds, phase)
+    };
+    row.set_latency(latency, latency);
+    row
 }
 
 /// A directory of one test, removed with the value.

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
 use hdrhistogram::serialization::{V2DeflateSerializeError, V2DeflateSerializer};
 
 /// Nanoseconds in a millisecond: the log's readable maximum is in milliseconds, its histograms in nanoseconds.
@@ -37,13 +39,36 @@ impl IntervalHistogram {
         length: Duration,
         histogram: &Histogram<u64>,
     ) -> Result<Self, IntervalError> {
+        Self::with_tag(None, start, length, histogram)
+    }
+
+    /// The same under a tag, which tells apart what was measured; one with a comma, a space or a line end,
+    /// which the format does not allow, is left out.
+    ///
+    /// # Errors
+    /// [`IntervalError`] when the histogram has counts beyond what the format holds.
+    pub fn tagged(
+        tag: &str,
+        start: Duration,
+        length: Duration,
+        histogram: &Histogram<u64>,
+    ) -> Result<Self, IntervalError> {
+        Self::with_tag(Tag::new(tag), start, length, histogram)
+    }
+
+    fn with_tag(
+        tag: Option<Tag<'_>>,
+        start: Duration,
+        length: Duration,
+        histogram: &Histogram<u64>,
+    ) -> Result<Self, IntervalError> {
         let mut text = Vec::new();
         let mut serializer = V2DeflateSerializer::new();
         IntervalLogWriterBuilder::new()
             .with_max_value_divisor(MAX_VALUE_DIVISOR)
             .begin_log_with(&mut text, &mut serializer)
             .map_err(|error| IntervalError(error.into()))?
-            .write_histogram(histogram, start, length, None)
+            .write_histogram(histogram, start, length, tag)
             .map_err(IntervalError)?;
         Ok(Self { line: last_line(&text) })
     }

@@ -5,6 +5,7 @@
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
 mod benches;
+mod ceiling;
 mod comparison;
 mod error;
 #[cfg(test)]
@@ -12,28 +13,41 @@ mod fixture;
 mod hgrm;
 mod hlog;
 mod machine;
+mod markdown;
+mod merge;
+mod page;
+mod paste;
 mod percentiles;
 mod read;
+mod rounds;
+mod run;
 mod run_directory;
 mod schema;
+pub mod slo;
 mod table;
 mod text;
 mod timeline;
 mod units;
 
 pub use benches::{Bench, Estimate, Throughput, read_benches};
+pub use ceiling::Ceiling;
 pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use merge::{MergeError, merge};
+pub use page::{render_html, render_html_comparison};
+pub use paste::render_markdown;
+pub use rounds::{ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side};
+pub use run::{Interval, Run};
 pub use run_directory::{
-    DISTRIBUTION_FILE, INTERVALS_FILE, RunDirectory, SUMMARY_FILE, TIMELINE_FILE, rfc3339,
-    write_summary,
+    DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, MARKDOWN_FILE, Measured, PAGE_FILE, RunDirectory,
+    SUMMARY_FILE, TIMELINE_FILE, rfc3339, write_summary,
 };
 pub use schema::{
-    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, Judgement, Latency, Legs, Machine,
-    Memory, Percentiles, Reason, SCHEMA, Summary, ThresholdResult, Verdict,
+    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, Generator, Judgement, Latency,
+    Legs, Machine, Memory, Percentiles, Reason, SCHEMA, Summary, ThresholdResult, Verdict,
 };
 pub use table::render_table;
-pub use text::render_text;
+pub use text::{headline, render_text};
 pub use timeline::{Phase, TimelineRow, write_timeline};

@@ -1,22 +1,28 @@
-//! `reports`: tables of what benches and load runs measured.
+//! `reports`: tables and pages of what benches and load runs measured.
 
-use std::env;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{env, fs};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use reports::{Bench, Summary, read_benches, render_comparison, render_table};
+use reports::{
+    Bench, PAGE_FILE, Run, Summary, merge, read_benches, render_comparison, render_html,
+    render_html_comparison, render_markdown, render_table,
+};
 use serde::Serialize;
 
 /// The value of `schema` in the JSON that `table` and `side-by-side` print.
 const TABLE_SCHEMA: &str = "kelvin/table/v1";
 
-/// The table could not be made.
+/// The page of several runs, when nobody names one.
+const COMPARISON_FILE: &str = "compare.html";
+
+/// What was asked for could not be made.
 const EXIT_FAILED: u8 = 3;
 
-/// Tables of what benches and load runs measured.
+/// Tables and pages of what benches and load runs measured.
 ///
 /// Exit status: 0 done, 2 wrong usage, 3 a file or directory is absent or cannot be read.
 #[derive(Parser)]
@@ -54,20 +60,51 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
+    /// One page to look at: of a run, or of several beside each other, the first as the baseline.
+    ///
+    /// The page is one file that opens offline. Prints where it is.
+    Html {
+        /// Directories or `summary.json` of runs, and the names to show.
+        #[arg(value_name = "[NAME=]PATH", value_parser = parse_run, required = true)]
+        runs: Vec<NamedPath>,
+        /// Where to write it [default: report.html in the directory of the run; compare.html for several]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// A run as markdown, for an issue or a pull request.
+    Markdown {
+        /// Directory or `summary.json` of the run.
+        #[arg(value_name = "PATH")]
+        run: PathBuf,
+    },
+    /// Adds up the runs of several generators against one broker and writes a run of all of them.
+    ///
+    /// Counts add up, percentiles come from the merged histograms. Prints where it is.
+    Merge {
+        /// Directories of runs, and the names to show; at least two.
+        #[arg(value_name = "[NAME=]DIR", value_parser = parse_run, required = true, num_args = 2..)]
+        runs: Vec<NamedPath>,
+        /// Folder in which the run gets its own.
+        #[arg(long, value_name = "DIR", default_value = "reports/runs")]
+        out: PathBuf,
+        /// Name of the run, at the end of its folder's name.
+        #[arg(long, value_name = "NAME", default_value = "merged")]
+        name: String,
+    },
 }
 
 #[derive(clap::Args)]
 struct OptionalRuns {
     /// Directory or `summary.json` of a run, and the name to show; may be repeated.
     #[arg(id = "runs", long = "run", value_name = "[NAME=]PATH", value_parser = parse_run)]
-    list: Vec<Run>,
+    list: Vec<NamedPath>,
 }
 
 #[derive(clap::Args)]
 struct Runs {
     /// Directory or `summary.json` of a run, and the name to show; may be repeated.
     #[arg(id = "runs", long = "run", value_name = "[NAME=]PATH", value_parser = parse_run, required = true)]
-    list: Vec<Run>,
+    list: Vec<NamedPath>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -80,7 +117,7 @@ enum Format {
 
 /// A run as the command line names it.
 #[derive(Clone)]
-struct Run {
+struct NamedPath {
     name: String,
     path: PathBuf,
 }
@@ -100,7 +137,7 @@ struct NamedSummary<'a> {
 }
 
 fn main() -> ExitCode {
-    let printed = tables(Arguments::parse().command).and_then(|text| print(&text));
+    let printed = answer(Arguments::parse().command).and_then(|text| print(&text));
     match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -111,7 +148,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn tables(command: Command) -> anyhow::Result<String> {
+fn answer(command: Command) -> anyhow::Result<String> {
     match command {
         Command::Table { criterion, no_benches, runs, format } => {
             let benches = if no_benches {
@@ -132,10 +169,44 @@ fn tables(command: Command) -> anyhow::Result<String> {
                 Format::Json => json(&[], &runs),
             }
         }
+        Command::Html { runs, out } => page(&runs, out),
+        Command::Markdown { run } => Ok(render_markdown(&Summary::read(&run)?)),
+        Command::Merge { runs, out, name } => {
+            let directory = merge(&whole_runs(&runs)?, &out, &name)?;
+            Ok(format!("{}\n", directory.path().display()))
+        }
     }
 }
 
-fn read_runs(runs: &[Run]) -> anyhow::Result<Vec<(String, Summary)>> {
+/// Writes the page of one run or of several, and says where.
+fn page(runs: &[NamedPath], out: Option<PathBuf>) -> anyhow::Result<String> {
+    let (page, default) = match runs {
+        [named] => {
+            let run = Run::read(&named.path)?;
+            // A run that nobody named has the name of its directory, as in the page that loadgen wrote.
+            let named_by_hand = named.name != run_name(&named.path.to_string_lossy());
+            let name = if named_by_hand { named.name.clone() } else { run.name.clone() };
+            let run = Run { name, ..run };
+            let directory =
+                if named.path.is_dir() { Some(named.path.as_path()) } else { named.path.parent() };
+            (render_html(&run), directory.unwrap_or_else(|| Path::new(".")).join(PAGE_FILE))
+        }
+        several => (render_html_comparison(&whole_runs(several)?), PathBuf::from(COMPARISON_FILE)),
+    };
+    let path = out.unwrap_or(default);
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(format!("{}\n", path.display()))
+}
+
+fn whole_runs(runs: &[NamedPath]) -> anyhow::Result<Vec<Run>> {
+    let read = |named: &NamedPath| {
+        let run = Run::read(&named.path)?;
+        Ok(Run { name: named.name.clone(), ..run })
+    };
+    runs.iter().map(read).collect()
+}
+
+fn read_runs(runs: &[NamedPath]) -> anyhow::Result<Vec<(String, Summary)>> {
     runs.iter().map(|run| Ok((run.name.clone(), Summary::read(&run.path)?))).collect()
 }
 
@@ -155,7 +226,7 @@ fn criterion_directory() -> PathBuf {
 }
 
 /// Reads `NAME=PATH`, or a path that names the run itself.
-fn parse_run(argument: &str) -> Result<Run, String> {
+fn parse_run(argument: &str) -> Result<NamedPath, String> {
     let (name, path) = match argument.split_once('=') {
         Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
         None => (run_name(argument), PathBuf::from(argument)),
@@ -163,7 +234,7 @@ fn parse_run(argument: &str) -> Result<Run, String> {
     if name.is_empty() || path.as_os_str().is_empty() {
         return Err("write a path, or a name, `=` and a path".to_owned());
     }
-    Ok(Run { name, path })
+    Ok(NamedPath { name, path })
 }
 
 /// `literal` of `reports/runs/20261124T070000Z-literal/summary.json`.

@@ -33,24 +33,30 @@ struct Schema {
     schema: String,
 }
 
-fn summary_path(path: &Path) -> PathBuf {
+pub(crate) fn summary_path(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(SUMMARY_FILE) } else { path.to_owned() }
 }
 
 /// Reads a JSON file of bounded size.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
+    let text = read_bounded(path, FILE_BYTES_MAX)?;
+    serde_json::from_slice(&text)
+        .map_err(|source| ReadError::Json { path: path.to_owned(), source })
+}
+
+/// Reads a whole file, unless it is larger than `limit_bytes`.
+pub(crate) fn read_bounded(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, ReadError> {
     let file_error = |source| ReadError::File { path: path.to_owned(), source };
     let mut text = Vec::new();
     File::open(path)
         .map_err(file_error)?
-        .take(FILE_BYTES_MAX + 1)
+        .take(limit_bytes + 1)
         .read_to_end(&mut text)
         .map_err(file_error)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(ReadError::TooLarge { path: path.to_owned(), limit_bytes: FILE_BYTES_MAX });
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > limit_bytes {
+        return Err(ReadError::TooLarge { path: path.to_owned(), limit_bytes });
     }
-    serde_json::from_slice(&text)
-        .map_err(|source| ReadError::Json { path: path.to_owned(), source })
+    Ok(text)
 }
 
 #[cfg(test)]

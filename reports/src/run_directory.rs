@@ -1,15 +1,16 @@
-//! The directory that a run leaves, and the four files in it.
+//! The directory that a run leaves, and the files in it.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::{
-    IntervalHistogram, Summary, TimelineRow, WriteError, write_hgrm, write_hlog, write_timeline,
+    IntervalError, IntervalHistogram, Phase, Run, Summary, TimelineRow, WriteError, render_html,
+    render_markdown, write_hgrm, write_hlog, write_timeline,
 };
 
 /// The record of the run, in JSON.
@@ -20,6 +21,27 @@ pub const TIMELINE_FILE: &str = "timeline.csv";
 pub const DISTRIBUTION_FILE: &str = "latency.hgrm";
 /// The delivery latency of each second, for HdrHistogram's log tools.
 pub const INTERVALS_FILE: &str = "latency.hlog";
+
+/// Each leg of the measured part as one tagged histogram, for merging without loss.
+pub const LEGS_FILE: &str = "legs.hlog";
+
+/// The report to look at.
+pub const PAGE_FILE: &str = "report.html";
+/// The report to paste.
+pub const MARKDOWN_FILE: &str = "report.md";
+
+/// What a run measured, beside its summary. Histograms hold nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    /// A row per second.
+    pub timeline: &'a [TimelineRow],
+    /// Delivery latency from the due time, of the whole measured part.
+    pub distribution: &'a Histogram<u64>,
+    /// The same, one histogram per second.
+    pub intervals: &'a [IntervalHistogram],
+    /// Legs of the way by name (`from_send`, `send_lag`, `connect`, `puback` …), as in `summary.json`, of the whole measured part.
+    pub legs: &'a [(&'a str, &'a Histogram<u64>)],
+}
 
 /// Runs of one name and one second that find a directory of their own.
 const NUMBER_MAX: u32 = 1_000;
@@ -64,30 +86,50 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Writes the four files: `latency.hgrm` from `distribution` (delivery latency from the due time, in
-    /// nanoseconds), `latency.hlog` from `intervals`, `timeline.csv` and `summary.json`.
+    /// Writes the files: `timeline.csv`, `latency.hgrm`, `latency.hlog`, `legs.hlog` and `summary.json`; then
+    /// makes `report.html` and `report.md` from them.
     ///
-    /// The summary is written last and in one step, so where there is one, the run is whole.
+    /// The summary is written in one step after all that it sums up, so where there is one, the run is whole.
+    /// The reports can be made again at any time.
     ///
     /// # Errors
-    /// [`WriteError::File`] names the file and the cause; the files before it are there.
-    pub fn write(
+    /// [`WriteError`] names the file and the cause; the files before it are there.
+    pub fn write(&self, summary: &Summary, measured: &Measured<'_>) -> Result<(), WriteError> {
+        self.write_file(TIMELINE_FILE, |file| {
+            write_timeline(file, measured.timeline).map_err(io::Error::from)
+        })?;
+        self.write_file(DISTRIBUTION_FILE, |file| write_hgrm(file, measured.distribution))?;
+        self.write_log(INTERVALS_FILE, summary, FROM_DUE, measured.intervals)?;
+        let legs = legs(summary, measured)
+            .map_err(|error| self.file_error(LEGS_FILE, io::Error::other(error)))?;
+        self.write_log(LEGS_FILE, summary, LEGS, &legs)?;
+        self.write_file(SUMMARY_FILE, |file| write_summary(file, summary))?;
+        self.write_reports()
+    }
+
+    /// Makes `report.html` and `report.md` from the files that are there.
+    fn write_reports(&self) -> Result<(), WriteError> {
+        let run = Run::read(&self.path)?;
+        self.write_file(PAGE_FILE, |file| file.write_all(render_html(&run).as_bytes()))?;
+        self.write_file(MARKDOWN_FILE, |file| {
+            file.write_all(render_markdown(&run.summary).as_bytes())
+        })
+    }
+
+    fn write_log(
         &self,
+        name: &str,
         summary: &Summary,
-        timeline: &[TimelineRow],
-        distribution: &Histogram<u64>,
+        comment: &str,
         intervals: &[IntervalHistogram],
     ) -> Result<(), WriteError> {
-        self.write_file(TIMELINE_FILE, |file| {
-            write_timeline(file, timeline).map_err(io::Error::from)
-        })?;
-        self.write_file(DISTRIBUTION_FILE, |file| write_hgrm(file, distribution))?;
-        let comments = comments(summary);
-        let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
-        self.write_file(INTERVALS_FILE, |file| {
-            write_hlog(file, self.started, &comments, intervals)
-        })?;
-        self.write_file(SUMMARY_FILE, |file| write_summary(file, summary))
+        let version = format!("Kelvin {} ({})", summary.machine.version, summary.machine.commit);
+        let comments = [version.as_str(), comment];
+        self.write_file(name, |file| write_hlog(file, self.started, &comments, intervals))
+    }
+
+    fn file_error(&self, name: &str, source: io::Error) -> WriteError {
+        WriteError::File { path: self.path.join(name), source }
     }
 
     /// Writes one file under a temporary name and then gives it its own.
@@ -145,20 +187,33 @@ fn plain_name(name: &str) -> String {
 }
 
 /// What stands above the intervals.
-fn comments(summary: &Summary) -> Vec<String> {
-    vec![
-        format!("Kelvin {} ({})", summary.machine.version, summary.machine.commit),
-        "Delivery latency from the due time. Histograms hold nanoseconds and Interval_Max milliseconds."
-            .to_owned(),
-    ]
+const FROM_DUE: &str = "Delivery latency from the due time. Histograms hold nanoseconds and Interval_Max milliseconds.";
+/// What stands above the legs.
+const LEGS: &str =
+    "Legs of the measured part. Histograms hold nanoseconds and Interval_Max milliseconds.";
+
+/// The legs as intervals that cover the measured part.
+fn legs(
+    summary: &Summary,
+    measured: &Measured<'_>,
+) -> Result<Vec<IntervalHistogram>, IntervalError> {
+    let length = Duration::try_from_secs_f64(summary.config.measured_seconds).unwrap_or_default();
+    let start = measured
+        .timeline
+        .iter()
+        .rfind(|row| matches!(row.phase, Phase::Connect | Phase::Warmup))
+        .and_then(|row| Duration::try_from_secs_f64(row.t_seconds).ok())
+        .unwrap_or_default();
+    [("from_due", measured.distribution)]
+        .iter()
+        .chain(measured.legs)
+        .map(|(name, histogram)| IntervalHistogram::tagged(name, start, length, histogram))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::Phase;
     use crate::fixture::{TestDirectory, histogram, literal};
 
     /// 2026-11-24 07:00:00.25 UTC.
@@ -178,7 +233,13 @@ mod tests {
     fn write(run: &RunDirectory) -> Result<(), WriteError> {
         let latency = histogram([24_000_000, 31_000_000]);
         let timeline = [TimelineRow::new(1.0, Phase::Measure)];
-        run.write(&literal(), &timeline, &latency, &[one_second(&latency)])
+        let measured = Measured {
+            timeline: &timeline,
+            distribution: &latency,
+            intervals: &[one_second(&latency)],
+            legs: &[("connect", &latency)],
+        };
+        run.write(&literal(), &measured)
     }
 
     fn one_second(latency: &Histogram<u64>) -> IntervalHistogram {
@@ -216,19 +277,28 @@ mod tests {
     }
 
     #[test]
-    fn the_four_files_are_written_and_the_summary_reads_back() {
+    fn the_files_are_written_and_the_summary_reads_back() {
         let base = TestDirectory::new();
         let run = RunDirectory::create(base.path(), "literal", started()).unwrap();
         write(&run).unwrap();
         assert_eq!(
             files(run.path()),
-            [DISTRIBUTION_FILE, INTERVALS_FILE, SUMMARY_FILE, TIMELINE_FILE]
+            [
+                DISTRIBUTION_FILE,
+                INTERVALS_FILE,
+                LEGS_FILE,
+                PAGE_FILE,
+                MARKDOWN_FILE,
+                SUMMARY_FILE,
+                TIMELINE_FILE
+            ]
         );
         assert_eq!(Summary::read(run.path()).unwrap(), literal());
         assert_eq!(Summary::read(&run.path().join(SUMMARY_FILE)).unwrap(), literal());
         let line_count = |name| fs::read_to_string(run.path().join(name)).unwrap().lines().count();
         assert_eq!(line_count(TIMELINE_FILE), 2);
         assert_eq!(line_count(INTERVALS_FILE), 7);
+        assert_eq!(line_count(LEGS_FILE), 8);
         assert!(line_count(DISTRIBUTION_FILE) > 5);
     }
 

@@ -44,11 +44,31 @@ pub struct Summary {
     pub cpu: Cpu,
     /// Peak resident memory.
     pub memory: Memory,
+    /// The generators whose runs were added up; empty for a run of one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<Generator>,
     /// What the broker's process spent in the measured part; absent when it is not on this machine.
     #[serde(default)]
     pub broker: Option<BrokerUse>,
     /// What went wrong or makes a figure doubtful, as sentences.
     pub warnings: Vec<String>,
+}
+
+/// One of several generators whose runs were added up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generator {
+    /// Name of its run.
+    pub name: String,
+    /// Start of its run, RFC 3339 in UTC.
+    pub started: String,
+    /// Its command line.
+    pub command: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Deliveries that it counted.
+    pub delivered: u64,
+    /// Where it ran.
+    pub machine: Machine,
 }
 
 /// What was asked for, after defaults and derived figures.

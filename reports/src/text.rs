@@ -1,7 +1,7 @@
 //! The summary of a run that a person reads in ten seconds.
 
 use crate::units::{bytes, count, float, microseconds, rate, seconds, share};
-use crate::{Config, Counts, Percentiles, Summary};
+use crate::{Config, Counts, Judgement, Percentiles, Summary, ThresholdResult};
 
 /// Columns of the text: the narrowest terminal that is common.
 const WIDTH: usize = 80;
@@ -17,12 +17,18 @@ const NAME_CHARACTERS_MAX: usize = 60;
 pub fn render_text(summary: &Summary, color: bool) -> String {
     let style = Style { color };
     let mut lines = heading(summary, style);
+    lines.extend(judgement(summary, style));
     lines.push(String::new());
     lines.extend(counts(summary, style));
     lines.push(String::new());
     lines.extend(latencies(summary, style));
     lines.push(String::new());
     lines.extend(resources(summary, style));
+    let findings = findings(summary, style);
+    if !findings.is_empty() {
+        lines.push(String::new());
+        lines.extend(findings);
+    }
     if !summary.warnings.is_empty() {
         lines.push(String::new());
         lines.extend(warnings(&summary.warnings, style));
@@ -70,7 +76,51 @@ fn heading(summary: &Summary, style: Style) -> Vec<String> {
     lines
 }
 
-fn what_ran(config: &Config) -> String {
+/// The verdict with its reasons, and the thresholds.
+fn judgement(summary: &Summary, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(verdict) = &summary.verdict {
+        let reasons: Vec<String> =
+            verdict.reasons.iter().map(|reason| harmless(&reason.text)).collect();
+        let name = verdict.verdict.name();
+        let text = wrapped(&format!("{name}: {}", reasons.join("; ")), "  ");
+        lines.push(String::new());
+        lines.extend(text.iter().map(|line| match verdict.verdict {
+            Judgement::Valid => style.title(line),
+            Judgement::GeneratorLimited => style.alarm(line),
+            Judgement::BrokerLimited | Judgement::Unstable => style.caution(line),
+        }));
+    }
+    if !summary.thresholds.is_empty() {
+        lines.push(String::new());
+    }
+    for result in &summary.thresholds {
+        let text =
+            format!("{} {}", if result.passed { "ok  " } else { "FAIL" }, threshold_text(result));
+        let text = wrapped(&text, "     ");
+        lines.extend(text.iter().map(
+            |line| {
+                if result.passed { line.clone() } else { style.alarm(line) }
+            },
+        ));
+    }
+    lines
+}
+
+/// A threshold and what was measured.
+pub(crate) fn threshold_text(result: &ThresholdResult) -> String {
+    let observed = match (result.observed, result.unit.as_str()) {
+        (None, _) => "too few samples to say".to_owned(),
+        (Some(value), "us") => microseconds(value),
+        (Some(value), "/s") => format!("{}/s", rate(value)),
+        (Some(value), _) if value.fract() == 0.0 => rate(value),
+        (Some(value), _) => format!("{:.4} %", value * 100.0),
+    };
+    let ended = if result.aborted { "; it ended the run" } else { "" };
+    format!("{}: {observed}{ended}", harmless(&result.threshold))
+}
+
+pub(crate) fn what_ran(config: &Config) -> String {
     format!(
         "{}: {} publishers every {} -> {} subscribers, {}, QoS {}",
         shortened(&config.topology),
@@ -82,19 +132,33 @@ fn what_ran(config: &Config) -> String {
     )
 }
 
-fn where_it_ran(config: &Config) -> String {
+pub(crate) fn where_it_ran(config: &Config) -> String {
     let broker = match config.broker.as_str() {
         "embedded" => "embedded broker".to_owned(),
         url => format!("broker {}", shortened(url)),
     };
     format!(
-        "{broker}, {} measured after {} of warm-up",
+        "{broker}, MQTT {} over {}, {} measured after {} of warm-up",
+        config.protocol,
+        transport(&config.transport),
         seconds(config.measured_seconds),
         seconds(config.warmup_seconds),
     )
 }
 
-fn period(value: f64) -> String {
+/// A transport as people write it.
+pub(crate) fn transport(name: &str) -> String {
+    match name {
+        "tcp" => "TCP".to_owned(),
+        "tls" => "TLS".to_owned(),
+        "ws" => "WebSocket".to_owned(),
+        "wss" => "WebSocket over TLS".to_owned(),
+        "unix" => "a Unix socket".to_owned(),
+        other => shortened(other),
+    }
+}
+
+pub(crate) fn period(value: f64) -> String {
     if value >= 1.0 { seconds(value) } else { microseconds(value * 1e6) }
 }
 
@@ -113,11 +177,20 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
         line("expected", expected, &per_second(expected, "deliveries")),
         line("delivered", delivered, &joined(&of_expected, &per_second(delivered, "deliveries"))),
         fault("lost", lost, &format!("{} of expected", share(lost, expected)), style),
-        fault("duplicate", duplicate, "", style),
+        fault("duplicate", duplicate, &with_dup(&summary.counts), style),
         fault("reordered", reordered, "", style),
     ];
     lines.extend(exceptional_counts(&summary.counts, style));
     lines
+}
+
+fn with_dup(counts: &Counts) -> String {
+    let with = counts.duplicate_with_dup;
+    format!(
+        "{} with DUP = 1, {} without",
+        count(with),
+        count(counts.duplicate.saturating_sub(with))
+    )
 }
 
 /// Counts that are worth a line only when they are not 0.
@@ -127,6 +200,9 @@ fn exceptional_counts(counts: &Counts, style: Style) -> Vec<String> {
         lines.push(line("retained", counts.retained, "old messages, in no other figure"));
     }
     for (label, value, note) in [
+        ("corrupted", counts.corrupted, "messages with another payload than was published"),
+        ("too late", counts.late_after_drain, "deliveries after the drain, not in `lost`"),
+        ("no ack", counts.unacknowledged, "publications that were never acknowledged"),
         ("foreign", counts.foreign, "messages without this run's stamp"),
         ("impossible", counts.impossible, "samples received before they were due"),
         ("not opened", counts.connect_failed, "Network Connections failed or were refused"),
@@ -246,6 +322,14 @@ pub(crate) fn latency_cells(percentiles: &Percentiles) -> [String; 6] {
     percentiles.supported().map(|value| value.map_or_else(absent, microseconds))
 }
 
+/// The figures of a run on one line: deliveries per second, what is lost, p50 and p99 from the due time.
+pub fn headline(summary: &Summary) -> String {
+    let [p50, _, p99, ..] = latency_cells(&summary.latency.delivery.from_due);
+    let deliveries = delivery_rate(summary).map_or_else(absent, rate);
+    let lost = count(summary.counts.lost);
+    format!("{deliveries} deliveries/s, {lost} lost, p50 {p50}, p99 {p99}")
+}
+
 /// Deliveries for each second of the measured part.
 pub(crate) fn delivery_rate(summary: &Summary) -> Option<f64> {
     let measured = summary.config.measured_seconds;
@@ -255,6 +339,14 @@ pub(crate) fn delivery_rate(summary: &Summary) -> Option<f64> {
 /// Microseconds of CPU for each delivery.
 pub(crate) fn cpu_per_delivery(cpu_seconds: f64, delivered: u64) -> Option<f64> {
     (delivered > 0).then(|| cpu_seconds * 1e6 / float(delivered))
+}
+
+fn findings(summary: &Summary, style: Style) -> Vec<String> {
+    let texts = summary.ledger.iter().flat_map(|contract| {
+        let texts = contract.findings.iter().map(|finding| &finding.text);
+        texts.map(|text| format!("finding at QoS {}: {}", contract.qos, harmless(text)))
+    });
+    texts.flat_map(|text| wrapped(&text, "         ")).map(|line| style.alarm(&line)).collect()
 }
 
 fn warnings(warnings: &[String], style: Style) -> Vec<String> {
@@ -325,7 +417,9 @@ mod tests {
             render_text(&literal(), false),
             "\
 shared: 2,500 publishers every 3 s -> 2,500 subscribers, temperature, QoS 0
-embedded broker, 30 s measured after 5 s of warm-up
+embedded broker, MQTT 3.1.1 over TCP, 30 s measured after 5 s of warm-up
+
+VALID: all of 2,083,333 deliveries/s arrived
 
 offered              25,000   833 publications/s
 sent                 25,000   100 % of offered, 833 publications/s
@@ -360,7 +454,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
             "sent                 24,000   96.00 % of offered, 800 publications/s",
             "delivered         3,000,000   5.00 % of expected, 100,000 deliveries/s",
             "LOST             57,000,000   95.00 % of expected",
-            "DUPLICATE                12",
+            "DUPLICATE                12   0 with DUP = 1, 12 without",
             "reordered                 0",
             "retained              2,500   old messages, in no other figure",
             "CLOSED                    3   Network Connections closed by the broker",
@@ -380,7 +474,7 @@ generator          20.5 s           68 %       0.328 µs         142 MB
     fn color_changes_nothing_but_color() {
         for summary in [literal(), overloaded()] {
             let mut stripped = render_text(&summary, true);
-            for code in ["1", "1;31", "33", "0"] {
+            for code in ["1", "1;31", "1;32", "33", "0"] {
                 stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
             }
             assert_eq!(stripped, render_text(&summary, false));

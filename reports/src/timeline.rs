@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::percentiles::microseconds;
 
 /// The columns, in the order of the fields of [`TimelineRow`].
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 23] = [
     "t_seconds",
     "phase",
     "connected",
@@ -30,6 +30,8 @@ const COLUMNS: [&str; 21] = [
     "generator_cpu_percent",
     "broker_rss_bytes",
     "generator_rss_bytes",
+    "broker_voluntary_switches",
+    "broker_involuntary_switches",
 ];
 
 /// What the run was doing.
@@ -101,6 +103,12 @@ pub struct TimelineRow {
     pub broker_rss_bytes: Option<u64>,
     /// Resident memory of the generator's process, an embedded broker included.
     pub generator_rss_bytes: Option<u64>,
+    /// Times that a thread of the broker waited of its own accord.
+    #[serde(default)]
+    pub broker_voluntary_switches: Option<u64>,
+    /// Times that a thread of the broker was made to wait.
+    #[serde(default)]
+    pub broker_involuntary_switches: Option<u64>,
 }
 
 impl TimelineRow {
@@ -128,6 +136,8 @@ impl TimelineRow {
             generator_cpu_percent: None,
             broker_rss_bytes: None,
             generator_rss_bytes: None,
+            broker_voluntary_switches: None,
+            broker_involuntary_switches: None,
         }
     }
 
@@ -204,7 +214,7 @@ mod tests {
         let row = TimelineRow { connected: 5_000, ..TimelineRow::new(1.0004, Phase::Warmup) };
         assert_eq!(
             text(&[row]).lines().nth(1).unwrap(),
-            "1.0,warmup,5000,0,0,0,0,0,0,0,0,0,,,,,,,,,"
+            "1.0,warmup,5000,0,0,0,0,0,0,0,0,0,,,,,,,,,,,"
         );
     }
 

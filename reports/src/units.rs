@@ -36,6 +36,17 @@ pub(crate) fn bytes(value: u64) -> String {
     scaled(float(value), 1_000.0, &["B", "kB", "MB", "GB", "TB"])
 }
 
+/// The same of a figure that is no whole number.
+pub(crate) fn metric_bytes(value: f64) -> String {
+    scaled(value, 1_000.0, &["B", "kB", "MB", "GB", "TB"])
+}
+
+/// A figure with at most three digits after the point, none of them for nothing: `2`, `2.5`.
+pub(crate) fn trimmed(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A throughput: `12.3 M`, to be followed by what is counted.
 pub(crate) fn metric(value: f64) -> String {
     scaled(value, 1_000.0, &["", "k", "M", "G", "T"])

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, RunDirectory,
-    SCHEMA, Summary, rfc3339,
+    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Measured, Memory, Percentiles,
+    RunDirectory, SCHEMA, Summary, rfc3339,
 };
 use serde_json::Value;
 
@@ -55,10 +55,12 @@ fn run(base: &Path, name: &str) -> String {
         broker: None,
         cpu: Cpu { broker_seconds: Some(0.001), generator_seconds: 0.002 },
         memory: Memory { broker_bytes: Some(9_000_000), generator_bytes: 10_000_000 },
+        generators: Vec::new(),
         warnings: Vec::new(),
     };
     let run = RunDirectory::create(base, name, started).unwrap();
-    run.write(&summary, &[], &histogram, &[]).unwrap();
+    let measured = Measured { timeline: &[], distribution: &histogram, intervals: &[], legs: &[] };
+    run.write(&summary, &measured).unwrap();
     run.path().to_str().unwrap().to_owned()
 }
 
@@ -85,6 +87,7 @@ fn config() -> Config {
         connect_rate: None,
         threads: 1,
         seed: 1,
+        scenario: None,
     }
 }
 
@@ -166,6 +169,42 @@ fn the_table_has_benches_and_runs_in_both_formats() {
 
     let only_runs = printed(&["table", "--no-benches", "--run", &run]);
     assert!(only_runs.starts_with("load run"), "{only_runs}");
+}
+
+#[test]
+fn pages_are_written_where_they_are_asked_for() {
+    let base = directory("pages");
+    let (first, second) = (run(&base, "literal"), run(&base, "literal"));
+    let own = format!("{first}/report.html");
+    let written = fs::read(&own).unwrap();
+    fs::remove_file(&own).unwrap();
+    assert_eq!(printed(&["html", &first]), format!("{own}\n"));
+    assert_eq!(fs::read(&own).unwrap().len(), written.len(), "the same run gives the same page");
+    let out = base.join("compare.html").to_str().unwrap().to_owned();
+    let names = format!("mosquitto={second}");
+    assert_eq!(printed(&["html", &first, &names, "--out", &out]), format!("{out}\n"));
+    assert!(fs::read_to_string(&out).unwrap().contains("2 runs compared"));
+    let text = printed(&["markdown", &first]);
+    assert_eq!(text, fs::read_to_string(format!("{first}/report.md")).unwrap());
+    let error = refused(&["html", &first, "--out", &format!("{out}/x")], 3);
+    assert!(error.contains("cannot write"), "{error}");
+}
+
+#[test]
+fn runs_of_generators_are_merged_or_the_reason_is_told() {
+    let base = directory("merge");
+    let (first, second) = (run(&base, "a"), run(&base, "b"));
+    let out = base.join("merged").to_str().unwrap().to_owned();
+    let error = refused(&["merge", &first, &second, "--out", &out], 3);
+    assert!(error.contains("a broker of its own"), "{error}");
+    refused(&["merge", &first], 2);
+    for run in [&first, &second] {
+        let path = format!("{run}/summary.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"embedded\"", "\"mqtt://192.0.2.1:1883\"")).unwrap();
+    }
+    let error = refused(&["merge", &first, &second, "--out", &out], 3);
+    assert!(error.contains("no histogram of the leg `from_send`"), "{error}");
 }
 
 #[test]

@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod features;
 mod limits;
 mod message;
 mod qos;
@@ -40,13 +41,16 @@ pub mod session;
 
 mod shard;
 
-pub use access::{Admission, Identity, Policy, Principal, Rights, SessionAccess};
+pub use access::{
+    Admission, Authenticator, Identity, Policy, Principal, Refusal, Rights, SessionAccess, Step,
+};
+pub use features::Features;
 pub use limits::Limits;
 pub use message::{Message, Publication};
 pub use qos::QoS;
 pub use shard::{
-    Client, CloseCause, Closed, ConnectionKey, Event, Forward, Observer, Output,
-    SHARED_PAYLOAD_MIN, Shard, ShardGroup, Violation,
+    AuthenticationAnswer, AuthenticationStep, Client, CloseCause, Closed, ConnectionKey, Event,
+    EventKinds, Forward, Observer, Output, SHARED_PAYLOAD_MIN, Shard, ShardGroup, Violation,
 };
 pub use statistics::Statistics;
 pub use time::Time;

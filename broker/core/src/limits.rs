@@ -27,6 +27,9 @@ pub struct Limits {
     /// Bytes that wait for a slow connection. Past it QoS 0 messages for it are dropped; QoS 1
     /// and 2 stay within the inflight window and the queue of its session.
     pub output_bytes_max: usize,
+    /// Bytes of output up to which a connection is given retained messages for its new
+    /// subscriptions, one message more at most. The next are added when half of them are written.
+    pub replay_bytes_max: usize,
     /// QoS 1 and 2 messages of one session that are sent and not yet acknowledged.
     pub inflight_max: u16,
     /// QoS 2 publications of one Network Connection that are not released yet, the Receive Maximum
@@ -36,8 +39,11 @@ pub struct Limits {
     pub topic_alias_max: u16,
     /// Longest Keep Alive of a Client of MQTT 5.0, which is told so; zero for any.
     pub keep_alive_max: Duration,
-    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped, retained
-    /// messages for a new subscription excepted: as many more as it matches may wait.
+    /// Longest time that a session outlives its Network Connection, in whole seconds; zero for any.
+    /// Clients of MQTT 5.0 are told so.
+    pub session_expiry_max: Duration,
+    /// QoS 1 and 2 messages that wait in one session. Past it the newest are dropped. Retained
+    /// messages for a new subscription wait in the store until they can be sent.
     pub queued_messages_max: usize,
     /// Bytes of topic, payload and properties that wait in one session. Past it the newest are
     /// dropped.
@@ -71,10 +77,12 @@ impl Default for Limits {
             connect_packet_bytes_max: 256 << 10,
             packet_bytes_max: 16 << 20,
             output_bytes_max: 8 << 20,
+            replay_bytes_max: 64 << 10,
             inflight_max: 256,
             receive_maximum: u16::MAX,
             topic_alias_max: 64,
             keep_alive_max: Duration::ZERO,
+            session_expiry_max: Duration::ZERO,
             queued_messages_max: 1_000,
             queued_bytes_max: 16 << 20,
             subscriptions_max: 100_000,

@@ -31,12 +31,26 @@ statistics! {
     connections,
     /// Sessions, connected or not (gauge).
     sessions,
-    /// Subscriptions (gauge).
+    /// Sessions whose Client is connected (gauge).
+    clients_connected,
+    /// Subscriptions, shared ones included (gauge).
     subscriptions,
+    /// Subscriptions that are shared (gauge).
+    subscriptions_shared,
+    /// QoS 1 and 2 messages that are sent and not yet acknowledged (gauge).
+    messages_inflight,
+    /// QoS 1 and 2 messages that wait in sessions (gauge).
+    messages_queued,
+    /// Bytes of topic, payload and properties of those that wait (gauge).
+    bytes_queued,
     /// Retained messages (gauge). Each shard holds all of them; the broker reports one shard's.
     retained_messages,
     /// Bytes of topic and payload of the retained messages (gauge), as above.
     retained_bytes,
+    /// Bytes that wait to be written (gauge).
+    output_bytes,
+    /// Subscriptions that have not got all retained messages yet (gauge).
+    replays,
     /// Network Connections that were opened.
     connections_opened,
     /// CONNECT packets that were accepted.
@@ -65,18 +79,29 @@ statistics! {
     take_overs,
     /// Network Connections closed because the keep alive time ran out.
     keep_alive_timeouts,
-    /// Network Connections closed because no CONNECT came in time.
+    /// Network Connections closed because no CONNECT came in time, or its authentication was not
+    /// over.
     connect_timeouts,
+    /// Network Connections closed because a re-authentication failed.
+    reauthentications_failed,
+    /// Network Connections that the embedder closed.
+    dismissals,
     /// Bytes that were received.
     bytes_received,
     /// Bytes that were sent.
     bytes_sent,
     /// Control Packets that were received.
     packets_received,
+    /// Control Packets that were put into a connection's output.
+    packets_sent,
     /// PUBLISH packets that were received.
     publications_received,
+    /// Bytes of payload of the PUBLISH packets that were received.
+    payload_bytes_received,
     /// PUBLISH packets that were put into a connection's output.
     deliveries,
+    /// Bytes of payload of the PUBLISH packets that were put into a connection's output.
+    payload_bytes_sent,
     /// QoS 0 messages dropped because a connection's output was full.
     dropped_output_full,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
@@ -88,11 +113,17 @@ statistics! {
     dropped_too_large,
     /// Messages that expired, waiting or retained.
     expired,
-    /// Publications that were not retained because the store was full.
+    /// Publications that were not retained because the store was full or their topic has too many
+    /// levels. Each shard holds all that are; the broker reports one shard's.
     dropped_retained_full,
     /// Subscriptions refused because the session had too many.
     subscriptions_refused,
-    /// Publications and Wills dropped because their Client may not publish there.
+    /// Sessions ended because their Session Expiry Interval was over.
+    sessions_expired,
+    /// Publications refused because their payload is not the UTF-8 that it is said to be.
+    payloads_invalid,
+    /// Publications and Wills dropped because their Client may not publish there, nor anybody to
+    /// `$SYS`.
     publications_denied,
     /// Subscriptions refused because the Client may not have them.
     subscriptions_denied,

@@ -1,9 +1,5 @@
 //! Reading, writing and finding on the hot path take no memory from the allocator.
 
-#![expect(unsafe_code, reason = "a global allocator can be written in no other way")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::rc::Rc;
 
 use broker_core::codec::{
@@ -15,61 +11,20 @@ use broker_core::topic::cache::{MatchCache, Resolved};
 use broker_core::topic::{SubscriptionTree, TopicFilter, TopicName};
 use broker_core::{QoS, topic::Matches};
 
-thread_local! {
-    /// Allocations of this thread, so that tests beside this one do not count.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting what each thread asks of it.
-struct Counting;
-
-fn count() {
-    // Fails only while the thread ends, when nothing is measured any more.
-    let _ended = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every method does what `System` does; counting touches a thread-local cell that neither
-// allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are those of `System`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `System` with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: `pointer` came from `System` with this layout.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Allocations while `work` runs.
-fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
-    let before = ALLOCATIONS.get();
-    let result = work();
-    (ALLOCATIONS.get() - before, result)
-}
+#[path = "support/allocations.rs"]
+mod allocations;
 
 #[track_caller]
 fn check_none<T>(work: impl FnOnce() -> T) -> T {
-    let (count, result) = allocations(work);
-    assert_eq!(count, 0, "allocations");
+    let (found, result) = allocations::during(work);
+    assert_eq!(found.count, 0, "{found:?}");
     result
 }
 
 #[test]
 fn the_allocator_counts() {
-    let (count, _boxed) = allocations(|| std::hint::black_box(Box::new(1)));
-    assert_eq!(count, 1);
+    let (found, _boxed) = allocations::during(|| std::hint::black_box(Box::new(1_u64)));
+    assert_eq!((found.count, found.bytes, found.largest), (1, 8, 8));
 }
 
 #[test]

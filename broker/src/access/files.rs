@@ -26,6 +26,10 @@ pub struct AccessFiles {
     pub password_file: Option<PathBuf>,
     /// Rules in mosquitto's format. Without it everybody who is in may do everything.
     pub acl_file: Option<PathBuf>,
+    /// Whether user names come from certificates, too, by
+    /// [`Tls::use_identity_as_username`](crate::Tls::use_identity_as_username): they need no
+    /// password file.
+    pub certified_users: bool,
 }
 
 /// [`Access`] by files that can be read anew while the broker runs.
@@ -57,6 +61,7 @@ impl Rules {
         let acl = files.acl_file.as_deref().map(Acl::load).transpose()?;
         if let (None, Some(acl), Some(path)) = (&passwords, &acl, &files.acl_file)
             && acl.names_users()
+            && !files.certified_users
         {
             return Err(AccessFileError::NoPasswords { path: path.clone() });
         }
@@ -105,13 +110,20 @@ impl FileAccess {
             let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
             proved.insert(user_name.into(), Proof { mark: user.mark, digest });
         }
-        Some(Principal { user_name: Some(user_name.into()), mark: user.mark })
+        let user_name = Some(user_name.into());
+        Some(Principal { user_name, mark: user.mark, is_certified: false })
     }
 }
 
 impl Access for FileAccess {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Principal, Refusal> {
         let rules = self.rules();
+        if credentials.is_certified {
+            // As mosquitto has it: where names are certified, nobody comes in without.
+            let user_name = credentials.user_name.ok_or(Refusal::BadUserNameOrPassword)?;
+            let user_name = Some(user_name.into());
+            return Ok(Principal { user_name, mark: 0, is_certified: true });
+        }
         match (&rules.passwords, credentials.user_name) {
             (Some(passwords), Some(user_name)) => {
                 let password = credentials.password.unwrap_or_default();
@@ -124,7 +136,10 @@ impl Access for FileAccess {
     }
 
     fn admits(&self, client: &Identity) -> bool {
-        let Principal { user_name, mark } = &client.principal;
+        let Principal { user_name, mark, is_certified } = &client.principal;
+        if *is_certified {
+            return true;
+        }
         let Some(user_name) = user_name else {
             return self.files.allow_anonymous;
         };

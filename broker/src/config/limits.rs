@@ -19,6 +19,7 @@ macro_rules! limits {
             pub(crate) connect_timeout_seconds: u64,
             pub(crate) handshake_timeout_seconds: u64,
             pub(crate) keep_alive_max_seconds: u64,
+            pub(crate) session_expiry_max_seconds: u32,
             $(pub(crate) $name: $kind,)+
         }
 
@@ -29,6 +30,7 @@ macro_rules! limits {
                     connect_timeout_seconds: limits.connect_timeout.as_secs(),
                     handshake_timeout_seconds: limits.handshake_timeout.as_secs(),
                     keep_alive_max_seconds: limits.keep_alive_max.as_secs(),
+                    session_expiry_max_seconds: limits.session_expiry_max.as_secs().try_into().unwrap_or(u32::MAX),
                     $($name: limits.$name,)+
                 }
             }
@@ -42,6 +44,7 @@ macro_rules! limits {
                 limits.connect_timeout = Duration::from_secs(self.connect_timeout_seconds);
                 limits.handshake_timeout = Duration::from_secs(self.handshake_timeout_seconds);
                 limits.keep_alive_max = Duration::from_secs(self.keep_alive_max_seconds);
+                limits.session_expiry_max = Duration::from_secs(self.session_expiry_max_seconds.into());
                 $(limits.$name = self.$name;)+
                 limits
             }
@@ -56,6 +59,7 @@ limits! {
     connect_packet_bytes_max: usize,
     packet_bytes_max: usize,
     output_bytes_max: usize,
+    replay_bytes_max: usize,
     inflight_max: u16,
     receive_maximum: u16,
     topic_alias_max: u16,

@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every setting with a default, unknown keys refused.
 
+mod features;
 mod limits;
 mod tls;
 mod unknown;
@@ -13,6 +14,7 @@ use broker::{AccessFiles, Listener, ListenerError, Tls};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
+pub(crate) use features::FeaturesConfig;
 pub(crate) use limits::LimitsConfig;
 pub(crate) use tls::{Demand, TlsConfig, Version};
 
@@ -28,8 +30,11 @@ pub(crate) struct Config {
     /// Threads that share the clients.
     pub(crate) shards: NonZeroUsize,
     pub(crate) log_level: LogLevel,
+    /// Between two publications under `$SYS/broker`; 0 for none.
+    pub(crate) sys_interval_seconds: u64,
     pub(crate) access: AccessConfig,
     pub(crate) tls: TlsConfig,
+    pub(crate) features: FeaturesConfig,
     pub(crate) limits: LimitsConfig,
 }
 
@@ -73,6 +78,15 @@ pub(crate) enum ConfigError {
     HalfOfTls,
     #[error("there is no listener: name one, such as \"mqtt://127.0.0.1:1883\"")]
     NoListener,
+    #[error("features.maximum_qos is {0}; it is 0, 1 or 2")]
+    MaximumQoS(u8),
+    #[error("features.{name} is to have from 1 to 65535 bytes, none of them null")]
+    Text { name: &'static str },
+    #[error(
+        "tls.use_identity_as_username needs client certificates: name the authority that issues \
+         them with tls.client_authority_file"
+    )]
+    IdentityWithoutAuthority,
     #[error("limits.{name} must be at least 1")]
     Zero { name: &'static str },
     #[error(
@@ -95,8 +109,10 @@ impl Default for Config {
             listeners: loopback.map(|address| listener_url(address, PORT)).into(),
             shards: NonZeroUsize::MIN,
             log_level: LogLevel::default(),
+            sys_interval_seconds: 10,
             access: AccessConfig::default(),
             tls: TlsConfig::default(),
+            features: FeaturesConfig::default(),
             limits: LimitsConfig::default(),
         }
     }
@@ -135,13 +151,21 @@ impl Config {
         if self.tls.certificate_file.is_some() != self.tls.key_file.is_some() {
             return Err(ConfigError::HalfOfTls);
         }
-        let exposed = self.listeners()?.into_iter().find(|listener| !listener.is_local());
+        self.features.features()?;
+        if self.tls.use_identity_as_username && !self.tls.asks_for_certificates() {
+            return Err(ConfigError::IdentityWithoutAuthority);
+        }
+        let is_certified =
+            |listener: &Listener| self.tls.use_identity_as_username && listener.is_secure();
+        let listeners = self.listeners()?;
+        let anybody_certified = listeners.iter().any(is_certified);
+        let exposed = listeners.iter().find(|one| !one.is_local() && !is_certified(one));
         let AccessConfig { allow_anonymous, password_file, .. } = &mut self.access;
         match (*allow_anonymous, password_file.is_some(), exposed) {
             (None, false, Some(listener)) => {
                 return Err(ConfigError::OpenToAll { listener: listener.to_string() });
             }
-            (Some(false), false, _) => return Err(ConfigError::ClosedToAll),
+            (Some(false), false, _) if !anybody_certified => return Err(ConfigError::ClosedToAll),
             (None, has_passwords, _) => *allow_anonymous = Some(!has_passwords),
             _ => {}
         }
@@ -167,8 +191,10 @@ impl Config {
     pub(crate) fn access_files(&self) -> Option<AccessFiles> {
         let AccessConfig { allow_anonymous, password_file, acl_file } = self.access.clone();
         let allow_anonymous = allow_anonymous.unwrap_or(false);
-        let open = allow_anonymous && password_file.is_none() && acl_file.is_none();
-        (!open).then_some(AccessFiles { allow_anonymous, password_file, acl_file })
+        let certified_users = self.tls.use_identity_as_username;
+        let open =
+            allow_anonymous && password_file.is_none() && acl_file.is_none() && !certified_users;
+        (!open).then_some(AccessFiles { allow_anonymous, password_file, acl_file, certified_users })
     }
 
     /// A configuration in which every key has a value, to know all of them.
@@ -184,7 +210,13 @@ impl Config {
                 key_file: Some(PathBuf::new()),
                 client_authority_file: Some(PathBuf::new()),
                 client_certificates: Some(Demand::Required),
+                use_identity_as_username: false,
                 minimum_version: Version::default(),
+            },
+            features: FeaturesConfig {
+                response_information: Some("a".into()),
+                server_reference: Some("a".into()),
+                ..FeaturesConfig::default()
             },
             limits: LimitsConfig { connections_max: Some(0), ..LimitsConfig::default() },
             ..Self::default()

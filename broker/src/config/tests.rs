@@ -118,6 +118,58 @@ fn a_limit_that_lets_nothing_through_is_refused() {
 }
 
 #[test]
+fn every_feature_is_a_setting() {
+    let features = format!("{:#?}", broker::Features::default());
+    let all = toml::Table::try_from(Config::complete()).expect("a configuration is TOML");
+    let all = keys(&all);
+    for (field, _) in features.lines().filter_map(|line| line.trim().split_once(": ")) {
+        assert!(all.contains(&format!("features.{field}")), "{field} cannot be set");
+    }
+}
+
+#[test]
+fn features_are_those_of_the_file() {
+    let text = "[features]\nmaximum_qos = 1\nretain_available = false\n\
+        wildcard_subscription_available = false\nsubscription_identifier_available = false\n\
+        shared_subscription_available = false\ncheck_payload_format = true\n\
+        response_information = 'answers'\nserver_reference = 'other'\n";
+    let features = parse(text).expect("it can be read").features.features().expect("good values");
+    let mut expected = broker::Features::default();
+    expected.maximum_qos = broker::QoS::AtLeastOnce;
+    expected.retain_available = false;
+    expected.wildcard_subscription_available = false;
+    expected.subscription_identifier_available = false;
+    expected.shared_subscription_available = false;
+    expected.check_payload_format = true;
+    expected.response_information = Some("answers".into());
+    expected.server_reference = Some("other".into());
+    assert_eq!(features, expected);
+    assert_eq!(error("features.maximum_qos = 3"), "features.maximum_qos is 3; it is 0, 1 or 2");
+    for text in ["", "a\\u0000"] {
+        let error = error(&format!("features.server_reference = \"{text}\""));
+        assert!(error.starts_with("features.server_reference"), "{error}");
+    }
+}
+
+#[test]
+fn certificates_may_prove_who_clients_are() {
+    let tls = "[tls]\ncertificate_file = 'c'\nkey_file = 'k'\nuse_identity_as_username = true\n";
+    let secure = "listeners = ['mqtts://192.0.2.1', 'mqtt://127.0.0.1']\n";
+    let error_of = |listeners: &str, rest: &str| error(&format!("{listeners}{tls}{rest}"));
+    let authority = "client_authority_file = 'a'\n";
+    for rest in ["", "client_authority_file = 'a'\nclient_certificates = 'none'\n"] {
+        assert!(error_of(secure, rest).contains("tls.client_authority_file"), "{rest}");
+    }
+    let config = parse(&format!("{secure}{tls}{authority}")).and_then(Config::resolve);
+    let files = config.expect("nobody comes in unproved").access_files().expect("access control");
+    assert!(files.certified_users && files.allow_anonymous);
+    let open = "listeners = ['mqtts://192.0.2.1', 'mqtt://192.0.2.1']\n";
+    assert!(error_of(open, authority).contains("--allow-anonymous"));
+    let closed = format!("{secure}access.allow_anonymous = false\n{tls}{authority}");
+    assert!(parse(&closed).and_then(Config::resolve).is_ok());
+}
+
+#[test]
 fn listeners_are_urls() {
     assert!(error("listeners = []").starts_with("there is no listener"));
     assert!(error("listeners = ['mqtt//x']").contains("\"mqtt//x\""));

@@ -19,6 +19,7 @@ pub(crate) struct TlsConfig {
     /// Unless it is said: required with an authority, else none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_certificates: Option<Demand>,
+    pub(crate) use_identity_as_username: bool,
     pub(crate) minimum_version: Version,
 }
 
@@ -51,9 +52,15 @@ impl TlsConfig {
         files.into_iter().flatten()
     }
 
+    /// Whether clients show certificates, or may.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        self.client_authority_file.is_some() && self.client_certificates != Some(Demand::None)
+    }
+
     /// What the broker takes; `None` without certificate and key.
     pub(super) fn tls(&self) -> Option<Tls> {
         let tls = Tls::new(self.certificate_file.as_ref()?, self.key_file.as_ref()?);
+        let tls = tls.use_identity_as_username(self.use_identity_as_username);
         let tls = tls.minimum_version(match self.minimum_version {
             Version::Tls12 => TlsVersion::Tls12,
             Version::Tls13 => TlsVersion::Tls13,

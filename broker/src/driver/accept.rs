@@ -1,20 +1,22 @@
 //! New Network Connections: accepted, counted, given to a shard.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use super::Driver;
-use super::permit::ConnectionPermit;
-use crate::transport::{Acceptor, OpenListener, Peer, Protocol, Stream};
+use super::arrival::Arrival;
+use crate::transport::{Acceptor, Entrance, Origin, Peer, Protocol, Stream};
 
 /// Pause after a failed accept: out of descriptors or of memory, which a busy loop will not mend.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Driver {
     /// Accepts for as long as the runtime lives.
-    pub(super) async fn accept(self: Rc<Self>, listener: OpenListener) {
+    pub(super) async fn accept(self: Rc<Self>, entrance: Entrance) {
+        let Entrance { listener, origin } = entrance;
         let acceptor = match listener.attach() {
             Ok(acceptor) => acceptor,
             Err(error) => return tracing::error!("cannot accept connections: {error}"),
@@ -24,7 +26,7 @@ impl Driver {
             match acceptor.accept().await {
                 Ok((stream, peer)) => {
                     failing = false;
-                    self.welcome(&acceptor, stream, peer);
+                    self.welcome(&acceptor, &origin, stream, peer);
                 }
                 Err(error) => {
                     self.shared.count_failed_accept();
@@ -38,7 +40,13 @@ impl Driver {
     }
 
     /// Takes in what was accepted, if there is room.
-    fn welcome(self: &Rc<Self>, acceptor: &Acceptor, stream: Stream, peer: Peer) {
+    fn welcome(
+        self: &Rc<Self>,
+        acceptor: &Acceptor,
+        origin: &Arc<Origin>,
+        stream: Stream,
+        peer: Peer,
+    ) {
         let permit = match self.shared.permits().take(peer.address(), self.now()) {
             Ok(permit) => permit,
             Err(limit) => return self.log.refused_connection(peer, limit),
@@ -46,13 +54,15 @@ impl Driver {
         if let Err(error) = stream.configure() {
             return tracing::debug!("connection from {peer} failed at once: {error}");
         }
+        let origin = Arc::clone(origin);
+        let arrival = Arrival { peer, permit, origin, since: self.now() };
         match (stream, acceptor.protocol()) {
             (Stream::Tcp(stream), Some(protocol)) => {
                 let protocol = protocol.clone();
-                let handshake = Rc::clone(self).shake_hands(stream, peer, permit, protocol);
+                let handshake = Rc::clone(self).shake_hands(stream, arrival, protocol);
                 tokio::task::spawn_local(handshake);
             }
-            (stream, _) => self.take_in(stream, peer, permit),
+            (stream, _) => self.take_in(stream, arrival),
         }
     }
 
@@ -60,10 +70,10 @@ impl Driver {
     async fn shake_hands(
         self: Rc<Self>,
         stream: TcpStream,
-        peer: Peer,
-        permit: ConnectionPermit,
+        mut arrival: Arrival,
         protocol: Protocol,
     ) {
+        let peer = arrival.peer;
         let limits = self.shared.limits();
         let handshake = async {
             let _turn = self.handshakes.acquire().await;
@@ -74,7 +84,8 @@ impl Driver {
                 if let Some(name) = duplex.common_name() {
                     tracing::debug!("{peer} shows a certificate of {name:?}");
                 }
-                self.take_in(Stream::Duplex(duplex), peer, permit);
+                arrival.since = self.now();
+                self.take_in(Stream::Duplex(duplex), arrival);
             }
             Ok(Err(error)) => {
                 self.shared.count_failed_handshake();
@@ -87,11 +98,11 @@ impl Driver {
         }
     }
 
-    fn take_in(self: &Rc<Self>, stream: Stream, peer: Peer, permit: ConnectionPermit) {
+    fn take_in(self: &Rc<Self>, stream: Stream, arrival: Arrival) {
         if self.shared.group().shards() == 1 && self.shared.access().is_none() {
-            self.adopt(stream, peer, permit, &[], None);
+            self.adopt(stream, arrival, &[], None);
         } else {
-            tokio::task::spawn_local(Rc::clone(self).find_shard(stream, peer, permit));
+            tokio::task::spawn_local(Rc::clone(self).find_shard(stream, arrival));
         }
     }
 }

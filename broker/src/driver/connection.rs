@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{tcp, unix};
 use tokio::task::spawn_local;
 
+use super::arrival::Arrival;
 use super::link::{Link, SharedDuplex, Writer};
 use super::mailbox::HandedOver;
-use super::permit::ConnectionPermit;
 use super::{Driver, READ_BYTES};
-use crate::transport::{Peer, Stream};
+use crate::transport::Stream;
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
 /// thousands of deliveries, and memory must not run ahead of the sockets.
@@ -67,13 +67,12 @@ impl Driver {
     pub(super) fn adopt(
         self: &Rc<Self>,
         stream: Stream,
-        peer: Peer,
-        permit: ConnectionPermit,
+        arrival: Arrival,
         received: &[u8],
         admission: Option<Admission>,
     ) {
-        let now = self.now();
-        let key = self.core.borrow_mut().open(now);
+        let Arrival { peer, permit, since, .. } = arrival;
+        let key = self.core.borrow_mut().open(since);
         if let Some(admission) = admission {
             self.core.borrow_mut().admit(key, admission);
         }
@@ -98,16 +97,16 @@ impl Driver {
         let link = Link { writer, peer, reader, waiter: None, _permit: permit };
         self.links.borrow_mut().insert(key, link);
         if !received.is_empty() {
-            self.core.borrow_mut().handle_bytes(now, key, received);
+            self.core.borrow_mut().handle_bytes(self.now(), key, received);
             self.wake_flusher();
         }
     }
 
     pub(super) fn receive_connection(self: &Rc<Self>, handed_over: HandedOver) {
-        let HandedOver { stream, peer, permit, received, admission } = handed_over;
+        let HandedOver { stream, arrival, received, admission } = handed_over;
         match stream.attach() {
-            Ok(stream) => self.adopt(stream, peer, permit, &received, admission),
-            Err(error) => tracing::error!("connection from {peer} got lost: {error}"),
+            Ok(stream) => self.adopt(stream, arrival, &received, admission),
+            Err(error) => tracing::error!("connection from {} got lost: {error}", arrival.peer),
         }
     }
 
@@ -173,8 +172,10 @@ impl Driver {
         .await;
     }
 
-    /// To be called when the socket of a connection has taken bytes after it had been full.
+    /// To be called when the socket of a connection has taken bytes after it had been full. There
+    /// may be room for more retained messages.
     pub(super) fn note_output_moves(&self, key: ConnectionKey) {
+        self.wake_flusher();
         if let Some(waker) = self.held_up.borrow_mut().remove(key) {
             waker.wake();
         }

@@ -32,6 +32,7 @@ impl Driver {
             yield_now().await;
             loop {
                 self.hand_on_forwards();
+                self.core.borrow_mut().handle_replays(self.now());
                 self.core.borrow_mut().take_dirty(&mut dirty);
                 for (index, key) in dirty.drain(..).enumerate() {
                     if index % FLUSHES_PER_TURN == FLUSHES_PER_TURN - 1 {
@@ -40,6 +41,7 @@ impl Driver {
                     self.flush(key);
                 }
                 self.close_finished();
+                self.begin_steps();
                 self.relief.notify_waiters();
                 if !self.core.borrow().has_work() || self.blocked_forwards.get() {
                     break;

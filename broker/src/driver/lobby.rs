@@ -7,11 +7,11 @@ use broker_core::codec::{Connect, PacketType, split};
 use broker_core::{Admission, CloseCause};
 use tokio::io::AsyncReadExt;
 
+use super::arrival::Arrival;
 use super::connection::cause_of;
 use super::mailbox::{HandedOver, Mail, Undelivered};
-use super::permit::ConnectionPermit;
 use super::{Driver, farewell};
-use crate::transport::{Peer, Stream};
+use crate::transport::Stream;
 
 /// Bytes that are read at once in the lobby; a CONNECT is seldom longer.
 const READ_BYTES: usize = 1024;
@@ -19,17 +19,14 @@ const READ_BYTES: usize = 1024;
 impl Driver {
     /// Reads the CONNECT, has its credentials checked and hands the connection to the shard of its
     /// Client Identifier. What is wrong with it, that shard finds out again and answers.
-    pub(super) async fn find_shard(
-        self: Rc<Self>,
-        mut stream: Stream,
-        peer: Peer,
-        permit: ConnectionPermit,
-    ) {
+    pub(super) async fn find_shard(self: Rc<Self>, mut stream: Stream, arrival: Arrival) {
+        let peer = arrival.peer;
         let mut received = Vec::new();
         let timeout = self.shared.limits().connect_timeout;
         let look = async {
             let shard = self.read_connect(&mut stream, &mut received).await?;
-            Ok::<_, io::Error>((shard, self.check_credentials(&received, peer).await))
+            let name = stream.common_name();
+            Ok::<_, io::Error>((shard, self.check_credentials(&received, name, &arrival).await))
         };
         let (shard, admission) = match tokio::time::timeout(timeout, look).await {
             Ok(Ok(found)) => found,
@@ -46,25 +43,30 @@ impl Driver {
             }
         };
         if shard == self.index {
-            return self.adopt(stream, peer, permit, &received, admission);
+            return self.adopt(stream, arrival, &received, admission);
         }
         let stream = match stream.detach() {
             Ok(stream) => stream,
             Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
         };
-        let handed_over = Box::new(HandedOver { stream, peer, permit, received, admission });
+        let handed_over = Box::new(HandedOver { stream, arrival, received, admission });
         self.hand_over(shard, Mail::Connection(handed_over)).await;
     }
 
     /// `None` without access control, and when there are no credentials to check.
-    async fn check_credentials(&self, received: &[u8], peer: Peer) -> Option<Admission> {
+    async fn check_credentials(
+        &self,
+        received: &[u8],
+        common_name: Option<&str>,
+        arrival: &Arrival,
+    ) -> Option<Admission> {
         let access = self.shared.access()?;
         let (frame, _) = split(received, self.shared.limits().connect_packet_bytes_max).ok()??;
         if frame.header.packet != PacketType::Connect {
             return None;
         }
         let connect = Connect::decode(frame.body).ok()?;
-        Some(access.admit(&connect, peer.socket_address()).await)
+        Some(access.admit(&connect, common_name, arrival).await)
     }
 
     /// Counts a connection that came to its end here, as a shard counts those that it opened.

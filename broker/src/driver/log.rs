@@ -32,12 +32,15 @@ impl CloseLog {
             CloseCause::Violation(_)
             | CloseCause::Refused(_)
             | CloseCause::KeepAliveTimeout
+            | CloseCause::AuthenticationFailed(_)
             | CloseCause::ConnectTimeout => {
                 if self.may_warn() {
                     tracing::warn!("closed {peer} (client {client:?}): {cause}");
                 }
             }
-            CloseCause::TakenOver => tracing::info!("closed {peer} (client {client:?}): {cause}"),
+            CloseCause::TakenOver | CloseCause::Dismissed(_) => {
+                tracing::info!("closed {peer} (client {client:?}): {cause}");
+            }
             _ => tracing::debug!("closed {peer} (client {client:?}): {cause}"),
         }
     }

@@ -1,11 +1,11 @@
 //! What one thread hands to the shard of another, in batches.
 
-use broker_core::{Admission, Forward, Message};
+use broker_core::{Admission, Forward, Message, Refusal};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::permit::ConnectionPermit;
-use crate::transport::{Detached, Peer};
+use super::arrival::Arrival;
+use crate::transport::Detached;
 
 /// Batches that wait for one shard. A shard that cannot hand its batch on stops reading until it
 /// can, so that publishers are slowed by TCP.
@@ -20,6 +20,8 @@ pub(crate) enum Mail {
     Publish(Message),
     /// A connection whose Client Identifier belongs here.
     Connection(Box<HandedOver>),
+    /// A Client to be sent away.
+    Dismiss(Box<str>, Refusal),
     /// The broker stops.
     Stop,
 }
@@ -28,8 +30,7 @@ pub(crate) enum Mail {
 #[derive(Debug)]
 pub(crate) struct HandedOver {
     pub(crate) stream: Detached,
-    pub(crate) peer: Peer,
-    pub(crate) permit: ConnectionPermit,
+    pub(crate) arrival: Arrival,
     /// What was read to find out where it belongs: a CONNECT and perhaps more.
     pub(crate) received: Vec<u8>,
     /// What was made of its credentials, under access control.

@@ -6,8 +6,11 @@
 //! output, once.
 
 mod accept;
+mod arrival;
+mod authenticate;
 mod connection;
 mod farewell;
+mod figures;
 mod flusher;
 mod link;
 mod lobby;
@@ -21,6 +24,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::task::Waker;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
@@ -28,10 +32,11 @@ use slotmap::{SecondaryMap, SparseSecondaryMap};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, Semaphore};
 
+pub(crate) use arrival::Arrival;
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Offer, Shared};
 
-use crate::transport::OpenListener;
+use crate::transport::Entrance;
 use link::Link;
 use log::CloseLog;
 
@@ -41,6 +46,14 @@ const READ_BYTES: usize = 64 << 10;
 
 /// How often timers are looked at and statistics published.
 const TICK: Duration = Duration::from_millis(100);
+
+/// What one shard does for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Duties {
+    pub(crate) listeners: Vec<Entrance>,
+    /// How often to publish figures, if at all.
+    pub(crate) sys_interval: Option<Duration>,
+}
 
 /// One shard with its sockets.
 pub(crate) struct Driver {
@@ -67,7 +80,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
-    listeners: Vec<OpenListener>,
+    duties: Duties,
     started: &mpsc::SyncSender<io::Result<()>>,
 ) {
     let runtime = Builder::new_current_thread()
@@ -82,21 +95,28 @@ pub(crate) fn run(
         return;
     }
     if let Some(runtime) = runtime {
-        runtime.block_on(Driver::main(shared, index, inbox, listeners));
+        runtime.block_on(Driver::main(shared, index, inbox, duties));
+    }
+}
+
+/// Waits for the threads of shards that were told to stop.
+pub(crate) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a shard's thread ended by a panic");
+        }
     }
 }
 
 impl Driver {
-    async fn main(
-        shared: Arc<Shared>,
-        index: usize,
-        mut inbox: Inbox,
-        listeners: Vec<OpenListener>,
-    ) {
+    async fn main(shared: Arc<Shared>, index: usize, mut inbox: Inbox, duties: Duties) {
         let driver = Rc::new(Self::new(shared, index));
         tokio::task::spawn_local(Rc::clone(&driver).flush_when_due());
         tokio::task::spawn_local(Rc::clone(&driver).tick());
-        for listener in listeners {
+        if let Some(interval) = duties.sys_interval {
+            driver.start_figures(interval);
+        }
+        for listener in duties.listeners {
             tokio::task::spawn_local(Rc::clone(&driver).accept(listener));
         }
         while let Some(mail) = inbox.receive().await {
@@ -114,7 +134,9 @@ impl Driver {
         let observer = shared.observer();
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
-        let mut core = Shard::new(group, index, shared.limits().clone(), observer);
+        let mut core = Shard::new(group, index, shared.limits().clone(), observer)
+            .with_event_kinds(shared.event_kinds())
+            .with_features(shared.features().clone());
         if let Some(access) = shared.access() {
             core = core.with_policy(Arc::new(access.clone()));
         }
@@ -150,6 +172,9 @@ impl Driver {
             }
             Mail::Publish(message) => self.core.borrow_mut().publish(now, &message),
             Mail::Connection(handed_over) => self.receive_connection(*handed_over),
+            Mail::Dismiss(identifier, refusal) => {
+                self.core.borrow_mut().dismiss(now, &identifier, &refusal);
+            }
             Mail::Stop => {}
         }
         self.wake_flusher();

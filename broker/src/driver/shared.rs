@@ -5,20 +5,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use broker_core::{Event, Limits, ShardGroup, Statistics, Time};
+use broker_core::{Event, EventKinds, Features, Limits, ShardGroup, Statistics, Time};
 
 use super::mailbox::{Mail, Mailboxes};
 use super::permit::Permits;
 use crate::access::AccessControl;
-use crate::builder::Handler;
+use crate::builder::Listening;
 use crate::publisher::Publisher;
+
+/// What all shards offer their Clients.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) limits: Limits,
+    pub(crate) features: Features,
+}
 
 pub(crate) struct Shared {
     group: Arc<ShardGroup>,
     limits: Limits,
+    features: Features,
     mailboxes: Mailboxes,
     publisher: Publisher,
-    handler: Option<Handler>,
+    handler: Option<Listening>,
     origin: Instant,
     stopping: AtomicBool,
     permits: Permits,
@@ -35,12 +43,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         group: Arc<ShardGroup>,
-        limits: Limits,
+        offer: Offer,
         mailboxes: Mailboxes,
         publisher: Publisher,
-        handler: Option<Handler>,
+        handler: Option<Listening>,
         access: Option<AccessControl>,
     ) -> Self {
+        let Offer { limits, features } = offer;
         Self {
             statistics: (0..group.shards()).map(|_| Mutex::default()).collect(),
             group,
@@ -48,6 +57,7 @@ impl Shared {
             access,
             access_changes: AtomicU64::new(0),
             limits,
+            features,
             mailboxes,
             publisher,
             handler,
@@ -67,6 +77,10 @@ impl Shared {
         &self.limits
     }
 
+    pub(crate) const fn features(&self) -> &Features {
+        &self.features
+    }
+
     pub(crate) const fn mailboxes(&self) -> &Mailboxes {
         &self.mailboxes
     }
@@ -78,7 +92,7 @@ impl Shared {
     /// Tells the embedder.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         if let Some(handler) = &self.handler {
-            handler(&self.publisher, event);
+            (handler.handler)(&self.publisher, event);
         }
     }
 
@@ -86,6 +100,11 @@ impl Shared {
     pub(crate) fn observer(self: &Arc<Self>) -> Option<impl FnMut(&Event<'_>) + use<>> {
         let shared = Arc::clone(self);
         self.handler.is_some().then_some(move |event: &Event<'_>| shared.emit(event))
+    }
+
+    /// What it wants to hear of besides.
+    pub(crate) fn event_kinds(&self) -> EventKinds {
+        self.handler.as_ref().map_or(EventKinds::NONE, |handler| handler.kinds)
     }
 
     /// Monotonic, the same on all shards.
@@ -146,15 +165,17 @@ impl Shared {
     /// The shards' figures added up. Each shard holds all retained messages: they count once.
     pub(crate) fn statistics(&self) -> Statistics {
         let mut sum = Statistics::default();
-        let (mut messages, mut bytes, mut revoked) = (0, 0, 0);
+        let (mut messages, mut bytes, mut revoked, mut full) = (0, 0, 0, 0);
         for cell in &self.statistics {
             let one = *cell.lock().unwrap_or_else(PoisonError::into_inner);
             sum += one;
             messages = one.retained_messages.max(messages);
             bytes = one.retained_bytes.max(bytes);
             revoked = one.retained_revoked.max(revoked);
+            full = one.dropped_retained_full.max(full);
         }
         sum.retained_revoked = revoked;
+        sum.dropped_retained_full = full;
         self.permits.add_to(&mut sum);
         sum.retained_messages = messages;
         sum.retained_bytes = bytes;

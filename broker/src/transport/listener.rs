@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::tls::{Credentials, Tls};
-use super::{OpenListener, Protocol, SocketFile, tcp, unix};
+use super::{Entrance, OpenListener, Origin, Protocol, SocketFile, tcp, unix};
 use crate::builder::StartError;
 
 /// The path of a WebSocket listener whose URL has none.
@@ -62,11 +62,19 @@ pub struct ListenerError {
 /// What a listener has become: several sockets if its host name has several addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
-    pub(crate) listeners: Vec<OpenListener>,
+    pub(crate) listeners: Vec<Entrance>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) urls: Vec<String>,
     pub(crate) credentials: Vec<Arc<Credentials>>,
     pub(crate) files: Vec<SocketFile>,
+}
+
+impl Opened {
+    fn add(&mut self, listener: OpenListener, url: String, certifies_users: bool) {
+        let origin = Arc::new(Origin { listener: url.clone(), certifies_users });
+        self.listeners.push(Entrance { listener, origin });
+        self.urls.push(url);
+    }
 }
 
 impl Listener {
@@ -89,19 +97,33 @@ impl Listener {
         }
     }
 
+    /// Whether it speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        matches!(&self.place, Place::Network { scheme, .. } if scheme.is_secure())
+    }
+
+    /// Reads the files that [`open`](Self::open) would read.
+    pub(crate) fn check(&self, tls: Option<&Tls>) -> Result<(), StartError> {
+        match &self.place {
+            Place::Unix(_) => Ok(()),
+            Place::Network { scheme, path, .. } => self.protocol(*scheme, path, tls).map(drop),
+        }
+    }
+
     /// Opens the sockets, which needs a look-up for a host name. `tls` is used if the listener has no files of its own.
     pub(crate) fn open(&self, tls: Option<&Tls>, opened: &mut Opened) -> Result<(), StartError> {
         let failed = |error| StartError::Listen { listener: self.to_string(), error };
         match &self.place {
             Place::Unix(path) => {
                 let (listener, file) = unix::listen(path).map_err(failed)?;
-                opened.listeners.push(OpenListener::Unix(listener));
+                opened.add(OpenListener::Unix(listener), self.to_string(), false);
                 opened.files.push(file);
-                opened.urls.push(self.to_string());
             }
             Place::Network { scheme, host, port, path } => {
                 let protocol = self.protocol(*scheme, path, tls)?;
                 opened.credentials.extend(protocol.credentials.clone());
+                let certifies_users =
+                    protocol.credentials.as_ref().is_some_and(|files| files.certifies_users());
                 let host = host.trim_start_matches('[').trim_end_matches(']');
                 let mut addresses: Vec<_> =
                     (host, *port).to_socket_addrs().map_err(failed)?.collect();
@@ -111,9 +133,10 @@ impl Listener {
                 for address in addresses {
                     let listener = tcp::listen(address).map_err(failed)?;
                     let address = listener.local_addr().map_err(failed)?;
-                    opened.listeners.push(OpenListener::Tcp(listener, protocol.clone()));
+                    let url = format!("{}://{address}{path}", scheme.name());
                     opened.addresses.push(address);
-                    opened.urls.push(format!("{}://{address}{path}", scheme.name()));
+                    let listener = OpenListener::Tcp(listener, protocol.clone());
+                    opened.add(listener, url, certifies_users);
                 }
             }
         }

@@ -33,6 +33,22 @@ pub(crate) use upgrade::Refusal;
 
 use tls::Secured;
 
+/// An open listener with what is to be known of those who come by it.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) listener: OpenListener,
+    pub(crate) origin: Arc<Origin>,
+}
+
+/// The way by which a Client comes.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// The listener's URL, with the port that the system chose.
+    pub(crate) listener: String,
+    /// Whether the common name of the Client's certificate is its user name.
+    pub(crate) certifies_users: bool,
+}
+
 /// An open listener on its way to the thread that accepts.
 #[derive(Debug)]
 pub(crate) enum OpenListener {
@@ -188,6 +204,16 @@ impl Stream {
                 Detached::Duplex(duplex)
             }
         })
+    }
+}
+
+impl Stream {
+    /// The common name in the certificate that the peer has shown.
+    pub(crate) fn common_name(&self) -> Option<&str> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Duplex(duplex) => duplex.common_name(),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Tls {
     key: PathBuf,
     client_authority: Option<PathBuf>,
     client_certificates: ClientCertificates,
+    certifies_users: bool,
     minimum_version: TlsVersion,
 }
 
@@ -101,6 +102,7 @@ impl Tls {
             key: key.into(),
             client_authority: None,
             client_certificates: ClientCertificates::None,
+            certifies_users: false,
             minimum_version: TlsVersion::Tls12,
         }
     }
@@ -116,10 +118,23 @@ impl Tls {
         Self { client_certificates, client_authority: Some(authority.into()), ..self }
     }
 
+    /// Takes the common name of the certificate that a Client shows as its user name, proved by the
+    /// certificate; the user name and password of its CONNECT are not looked at. A Client without
+    /// such a name has none, and [`Access`](crate::Access) is told so.
+    #[must_use]
+    pub fn use_identity_as_username(self, certifies_users: bool) -> Self {
+        Self { certifies_users, ..self }
+    }
+
     /// Refuses Clients that offer older versions only.
     #[must_use]
     pub fn minimum_version(self, minimum_version: TlsVersion) -> Self {
         Self { minimum_version, ..self }
+    }
+
+    /// Reads the files and tells whether they can be used.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.load(&[]).map(drop)
     }
 
     fn load(&self, application_protocol: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
@@ -204,6 +219,11 @@ impl Credentials {
             *one.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         }
         Ok(())
+    }
+
+    /// Whether the certificate of a Client tells its user name.
+    pub(super) const fn certifies_users(&self) -> bool {
+        self.tls.certifies_users
     }
 
     fn acceptor(&self) -> TlsAcceptor {

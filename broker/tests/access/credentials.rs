@@ -47,7 +47,7 @@ fn without_a_name_is_not_authorized_when_names_are_required() {
 fn another_fault_of_the_connect_is_answered_first() {
     let guarded = Guarded::start(1, false, ALL);
     let bad = Connect { password: Some(b"bad".to_vec()), ..guarded.connect("alice") };
-    guarded.refused(&Connect { protocol: ("MQTT", 9), ..bad.clone() }, 1);
+    guarded.refused(&Connect { protocol: ("MQTT", 3), ..bad.clone() }, 1);
     guarded.refused(&Connect { identifier: String::new(), ..bad }.kept(), 2);
     let mut client = guarded.server.open();
     client.send(&PINGREQ);

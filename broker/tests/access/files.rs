@@ -41,8 +41,12 @@ impl Guarded {
         let (users, rules) = (folder.join("users"), folder.join("acl"));
         fs::write(&users, USERS).expect("it can be written");
         fs::write(&rules, acl).expect("it can be written");
-        let files =
-            AccessFiles { allow_anonymous, password_file: Some(users), acl_file: Some(rules) };
+        let files = AccessFiles {
+            allow_anonymous,
+            password_file: Some(users),
+            acl_file: Some(rules),
+            ..AccessFiles::default()
+        };
         let access = Arc::new(FileAccess::load(files).expect("good files"));
         let shared = Arc::clone(&access);
         let server = Server::start(shards, |builder| builder.shared_access(shared));

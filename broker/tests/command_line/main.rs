@@ -164,6 +164,53 @@ fn check_config_says_what_is_wrong_and_where() {
 }
 
 #[test]
+fn check_config_reads_every_file_and_reports_each() {
+    let folder = Folder::new();
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+    let chain = folder.write("chain.pem", &issued.cert.pem());
+    let key = folder.write("key.pem", &issued.signing_key.serialize_pem());
+    let other = rcgen::generate_simple_self_signed(["other".to_owned()]).expect("a key");
+    let wrong_key = folder.write("wrong.pem", &other.signing_key.serialize_pem());
+    folder.write("users", "");
+    folder.write("acl", "topic read a\ntopic both b\n");
+    let check = |listener: &str, tls: &str, access: &str| {
+        let text = format!("listeners = ['{listener}']\n[tls]\n{tls}\n[access]\n{access}\n");
+        let file = folder.write("kelvin.toml", &text);
+        fails(&["--config", &file, "--check-config"], "", 2)
+    };
+    let tls = |chain: &str, key: &str| format!("certificate_file = '{chain}'\nkey_file = '{key}'");
+    let secure = "mqtts://127.0.0.1:0";
+    for (listener, tls, access, expected) in [
+        (secure, "", "", &["TLS needs a certificate and its key"][..]),
+        (secure, &tls("missing.pem", &key), "", &["missing.pem: "]),
+        (secure, &tls(&chain, &chain), "", &["cannot read a private key from ", "chain.pem"]),
+        (secure, &tls(&chain, &wrong_key), "", &["chain.pem with the key in ", "wrong.pem: "]),
+        // Also when nothing uses it yet.
+        ("mqtt://127.0.0.1:0", &tls(&chain, &wrong_key), "", &["wrong.pem: "]),
+        (
+            secure,
+            &format!("{}\nclient_authority_file = '{key}'", tls(&chain, &key)),
+            "",
+            &["cannot read certificates from ", "key.pem"],
+        ),
+        (secure, &tls(&chain, &key), "acl_file = 'acl'", &["acl, line 2: "]),
+        // One does not hide the other.
+        (
+            secure,
+            &tls(&chain, &wrong_key),
+            "acl_file = 'acl'\npassword_file = 'users'",
+            &["acl, line 2: ", "wrong.pem: "],
+        ),
+    ] {
+        let error = check(listener, tls, access);
+        assert!(expected.iter().all(|part| error.contains(part)), "{expected:?}: {error}");
+    }
+    let good = format!("listeners = ['{secure}']\n[tls]\n{}\n", tls(&chain, &key));
+    let file = folder.write("kelvin.toml", &good);
+    assert!(succeeds(&["--config", &file, "--check-config"], "").contains("chain.pem"));
+}
+
+#[test]
 fn it_does_not_listen_beyond_loopback_unless_told_who_may_come_in() {
     let error = fails(&["--bind", "0.0.0.0", "--port", "0"], "", 2);
     assert!(error.contains("--password-file") && error.contains("broker passwd"), "{error}");
@@ -237,4 +284,50 @@ fn sighup_reads_the_files_again_and_keeps_the_old_ones_when_they_are_damaged() {
     running.signal("-HUP");
     running.wait_for("users, line 1: expected USER:HASH");
     assert_eq!([connect(address, "alice", "secret"), connect(address, "bob", "b")], [0, 0]);
+}
+
+/// The answer to a SUBSCRIBE of an anonymous Client, and to a PINGREQ behind it: a whole SUBACK
+/// and, before or behind the PINGRESP, what is retained.
+fn subscribe(address: SocketAddr, filter: &str) -> Vec<u8> {
+    use std::io::Read;
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    let length = |length: usize| u8::try_from(length).expect("short");
+    let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01s";
+    let mut packets = connect.to_vec();
+    packets.extend([0x82, length(5 + filter.len()), 0, 1, 0, length(filter.len())]);
+    packets.extend(filter.as_bytes());
+    packets.extend([0, 0xc0, 0, 0xe0, 0]);
+    stream.write_all(&packets).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it closes after DISCONNECT");
+    answer.split_off(4)
+}
+
+#[test]
+fn sighup_with_a_damaged_acl_file_keeps_the_rules() {
+    let folder = Folder::new();
+    let acl = folder.write("acl", "topic read open\n");
+    let arguments = ["--bind", "127.0.0.1", "--port", "0", "--acl-file", &acl];
+    let (mut running, address) = Running::start(&arguments);
+    let granted = |filter: &str| subscribe(address, filter)[4] == 0;
+    assert_eq!([granted("open"), granted("other")], [true, false]);
+    folder.write("acl", "topic read other\ntopic both open\n");
+    running.signal("-HUP");
+    running.wait_for("passwords and rules are not changed: ");
+    assert_eq!([granted("open"), granted("other")], [true, false]);
+    folder.write("acl", "topic read other\n");
+    running.signal("-HUP");
+    running.wait_for("SIGHUP: passwords and rules are read again");
+    assert_eq!([granted("open"), granted("other")], [false, true]);
+}
+
+#[test]
+fn the_binary_publishes_its_figures_unless_told_not_to() {
+    let version = format!("kelvin version {}", env!("CARGO_PKG_VERSION"));
+    for (arguments, says) in [(&[][..], true), (&["--sys-interval", "0"], false)] {
+        let (_running, address) = Running::start(&[&["--port", "0"], arguments].concat());
+        let answer = subscribe(address, "$SYS/broker/version");
+        let published = answer.windows(version.len()).any(|part| part == version.as_bytes());
+        assert_eq!(published, says, "{answer:02x?}");
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::packets::{PINGREQ, PINGRESP, Publish, puback, pubcomp, pubrec, pubrel};
 use crate::support::{everywhere_with, limits, settle};
 
-/// The same of a Client that is known: its limit is that of any packet.
+/// A Client that is known may send more than a stranger, up to its own limit.
 #[test]
 fn packets_above_the_limit_close() {
     everywhere_with(&limits(|limits| limits.packet_bytes_max = 1000), |server| {
@@ -40,10 +40,12 @@ fn one_connection_too_many_is_closed() {
     });
 }
 
+/// Rounds of the exchange beside a frozen reader, and messages of a round: more in all than the
 /// system's buffers take.
 const ROUNDS: usize = 400;
 const ROUND: usize = 50;
 
+/// aedes#1060: one that never reads neither slows the others nor fills the memory: what is for it
 /// is dropped and counted.
 #[test]
 fn frozen_reader_does_not_delay_others() {
@@ -202,6 +204,7 @@ fn retained_messages_are_bounded() {
     });
 }
 
+/// mosquitto#3096: a subscription that matches more retained messages than a queue may hold gets
 /// all of them, one window after another, [MQTT-3.3.1-6].
 #[test]
 fn many_retained_messages_all_come() {

@@ -2,7 +2,7 @@
 
 use crate::support::everywhere;
 use crate::support::packets::{
-    DISCONNECT, PINGREQ, Publish, puback, pubcomp, pubrec, pubrel, subscribe, unsubscribe,
+    Connect, DISCONNECT, PINGREQ, Publish, puback, pubcomp, pubrec, pubrel, subscribe, unsubscribe,
 };
 
 /// [MQTT-2.2.2-1] Reserved flag bits are as the table says in all that the broker sends.
@@ -61,5 +61,31 @@ fn mqtt_2_2_2_2_invalid_flags_close() {
             client.send(&bad);
             client.expect_closed();
         }
+    });
+}
+
+/// MQTT 3.1, 2.1: a Client that sends PUBREL, SUBSCRIBE or UNSUBSCRIBE again sets DUP, which later versions reserve.
+#[test]
+fn dup_of_what_is_sent_again_is_accepted_at_3_1() {
+    everywhere(|server| {
+        let connect = Connect { protocol: ("MQIsdp", 3), ..server.connect("client") }.bytes();
+        let again = |mut packet: Vec<u8>| {
+            packet[0] |= 0b1000;
+            packet
+        };
+        let mut client = server.open();
+        client.send(&connect);
+        client.expect(&[0x20, 2, 0, 0]);
+        client.send(&again(subscribe(1, &[("a", 0)])));
+        client.expect(&[0x90, 3, 0, 1, 0]);
+        client.send(&again(unsubscribe(2, &["a"])));
+        client.expect(&[0xb0, 2, 0, 2]);
+        client.send(&Publish::new("b", "").qos(2, 3).bytes());
+        client.expect(&pubrec(3));
+        client.send(&again(pubrel(3)));
+        client.expect(&pubcomp(3));
+        // The other packets are never sent again.
+        client.send(&again(PINGREQ.to_vec()));
+        client.expect_closed();
     });
 }

@@ -198,7 +198,7 @@ fn mqtt_3_1_4_4_valid_connect_is_accepted() {
 fn mqtt_3_1_4_5_nothing_is_processed_after_a_refused_connect() {
     everywhere(|server| {
         let refused = [
-            Connect { protocol: ("MQTT", 9), ..server.connect("client") },
+            Connect { protocol: ("MQTT", 3), ..server.connect("client") },
             Connect::new("").kept(),
         ];
         let mut witness = server.client("witness");

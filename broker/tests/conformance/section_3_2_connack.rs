@@ -60,7 +60,7 @@ fn mqtt_3_2_2_4_refusal_has_no_session_present() {
         server.begin("client").expect_silence();
         let mut client = server.open();
         let connect = server.connect("client").kept();
-        client.send(&Connect { protocol: ("MQTT", 6), ..connect }.bytes());
+        client.send(&Connect { protocol: ("MQTT", 3), ..connect }.bytes());
         client.expect(&[0x20, 2, 0, 1]);
     });
 }
@@ -72,7 +72,7 @@ fn mqtt_3_2_2_5_refusal_closes() {
     everywhere(|server| {
         let mut good = server.client("client");
         for connect in
-            [Connect { protocol: ("MQTT", 6), ..server.connect("client") }, Connect::new("").kept()]
+            [Connect { protocol: ("MQTT", 3), ..server.connect("client") }, Connect::new("").kept()]
         {
             let mut client = server.open();
             client.send(&connect.bytes());

@@ -1,8 +1,10 @@
 //! MQTT 3.3.1.3: RETAIN.
 
+use std::collections::BTreeSet;
+
 use crate::support::client::Client;
 use crate::support::packets::{PINGREQ, Publish};
-use crate::support::{everywhere, settle};
+use crate::support::{Server, everywhere, limits, settle};
 
 /// What is retained under a topic, as a new subscriber learns.
 fn retained(publisher: &mut Client, subscriber: &mut Client, topic: &str) -> Option<Publish> {
@@ -55,6 +57,37 @@ fn mqtt_3_3_1_6_new_subscription_gets_the_last_message_of_each_topic() {
         assert_eq!(found, expected);
         subscriber.expect_silence();
     });
+}
+
+/// [MQTT-3.3.1-6] However many retained messages there are and however slowly they are read: all
+/// come, the output stays small, and other Clients notice nothing.
+#[test]
+fn mqtt_3_3_1_6_slow_readers_get_all_retained_messages() {
+    const MESSAGES: usize = 20_000;
+    const READERS: u64 = 200;
+    let server = Server::start(2, |builder| builder);
+    let mut publisher = server.client("publisher");
+    let mut subscriber = server.client("subscriber");
+    let packets = (0..MESSAGES).map(|n| Publish::new(&format!("r/{n}"), [b'x'; 200]).retain());
+    publisher.send(&packets.flat_map(|packet| packet.bytes()).collect::<Vec<u8>>());
+    settle(&mut publisher, &mut subscriber);
+    let mut readers: Vec<Client> = (0..READERS).map(|n| server.client(&format!("r{n}"))).collect();
+    for reader in &mut readers {
+        reader.subscribe("r/#", 0);
+    }
+    subscriber.subscribe("live", 0);
+    let output_max = READERS * (limits(|_| {}).replay_bytes_max as u64 + 300);
+    for round in 0..200_u8 {
+        publisher.publish("live", [round]);
+        subscriber.expect_message("live", [round]);
+        assert!(server.statistics().output_bytes <= output_max);
+    }
+    for reader in readers.iter_mut().step_by(67) {
+        let found: BTreeSet<_> = (0..MESSAGES).map(|_| reader.receive_publish().topic).collect();
+        assert_eq!(found.len(), MESSAGES);
+        reader.expect_silence();
+    }
+    assert_eq!(server.statistics().dropped_output_full, 0);
 }
 
 /// [MQTT-3.3.1-7] A retained message of QoS 0 takes the place of what was retained before.

@@ -249,7 +249,7 @@ fn mqtt5_3_1_4_2_what_cannot_be_had_is_refused() {
     let method = Properties::new().string(id::AUTHENTICATION_METHOD, "SCRAM-SHA-1");
     server.refuses5(&Connect::new("client").with(|_| method).bytes(), 0x8c);
     let first = server.client5("first");
-    server.refuses5(&Connect::new("second").bytes(), 0x88);
+    server.refuses5(&Connect::new("second").bytes(), 0x97);
     drop(first);
     server.wait_for_connections(0);
     server.client5("second").expect_silence();

@@ -7,6 +7,7 @@ import pytest
 
 from deviations import DEVIATIONS
 from harness import broker as brokers
+from harness import matrix
 from harness.broker import Address, Settings
 from harness.program import Program
 
@@ -79,3 +80,18 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             printed = broker.lines[lines_before:] + broker.errors[errors_before:]
             item.add_report_section("call", "broker", "\n".join(printed[-60:]))
         raise
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The matrix, as one table."""
+    runs = config.stash.get(matrix.RUNS, None)
+    if runs is None:
+        return
+    table = matrix.rows(runs)
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    terminalreporter.section("clients, transports, versions of MQTT")
+    for row in table:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        terminalreporter.write_line("  ".join(cells).rstrip())

@@ -159,7 +159,7 @@ impl Server {
 }
 
 /// Waits for a condition, with a deadline.
-pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < end, "waited in vain for {what}");

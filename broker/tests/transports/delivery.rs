@@ -131,7 +131,7 @@ async fn a_refused_client_reads_why() {
         for scheme in SCHEMES {
             for number in 0..4 {
                 let mut client = server.open(scheme).await;
-                let body = [&b"\0\x04MQTT\x09\x02\0\0\0\x02r"[..], &[b'0' + number]].concat();
+                let body = [&b"\0\x04MQTT\x03\x02\0\0\0\x02r"[..], &[b'0' + number]].concat();
                 client.send(&packet(0x10, &[&body])).await;
                 client.expect(&[0x20, 2, 0, 1]).await;
                 client.expect_closed().await;

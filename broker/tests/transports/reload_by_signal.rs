@@ -73,7 +73,18 @@ async fn sighup_reads_the_certificates_again() {
     let mut old = Client::over(stream);
     old.connect("old").await;
 
-    folder.write("key.pem", "no key");
+    let key = std::fs::read_to_string(folder.path("key.pem")).unwrap();
+    for damaged in ["key.pem", "certificate.pem"] {
+        write_identity(&folder, &authority.issue("not whole"));
+        folder.write(damaged, "nothing of that kind");
+        running.hang_up();
+        let line = line_with("certificates and keys are not changed");
+        assert!(line.contains(damaged), "{line}");
+        assert_eq!(open().await, before);
+    }
+    // Good files that do not fit each other.
+    write_identity(&folder, &authority.issue("another"));
+    folder.write("key.pem", &key);
     running.hang_up();
     line_with("certificates and keys are not changed");
     assert_eq!(open().await, before);

@@ -102,6 +102,7 @@ pub(crate) struct Answered {
 
 /// The packets that acknowledge a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the names of the specification")]
 pub(crate) enum Acknowledgement {
     PubAck,
     PubRec,

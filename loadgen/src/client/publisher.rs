@@ -370,7 +370,8 @@ mod tests {
         assert_eq!(count(&batch), 1);
         let stamp = stamps(&out)[0];
         assert_eq!((stamp.sequence, stamp.lag_us), (2, 2000));
-        assert_eq!(out[packet - 32..packet - 30], [0, 3], "its Packet Identifier is used again");
+        let end = packet - payload::PAYLOAD_BYTES_MIN;
+        assert_eq!(out[end - 2..end], [0, 3], "its Packet Identifier is used again");
         assert_eq!(settle(&mut publisher, &mut batch, 0), (0, 0));
         assert_eq!(publisher.next_due_ns(0, &SCHEDULE), 3500);
     }
@@ -389,7 +390,8 @@ mod tests {
             let sequence = u32::try_from(ends.len()).unwrap();
             let text = payload::temperature(1, 7, sequence).to_string();
             assert_eq!(publish.payload, text.as_bytes());
-            let stamp = payload::read_stamp(publish.correlation, *b"abc").unwrap();
+            let stamp =
+                payload::read_beside(publish.correlation, publish.payload, *b"abc").unwrap();
             assert_eq!((stamp.publisher, stamp.sequence), (7, sequence));
             at += length;
             ends.push(at);

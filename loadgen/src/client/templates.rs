@@ -89,7 +89,9 @@ impl Templates {
         let body = self.content.body.as_deref();
         match self.content.stamp_place {
             StampPlace::Correlation => {
-                let correlation = payload::stamp_text(tag, stamp);
+                let (digits, size) = payload::plain(temperature);
+                let payload = body.unwrap_or(&digits[..size]);
+                let correlation = payload::stamp_text(tag, stamp, payload, payload.len());
                 template.append_head(out, identifier, &correlation);
             }
             StampPlace::Payload | StampPlace::Nowhere | StampPlace::Mixed => {
@@ -144,6 +146,7 @@ impl Sizes {
 pub(super) mod tests {
     use super::*;
     use crate::mqtt::Version;
+    use crate::payload::PAYLOAD_BYTES_MIN;
 
     /// Those of a topic `temperature`, with RETAIN = 1.
     pub(in crate::client) fn templates(
@@ -157,7 +160,7 @@ pub(super) mod tests {
             topic: "temperature",
             qos,
             retain: true,
-            payload_bytes: 30,
+            payload_bytes: PAYLOAD_BYTES_MIN,
             topic_alias: None,
             correlation_bytes: 0,
             user_properties: &[],
@@ -176,10 +179,9 @@ pub(super) mod tests {
     #[test]
     fn a_body_is_the_payload_or_follows_the_stamp() {
         let stamp = Stamp { publisher: 1, sequence: 2, due_ns: 3, lag_us: 4 };
-        for (stamp_place, size) in [
-            (StampPlace::Payload, payload::PAYLOAD_BYTES_MIN + 1 + 5),
-            (StampPlace::Correlation, 5),
-        ] {
+        for (stamp_place, size) in
+            [(StampPlace::Payload, PAYLOAD_BYTES_MIN + 1 + 5), (StampPlace::Correlation, 5)]
+        {
             let form = PublicationForm {
                 version: Version::V5,
                 topic: "t",

@@ -132,7 +132,7 @@ mod tests {
         let text = announced("--topology pairs --clients 20 --rate 200000/s -h 127.0.0.1");
         assert!(text.contains("the total over all publishers"), "{text}");
         assert!(text.contains("every 50us (20,000/s), all together 200,000/s"), "{text}");
-        assert!(text.contains("200,000 deliveries/s, 6,000,000 B/s"), "{text}");
+        assert!(text.contains("200,000 deliveries/s, 6,600,000 B/s"), "{text}");
     }
 
     #[test]

@@ -4,19 +4,17 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
-    rfc3339,
+    BrokerUse, Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA,
+    Summary, ThresholdResult, Verdict, rfc3339,
 };
 
+use super::ledger::{contract, counts};
 use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused, RetainedCount};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
-
-/// Share of its threads' time above which the generator may have been the limit.
-const BUSY_SHARE: f64 = 0.95;
 
 /// Share of what becomes owed that must arrive, lest the backlog grows.
 const KEPT_UP_SHARE: f64 = 0.95;
@@ -52,6 +50,12 @@ pub(crate) struct Measured {
     pub connect_failure: Option<String>,
     /// CPU time of the measured part.
     pub usage: Usage,
+    /// What the broker's process spent.
+    pub broker: Option<BrokerUse>,
+    /// What the run is worth.
+    pub verdict: Verdict,
+    /// What was asked of it.
+    pub thresholds: Vec<ThresholdResult>,
     /// Deliveries in the measured part, whenever they were due.
     pub throughput: Throughput,
     /// Peak memory.
@@ -76,14 +80,19 @@ pub(crate) struct Throughput {
 
 /// Sums up a run.
 pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Summary {
+    let counts = Counts {
+        retained_expected: measured.retained.owed,
+        retained_missing: measured.retained.missing,
+        ..counts(measured.offered, &measured.counters)
+    };
     Summary {
         schema: SCHEMA.to_owned(),
         started: rfc3339(measured.started),
         complete: measured.complete,
         config: config(scenario, plan, measured),
         machine: measured.machine.clone(),
-        counts: counts(measured),
-        ledger: Vec::new(),
+        counts,
+        ledger: vec![contract(scenario, &counts)],
         latency: Latency {
             delivery: Delivery {
                 from_due: Percentiles::from_histogram(&measured.from_due),
@@ -93,14 +102,15 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
             send_lag: Percentiles::from_histogram(&measured.send_lag),
         },
         legs: legs(&measured.legs),
-        verdict: None,
-        thresholds: Vec::new(),
+        verdict: Some(measured.verdict.clone()),
+        thresholds: measured.thresholds.clone(),
         cpu: Cpu {
             broker_seconds: measured.usage.broker_seconds,
             generator_seconds: measured.usage.generator_seconds,
         },
         memory: measured.memory,
-        broker: None,
+        generators: Vec::new(),
+        broker: measured.broker,
         warnings: warnings(scenario, measured),
     }
 }
@@ -157,38 +167,6 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
     }
 }
 
-fn counts(measured: &Measured) -> Counts {
-    let counters = &measured.counters;
-    Counts {
-        offered: measured.offered,
-        sent: counters.measured_sent,
-        unacknowledged: counters.to_acknowledge.saturating_sub(counters.acknowledged),
-        expected: counters.measured_owed,
-        delivered: counters.measured_delivered,
-        lost: counters.measured_owed.saturating_sub(counters.measured_delivered),
-        duplicate: counters.measured_duplicate,
-        duplicate_with_dup: 0,
-        corrupted: 0,
-        late_in_drain: 0,
-        late_after_drain: 0,
-        reordered: counters.measured_reordered,
-        retained: counters.retained,
-        foreign: counters.foreign,
-        impossible: counters.impossible,
-        connected: counters.opened,
-        connect_failed: counters.connect_failed,
-        disconnected: counters.disconnected,
-        left: counters.left,
-        sessions_lost: counters.sessions_lost,
-        not_judged: counters.measured_unjudged,
-        repeated: counters.repeated,
-        retained_expected: measured.retained.owed,
-        retained_missing: measured.retained.missing,
-        wills_expected: counters.wills_owed,
-        wills: counters.wills,
-    }
-}
-
 fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     let counters = &measured.counters;
     let mut warnings = measured.warnings.clone();
@@ -230,6 +208,14 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     );
     warn(counters.misrouted, "message(s) reached a subscriber that is not owed them");
     warn(counters.foreign, "message(s) on a measured topic came from another program or run");
+    warn(
+        counters.corrupted,
+        "message(s) of this run came with another payload than was published: each is lost as well",
+    );
+    warn(
+        counters.late_after_drain,
+        "deliver(ies) came after the drain: they are neither delivered nor lost; --drain waits longer",
+    );
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
@@ -246,16 +232,6 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         ));
     }
     warnings.extend(overload(measured));
-    let busy = measured.usage.generator_seconds
-        / (seconds(measured.length_ns).max(1e-9) * f64::from(scenario.threads));
-    if busy > BUSY_SHARE {
-        warnings.push(format!(
-            "the generator's thread(s) were busy {:.0} % of the time: it may have been the limit; \
-             try --threads {}",
-            busy * 100.0,
-            scenario.threads + 1
-        ));
-    }
     warnings
 }
 
@@ -300,6 +276,7 @@ mod tests {
     use crate::cli::Cli;
     use crate::mqtt::ReasonCode;
     use crate::recorder::histogram;
+    use reports::Judgement;
 
     fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
         let cli = Cli::try_parse_from(["loadgen", "-c", "4", "-h", "::1"]).unwrap();
@@ -325,6 +302,9 @@ mod tests {
             retained: RetainedCount::default(),
             connect_failure: None,
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
+            broker: None,
+            thresholds: Vec::new(),
+            verdict: Verdict { verdict: Judgement::Valid, reasons: Vec::new() },
             throughput: Throughput::default(),
             memory: Memory::default(),
             disconnect_reason: None,
@@ -367,7 +347,7 @@ mod tests {
             }
         });
         assert_eq!(summary.counts.lost, 10);
-        assert_eq!(summary.warnings.len(), 12, "{:#?}", summary.warnings);
+        assert_eq!(summary.warnings.len(), 11, "{:#?}", summary.warnings);
         assert!(summary.warnings[0].ends_with("the first: it fell"));
         assert_eq!(
             summary.warnings[8..10],

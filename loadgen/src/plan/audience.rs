@@ -75,7 +75,7 @@ pub(super) struct Audiences<'a> {
     subscribers: Vec<Vec<Subscriber>>,
     known: HashMap<(Vec<u32>, Kind), u32>,
     pub(super) all: Vec<Audience>,
-    pairs: u64,
+    pub(super) pairs: u64,
 }
 
 impl<'a> Audiences<'a> {

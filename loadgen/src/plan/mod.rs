@@ -67,6 +67,7 @@ pub(crate) struct Plan {
     published: u32,
     streams: u32,
     audiences: Box<[Audience]>,
+    pairs: u64,
     /// The audience of each stream; empty when all have the first.
     audience_of: Box<[u32]>,
 }
@@ -118,6 +119,7 @@ impl Plan {
             published: 0,
             streams: 0,
             audiences: Box::default(),
+            pairs: 0,
             audience_of: Box::default(),
         };
         plan.number()?;
@@ -216,6 +218,7 @@ impl Plan {
                 of.push(audiences.of(&topic, &sender, will.qos, 1)?);
             }
         }
+        self.pairs = audiences.pairs;
         self.audiences = audiences.all.into();
         let is_one = self.audiences.len() < 2;
         self.audience_of = if is_one { Box::default() } else { of.into() };
@@ -436,6 +439,21 @@ impl Plan {
     pub(crate) fn topic_filter(&self, client: u32, entry: usize) -> String {
         let (group, _) = self.group_of(client);
         self.text(client, &self.group(group).subscribe[entry].filter)
+    }
+
+    /// Pairs of a stream and one who receives it.
+    pub(crate) fn pairs(&self) -> u64 {
+        self.pairs
+    }
+
+    /// Size of the longest Topic Name of publications, as far as the last client has it.
+    pub(crate) fn topic_bytes_max(&self) -> usize {
+        let entries = self.entries.iter();
+        let last = entries.map(|entry| {
+            let streams = entry.variants * self.groups[entry.group].clients;
+            self.topic_name(entry.first_stream + streams - 1).len()
+        });
+        last.max().unwrap_or(0)
     }
 
     /// Who receives what is published on a stream.

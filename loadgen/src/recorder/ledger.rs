@@ -18,6 +18,8 @@ const MISSING_RANGES_MAX: usize = 1 << 20;
 pub(crate) enum Arrival {
     /// The first time, and after everything that came before.
     InOrder,
+    /// The same, but so many before it have not come.
+    Ahead(u32),
     /// The first time, but a later one of the same publisher came earlier.
     Late,
     /// Not the first time.
@@ -74,8 +76,9 @@ impl Ledger {
     fn record_out_of_step(&mut self, slot: usize, sequence: u32) -> Arrival {
         let entry = &mut self.slots[slot];
         if sequence >= entry.next {
+            let skipped = sequence - entry.next;
             entry.advance(sequence, |first, end| self.missing.add(slot, first, end));
-            return Arrival::InOrder;
+            return if skipped == 0 { Arrival::InOrder } else { Arrival::Ahead(skipped) };
         }
         let age = entry.next - 1 - sequence;
         if age >= WINDOW {
@@ -176,10 +179,10 @@ mod tests {
         let mut ledger = Ledger::new(2);
         let mut record = |sequence| ledger.record(1, sequence).unwrap();
         assert_eq!(record(0), Arrival::InOrder);
-        assert_eq!(record(2), Arrival::InOrder, "a gap is no disorder yet");
+        assert_eq!(record(2), Arrival::Ahead(1), "a gap is no disorder yet");
         assert_eq!(record(1), Arrival::Late);
         assert_eq!(record(1), Arrival::Duplicate);
-        assert_eq!(record(500), Arrival::InOrder);
+        assert_eq!(record(500), Arrival::Ahead(497));
         assert_eq!(record(3), Arrival::Late, "long after it left the window");
         assert_eq!(record(3), Arrival::Duplicate);
         assert_eq!(record(2), Arrival::Duplicate);
@@ -213,8 +216,9 @@ mod tests {
             if sequence < self.next[slot] {
                 return Arrival::Late;
             }
+            let skipped = sequence - self.next[slot];
             self.next[slot] = sequence + 1;
-            Arrival::InOrder
+            if skipped == 0 { Arrival::InOrder } else { Arrival::Ahead(skipped) }
         }
     }
 

@@ -34,6 +34,27 @@ pub(crate) enum Leg {
     Will,
 }
 
+impl Leg {
+    /// Its name in `summary.json` and in thresholds.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::TcpConnect => "tcp_connect",
+            Self::TlsHandshake => "tls_handshake",
+            Self::WebSocketHandshake => "web_socket_handshake",
+            Self::ConnAck => "connack",
+            Self::SubAck => "suback",
+            Self::PubAck => "puback",
+            Self::PubRec => "pubrec",
+            Self::PubComp => "pubcomp",
+            Self::PingResp => "pingresp",
+            Self::Retained => "retained",
+            Self::Queued => "queued",
+            Self::Will => "will",
+        }
+    }
+}
+
 /// A histogram of nanoseconds for each leg that was taken: most runs take a few of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LegHistograms(BTreeMap<Leg, Histogram<u64>>);
@@ -48,6 +69,11 @@ impl LegHistograms {
         for (leg, theirs) in &other.0 {
             merge(self.0.entry(*leg).or_insert_with(histogram), theirs);
         }
+    }
+
+    /// Every leg that was taken, with its name.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &Histogram<u64>)> {
+        self.0.iter().map(|(leg, histogram)| (leg.name(), histogram))
     }
 
     /// The samples of a leg, if it was taken.

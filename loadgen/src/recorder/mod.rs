@@ -17,7 +17,7 @@ use slots::{Slot, Slots};
 
 use crate::client::{Acknowledgement, Answered};
 use crate::mqtt::{Publish, ReasonCode};
-use crate::payload::{self, RunTag, Stamp, StampPlace};
+use crate::payload::{self, RunTag, Stamp, StampPlace, Unread};
 use crate::plan::{Contract, Plan, Schedule};
 use crate::transport::Opening;
 use crate::units::nanoseconds;
@@ -54,6 +54,10 @@ pub(crate) struct Counters {
     pub acknowledged: u64,
     /// Deliveries that came, each publication once for each subscriber.
     pub delivered: u64,
+    /// Publications that the pacer came to, whether or not their socket took them.
+    pub measured_reached: u64,
+    /// Time that the pacer spent looking at the clock with nothing else to do.
+    pub spun_ns: u64,
     /// Publications that were written.
     pub measured_sent: u64,
     /// Deliveries that they owe.
@@ -62,6 +66,8 @@ pub(crate) struct Counters {
     pub measured_delivered: u64,
     /// Deliveries that came again.
     pub measured_duplicate: u64,
+    /// Those of them with DUP = 1.
+    pub measured_duplicate_with_dup: u64,
     /// Deliveries that came after a later one of the same publisher.
     pub measured_reordered: u64,
     /// Deliveries that came to clients of which it is not known what they are owed.
@@ -73,6 +79,16 @@ pub(crate) struct Counters {
     pub wills_owed: u64,
     /// Will Messages that came.
     pub wills: u64,
+    /// Of the measured deliveries, those that came after the end of the load.
+    pub late_in_drain: u64,
+    /// Those that came after the drain.
+    pub late_after_drain: u64,
+    /// Deliveries that had not come when a later one of the same publisher did.
+    pub skipped: u64,
+    /// Those of them that came after all.
+    pub caught_up: u64,
+    /// Messages of this run that are not as they were published.
+    pub corrupted: u64,
     /// Deliveries that are late or came again, nobody knows which.
     pub ambiguous: u64,
     /// Messages with RETAIN = 1.
@@ -111,7 +127,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 30] {
+    fn fields_mut(&mut self) -> [&mut u64; 38] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -126,15 +142,23 @@ impl Counters {
             &mut self.to_acknowledge,
             &mut self.acknowledged,
             &mut self.delivered,
+            &mut self.measured_reached,
+            &mut self.spun_ns,
             &mut self.measured_sent,
             &mut self.measured_owed,
             &mut self.measured_delivered,
             &mut self.measured_duplicate,
+            &mut self.measured_duplicate_with_dup,
             &mut self.measured_reordered,
             &mut self.measured_unjudged,
             &mut self.repeated,
             &mut self.wills_owed,
             &mut self.wills,
+            &mut self.late_in_drain,
+            &mut self.late_after_drain,
+            &mut self.skipped,
+            &mut self.caught_up,
+            &mut self.corrupted,
             &mut self.ambiguous,
             &mut self.retained,
             &mut self.foreign,
@@ -167,10 +191,26 @@ pub(crate) struct Recorder {
     pub counters: Counters,
     second: Second,
     from_send: Histogram<u64>,
+    own_lag: Histogram<u64>,
     legs: LegHistograms,
     reasons: Reasons,
     /// Why the first connection was not opened under load.
     pub connect_failure: Option<String>,
+    stage: Stage,
+    /// Measured deliveries when this stage began.
+    delivered_before: u64,
+}
+
+/// What the deliveries that come now are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// In time.
+    #[default]
+    Load,
+    /// Late, and waited for.
+    Drain,
+    /// Too late.
+    After,
 }
 
 /// What is left at the end, beside the seconds.
@@ -178,6 +218,8 @@ pub(crate) struct Recorder {
 pub(crate) struct Totals {
     /// Delivery latency from the moment of sending, of the measured part.
     pub from_send: Histogram<u64>,
+    /// How late the pacer came to the publications of the measured part.
+    pub own_lag: Histogram<u64>,
     /// How long each step of the protocol took.
     pub legs: LegHistograms,
     /// Reasons that the broker gave.
@@ -232,7 +274,10 @@ impl Recorder {
             counters: Counters::default(),
             second: Second::default(),
             from_send: histogram(),
+            own_lag: histogram(),
             legs: LegHistograms::default(),
+            stage: Stage::Load,
+            delivered_before: 0,
             reasons: Reasons::new(),
             connect_failure: None,
         }
@@ -290,6 +335,14 @@ impl Recorder {
         }
     }
 
+    /// The pacer came to a publication.
+    pub(crate) fn reached(&mut self, due_ns: u64, now_ns: u64) {
+        if self.schedule.is_measured(due_ns) {
+            self.counters.measured_reached += 1;
+            self.own_lag.saturating_record(now_ns.saturating_sub(due_ns));
+        }
+    }
+
     /// A publication was written.
     pub(crate) fn sent(&mut self, stream: u32, due_ns: u64, lag_ns: u64) {
         let owed = self.owed.unwrap_or_else(|| u64::from(self.plan.owed(stream)));
@@ -313,31 +366,35 @@ impl Recorder {
         if self.stamp_place == StampPlace::Nowhere {
             return self.count(publish.payload);
         }
-        let Some(stamp) = self.stamp(publish) else {
-            self.counters.foreign += 1;
-            return;
+        let stamp = match self.stamp(publish) {
+            Ok(stamp) => stamp,
+            Err(unread) => return self.unread(unread),
         };
         if !matches!(self.slots, Slots::Dense { .. }) {
-            return self.choosy(receiver, &stamp, now_ns);
+            return self.choosy(receiver, &stamp, publish.dup, now_ns);
         }
         let arrival = self
             .slot(receiver.place, &stamp)
             .and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
         match arrival {
             Some(Arrival::InOrder) => self.first(&stamp, now_ns),
-            Some(other) => self.out_of_step(other, &stamp, now_ns),
+            Some(other) => self.out_of_step(other, &stamp, publish.dup, now_ns),
             None => self.counters.misrouted += 1,
         }
     }
 
     #[inline]
-    fn stamp(&self, publish: &Publish<'_>) -> Option<Stamp> {
+    fn stamp(&self, publish: &Publish<'_>) -> Result<Stamp, Unread> {
         match self.stamp_place {
             StampPlace::Payload => payload::read(publish.payload, self.tag),
-            StampPlace::Correlation => payload::read_stamp(publish.correlation, self.tag),
-            StampPlace::Mixed => payload::read(publish.payload, self.tag)
-                .or_else(|| payload::read_stamp(publish.correlation, self.tag)),
-            StampPlace::Nowhere => None,
+            StampPlace::Correlation => {
+                payload::read_beside(publish.correlation, publish.payload, self.tag)
+            }
+            StampPlace::Mixed => match publish.correlation {
+                [] => payload::read(publish.payload, self.tag),
+                correlation => payload::read_beside(correlation, publish.payload, self.tag),
+            },
+            StampPlace::Nowhere => Err(Unread::Foreign),
         }
     }
 
@@ -350,7 +407,7 @@ impl Recorder {
         if subscribed_ns > 0 {
             self.leg(Leg::Retained, now_ns.saturating_sub(subscribed_ns));
         }
-        if self.stamp(publish).is_some()
+        if self.stamp(publish).is_ok()
             && let Some(count) = self.retained.get_mut(receiver.place)
         {
             *count += 1;
@@ -358,7 +415,7 @@ impl Recorder {
     }
 
     /// A delivery where subscribers differ in what they are owed.
-    fn choosy(&mut self, receiver: &Receiver, stamp: &Stamp, now_ns: u64) {
+    fn choosy(&mut self, receiver: &Receiver, stamp: &Stamp, dup: bool, now_ns: u64) {
         if stamp.publisher >= self.plan.published_streams() {
             return self.will(receiver, stamp, now_ns);
         }
@@ -370,13 +427,19 @@ impl Recorder {
         match self.ledger.record(slot.index, stamp.sequence) {
             Some(Arrival::Duplicate) if slot.may_repeat => return self.counters.repeated += 1,
             Some(Arrival::Duplicate) => {
-                return self.counters.measured_duplicate += u64::from(measured);
+                self.counters.measured_duplicate += u64::from(measured);
+                self.counters.measured_duplicate_with_dup += u64::from(measured && dup);
+                return;
             }
             Some(Arrival::Ambiguous) => return self.counters.ambiguous += 1,
             Some(Arrival::Late) if !slot.shared => {
+                self.counters.caught_up += u64::from(slot.contract == Contract::Whole);
                 self.counters.measured_reordered += u64::from(measured);
             }
-            Some(Arrival::InOrder | Arrival::Late) => {}
+            Some(Arrival::Ahead(skipped)) if !slot.shared && slot.contract == Contract::Whole => {
+                self.counters.skipped += u64::from(skipped);
+            }
+            Some(Arrival::InOrder | Arrival::Ahead(_) | Arrival::Late) => {}
             None => return self.counters.misrouted += 1,
         }
         if slot.contract == Contract::Whole {
@@ -407,7 +470,7 @@ impl Recorder {
             }
             (Some(Arrival::Duplicate), _) => self.counters.measured_duplicate += 1,
             (Some(Arrival::Ambiguous), _) => self.counters.ambiguous += 1,
-            (Some(Arrival::InOrder | Arrival::Late), Some(slot)) => {
+            (Some(Arrival::InOrder | Arrival::Ahead(_) | Arrival::Late), Some(slot)) => {
                 self.counters.wills += u64::from(slot.contract == Contract::Whole);
                 let due_ns = self.schedule.at(stamp.due_ns);
                 self.leg(Leg::Will, now_ns.saturating_sub(due_ns));
@@ -418,6 +481,14 @@ impl Recorder {
     /// The broker owes a Will Message of this stream.
     pub(crate) fn will_owed(&mut self, stream: u32) {
         self.counters.wills_owed += u64::from(self.plan.owed(stream));
+    }
+
+    #[cold]
+    fn unread(&mut self, unread: Unread) {
+        match unread {
+            Unread::Corrupted => self.counters.corrupted += 1,
+            Unread::Foreign => self.counters.foreign += 1,
+        }
     }
 
     /// A delivery without a stamp: one more, whoever sent it.
@@ -463,17 +534,48 @@ impl Recorder {
     }
 
     #[cold]
-    fn out_of_step(&mut self, arrival: Arrival, stamp: &Stamp, now_ns: u64) {
+    fn out_of_step(&mut self, arrival: Arrival, stamp: &Stamp, dup: bool, now_ns: u64) {
         let measured = u64::from(self.schedule.is_measured(stamp.due_ns));
         match arrival {
-            Arrival::Duplicate => self.counters.measured_duplicate += measured,
+            Arrival::Duplicate => {
+                self.counters.measured_duplicate += measured;
+                self.counters.measured_duplicate_with_dup += measured & u64::from(dup);
+            }
             Arrival::Ambiguous => self.counters.ambiguous += 1,
             Arrival::InOrder => self.first(stamp, now_ns),
+            Arrival::Ahead(skipped) => {
+                self.counters.skipped += u64::from(skipped);
+                self.first(stamp, now_ns);
+            }
             Arrival::Late => {
+                self.counters.caught_up += 1;
                 self.counters.measured_reordered += measured;
                 self.first(stamp, now_ns);
             }
         }
+    }
+
+    /// The next stage begins. Deliveries are not looked at one by one for this.
+    pub(crate) fn enter(&mut self, stage: Stage) {
+        self.close_stage();
+        self.stage = stage;
+    }
+
+    fn close_stage(&mut self) {
+        let delivered = self.counters.measured_delivered;
+        let since = delivered - self.delivered_before;
+        match self.stage {
+            Stage::Load => {}
+            Stage::Drain => self.counters.late_in_drain += since,
+            Stage::After => self.counters.late_after_drain += since,
+        }
+        self.delivered_before = delivered;
+    }
+
+    /// The running totals.
+    pub(crate) fn counters(&mut self) -> Counters {
+        self.close_stage();
+        self.counters
     }
 
     /// The samples since the last call.
@@ -485,6 +587,7 @@ impl Recorder {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             from_send: self.from_send.clone(),
+            own_lag: self.own_lag.clone(),
             legs: self.legs.clone(),
             reasons: self.reasons.clone(),
             retained: self.retained_count(),
@@ -608,6 +711,48 @@ mod tests {
     }
 
     #[test]
+    fn duplicates_with_dup_and_gaps_are_told_apart() {
+        let mut recorder = recorder("--clients 4");
+        let mut again = |sequence, dup| {
+            let mut payload = BytesMut::new();
+            payload::write(&mut payload, 20, (TAG, &stamp(0, sequence)), b"", 0);
+            let publish = Publish { dup, ..message(&payload, b"") };
+            recorder.delivery(&receiver(0), &publish, 90_000);
+        };
+        for (sequence, dup) in [(0, false), (0, true), (0, false), (5, false), (2, false)] {
+            again(sequence, dup);
+        }
+        let counters = recorder.counters();
+        let duplicates = (counters.measured_duplicate, counters.measured_duplicate_with_dup);
+        assert_eq!(duplicates, (2, 1));
+        assert_eq!((counters.skipped, counters.caught_up), (4, 1));
+    }
+
+    #[test]
+    fn a_damaged_message_is_no_delivery_and_not_foreign() {
+        let mut recorder = recorder("--clients 4");
+        let mut payload = BytesMut::new();
+        payload::write(&mut payload, 20, (TAG, &stamp(0, 0)), b"", 0);
+        payload[0] = b'3';
+        recorder.delivery(&receiver(0), &message(&payload, b""), 90_000);
+        let counters = recorder.counters();
+        assert_eq!((counters.corrupted, counters.foreign, counters.delivered), (1, 0, 0));
+    }
+
+    #[test]
+    fn deliveries_are_in_time_late_or_too_late() {
+        let mut recorder = recorder("--clients 4");
+        for (sequence, stage) in (0..).zip([Stage::Load, Stage::Drain, Stage::After]) {
+            recorder.enter(stage);
+            arrive(&mut recorder, 0, stamp(0, sequence), false, 90_000);
+            recorder.counters();
+        }
+        let counters = recorder.counters();
+        assert_eq!((counters.late_in_drain, counters.late_after_drain), (1, 1));
+        assert_eq!(counters.measured_delivered, 3);
+    }
+
+    #[test]
     fn what_a_subscriber_is_not_owed_is_misrouted() {
         let mut pairs = recorder("--topology pairs --clients 4");
         arrive(&mut pairs, 1, stamp(0, 0), false, 90_000);
@@ -622,7 +767,7 @@ mod tests {
     #[test]
     fn a_stamp_beside_a_plain_payload_is_as_good() {
         let mut recorder = recorder("--clients 4 -V 5 --payload plain");
-        let text = payload::stamp_text(TAG, &stamp(0, 0));
+        let text = payload::stamp_text(TAG, &stamp(0, 0), b"21", 2);
         recorder.delivery(&receiver(0), &message(b"21", &text), 12_000);
         recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
         let counters = recorder.counters;

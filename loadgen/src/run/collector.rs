@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use reports::slo::Observed;
 use reports::{IntervalHistogram, Phase, TimelineRow};
 use tokio::time::Instant;
 
 use super::RunError;
-use crate::output::{Live, Progress, live_line};
+use crate::output::{Exporter, Live, Progress, counts};
 use crate::plan::{Offered, Schedule};
 use crate::recorder::{
     Counters, LegHistograms, Reasons, RetainedCount, Second, Totals, histogram, merge,
 };
-use crate::system::{BrokerProcess, Usage, peak_bytes, resident_bytes};
+use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
 
@@ -26,6 +27,9 @@ pub(super) struct Collector {
     setup: Setup,
     broker: BrokerProcess,
     progress: Progress,
+    exporter: Option<Exporter>,
+    /// What was spent when the load began.
+    load_usage: Usage,
     schedule: Option<Schedule>,
     stage: Stage,
     next_tick: Instant,
@@ -37,8 +41,16 @@ pub(super) struct Collector {
     reported: Vec<Option<u64>>,
     previous: Row,
     offered: Offered,
+    /// Publications that are due before the measured part.
+    offered_before: u64,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
+    /// Counters at the end of the last second before the measured part.
+    measured_from: Counters,
+    /// The first threshold that may end the run and does not hold.
+    broken: Option<usize>,
+    /// What the broker's memory grew by while the clients connected and subscribed.
+    grown_bytes: Option<u64>,
     rows: Vec<TimelineRow>,
     intervals: Vec<IntervalHistogram>,
     results: Results,
@@ -52,6 +64,7 @@ pub(super) struct Results {
     pub from_due: Histogram<u64>,
     pub from_send: Histogram<u64>,
     pub send_lag: Histogram<u64>,
+    pub own_lag: Histogram<u64>,
     pub legs: LegHistograms,
     pub reasons: Reasons,
     pub retained: RetainedCount,
@@ -85,6 +98,7 @@ struct Open {
 struct Row {
     counters: Counters,
     usage: Usage,
+    switches: Option<(u64, u64)>,
     time_ns: u64,
     offered: u64,
 }
@@ -96,6 +110,7 @@ impl Default for Results {
             from_due: histogram(),
             from_send: histogram(),
             send_lag: histogram(),
+            own_lag: histogram(),
             legs: LegHistograms::default(),
             reasons: Reasons::new(),
             retained: RetainedCount::default(),
@@ -114,6 +129,8 @@ impl Collector {
             setup: setup.clone(),
             broker: BrokerProcess::Unknown,
             progress,
+            exporter: None,
+            load_usage: Usage::default(),
             schedule: None,
             stage: Stage::Connect,
             next_tick: Instant::now() + TICK,
@@ -122,7 +139,11 @@ impl Collector {
             reported: vec![None; workers],
             previous: Row::default(),
             offered: Offered::new(&setup.plan),
+            offered_before: 0,
             last_wait_ns: 0,
+            measured_from: Counters::default(),
+            broken: None,
+            grown_bytes: None,
             rows: Vec::new(),
             intervals: Vec::new(),
             results: Results::default(),
@@ -135,12 +156,37 @@ impl Collector {
         self.broker = broker;
     }
 
+    /// Resident memory of the broker before the first client connected, and when all had subscribed.
+    pub(super) fn set_connected(&mut self, before: Option<u64>, after: Option<u64>) {
+        self.grown_bytes = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+    }
+
+    /// What the broker's memory grew by for each connection.
+    pub(super) fn bytes_per_connection(&self) -> Option<u64> {
+        self.grown_bytes.map(|bytes| bytes / u64::from(self.setup.scenario.clients().max(1)))
+    }
+
+    /// Lets a monitor see what the run does.
+    pub(super) fn export(&mut self, exporter: Exporter) {
+        let scenario = &self.setup.scenario;
+        let publications = scenario.publications_per_second();
+        let deliveries = self.setup.plan.deliveries_per_second();
+        exporter.update(|snapshot| {
+            snapshot.clients = u64::from(scenario.clients());
+            snapshot.publications_per_second = publications;
+            snapshot.deliveries_per_second = deliveries;
+        });
+        self.exporter = Some(exporter);
+    }
+
     /// The load begins.
     pub(super) fn start(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
+        self.offered_before = Offered::new(&self.setup.plan).before(&schedule, schedule.measure_ns);
         self.stage = Stage::Load;
         self.previous = Row {
             usage: Usage::now(self.broker),
+            switches: BrokerSample::now(self.broker).switches,
             time_ns: schedule.start_ns,
             counters: Counters {
                 // Those that came since the last row belong to the next one.
@@ -149,6 +195,7 @@ impl Collector {
             },
             offered: 0,
         };
+        self.load_usage = self.previous.usage;
     }
 
     /// The load ends.
@@ -257,6 +304,7 @@ impl Collector {
 
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
         merge(&mut self.results.from_send, &totals.from_send);
+        merge(&mut self.results.own_lag, &totals.own_lag);
         self.results.legs.add(&totals.legs);
         self.results.retained.owed += totals.retained.owed;
         self.results.retained.missing += totals.retained.missing;
@@ -304,11 +352,13 @@ impl Collector {
         let now = Row {
             counters,
             usage: Usage::now(self.broker),
+            switches: BrokerSample::now(self.broker).switches,
             time_ns: end_ns,
             offered: self.offered.before(&schedule, end_ns),
         };
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);
+        self.expose(&row, &now, open);
         self.sample_peak();
         if !open.samples.delivery().is_empty() {
             self.last_wait_ns = open.samples.delivery().value_at_quantile(0.5);
@@ -316,6 +366,47 @@ impl Collector {
         self.rows.push(row);
         self.keep_interval(&now, open);
         self.previous = now;
+        self.look_at_thresholds(&schedule, &now);
+    }
+
+    /// Whether the run has to end early.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some() && self.stage == Stage::Load
+    }
+
+    /// The threshold that ended the run, by its number.
+    pub(super) fn broken_threshold(&self) -> Option<usize> {
+        self.broken
+    }
+
+    /// Looks for a threshold that may end the run and does not hold.
+    fn look_at_thresholds(&mut self, schedule: &Schedule, now: &Row) {
+        if now.time_ns <= schedule.measure_ns {
+            self.measured_from = now.counters;
+            return;
+        }
+        if self.stage != Stage::Load || self.broken.is_some() {
+            return;
+        }
+        let length_ns = now.time_ns - schedule.measure_ns;
+        let offered = now.offered.saturating_sub(self.offered_before);
+        let mut counts = counts(offered, &now.counters);
+        // What is merely on its way is not lost: a later message of the same publisher must have come.
+        let open = |counters: &Counters| counters.skipped.saturating_sub(counters.caught_up);
+        counts.lost = open(&now.counters).saturating_sub(open(&self.measured_from));
+        let observed = Observed {
+            latencies: vec![
+                ("delivery", &self.results.from_due),
+                ("send_lag", &self.results.send_lag),
+            ],
+            counts,
+            seconds: seconds(length_ns),
+        };
+        let length = Duration::from_nanos(length_ns);
+        self.broken = self.setup.scenario.options.thresholds.iter().position(|threshold| {
+            threshold.aborts_after().is_some_and(|delay| length >= delay)
+                && threshold.is_broken(&observed)
+        });
     }
 
     fn row(&self, schedule: &Schedule, now: &Row, open: &Open) -> TimelineRow {
@@ -338,6 +429,10 @@ impl Collector {
             row.broker_cpu_percent = spent.broker_seconds.map(|spent| spent / length * 100.0);
             row.generator_cpu_percent = Some(spent.generator_seconds / length * 100.0);
         }
+        if let Some((now, then)) = now.switches.zip(self.previous.switches) {
+            row.broker_voluntary_switches = Some(now.0.saturating_sub(then.0));
+            row.broker_involuntary_switches = Some(now.1.saturating_sub(then.1));
+        }
         row.generator_rss_bytes = resident_bytes(None);
         if let BrokerProcess::Local(process) = self.broker {
             row.broker_rss_bytes = resident_bytes(Some(process));
@@ -345,21 +440,38 @@ impl Collector {
         row
     }
 
+    fn expose(&self, row: &TimelineRow, now: &Row, open: &Open) {
+        let Some(exporter) = &self.exporter else {
+            return;
+        };
+        let spent = now.usage.since(self.load_usage);
+        exporter.update(|snapshot| {
+            let totals = (now.offered, now.counters);
+            snapshot.second(row, totals, open.samples.delivery(), open.samples.send_lag());
+            snapshot.spent(spent.broker_seconds, spent.generator_seconds);
+        });
+    }
+
     fn show(&mut self, row: &TimelineRow, now: &Row, open: &Open) {
         if self.stage == Stage::Finish {
             return;
         }
-        let line = live_line(&Live {
+        self.progress.live(&Live {
             phase: row.phase,
             elapsed_seconds: row.t_seconds,
             connected: (row.connected, u64::from(self.setup.scenario.clients())),
-            sent: row.sent,
+            planned_seconds: self.planned_seconds(),
+            sent: (row.sent, row.offered),
             delivered: (row.delivered, row.expected),
             backlog: row.backlog,
             disconnected: now.counters.disconnected,
             delivery: open.samples.delivery(),
         });
-        self.progress.live(&line);
+    }
+
+    /// How long the run will last, the drain excepted.
+    fn planned_seconds(&self) -> Option<f64> {
+        self.schedule.map(|schedule| seconds(schedule.end_ns))
     }
 
     fn keep_interval(&mut self, now: &Row, open: &Open) {
@@ -400,17 +512,20 @@ impl Collector {
         row.connected = counters.connected;
         row.retained = counters.retained.saturating_sub(self.previous.counters.retained);
         self.previous.counters = counters;
-        let line = live_line(&Live {
+        if let Some(exporter) = &self.exporter {
+            exporter.update(|snapshot| snapshot.connecting(counters));
+        }
+        self.progress.live(&Live {
             phase: Phase::Connect,
             elapsed_seconds: row.t_seconds,
             connected: (counters.connected, u64::from(self.setup.scenario.clients())),
-            sent: 0,
+            planned_seconds: None,
+            sent: (0, 0),
             delivered: (0, 0),
             backlog: 0,
             disconnected: counters.disconnected,
             delivery: &self.results.from_due,
         });
-        self.progress.live(&line);
         self.rows.push(row);
     }
 

@@ -2,29 +2,39 @@
 //! deadline.
 
 mod collector;
+mod evidence;
 mod target;
 
+use std::fs::File;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reports::{Machine, Memory, RunDirectory, WriteError};
+use reports::slo::{Observed, write_junit};
+use reports::{
+    Ceiling, Judgement, Machine, Memory, RunDirectory, Summary, ThresholdResult, WriteError,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use collector::Collector;
+use collector::{Collector, Results};
+use evidence::Threads;
 use target::Broker;
 pub use target::TargetError;
 
 use crate::clock::Clock;
-use crate::output::{self, Measured, Progress, Throughput};
+use crate::output::{self, Exporter, Measured, Progress, Throughput};
 use crate::payload::{StampPlace, run_tag};
 use crate::plan::{Offered, Plan, SEND_GRACE_NS, Schedule};
+use crate::preflight::{Preflight, PreflightError};
 use crate::recorder::Counters;
 use crate::scenario::{Group, PlanError, Scenario, Target};
-use crate::system::{LimitError, Usage, peak_bytes, raise_open_files};
-use crate::units::{SECOND_NS, grouped, nanoseconds};
+use crate::system::{BrokerSample, LimitError, Usage, peak_bytes, raise_open_files};
+use crate::transport::Address;
+use crate::units::{SECOND_NS, grouped, nanoseconds, seconds};
+use crate::verdict::{WorkerLoad, judge};
 use crate::worker::{self, Command, ConnectError, Handle, Report, Setup, WorkerError};
 
 /// Reports that may wait for the main thread, for each worker.
@@ -45,14 +55,21 @@ const START_DELAY_NS: u64 = SECOND_NS / 10;
 /// How long deliveries that are owed are waited for when the run was interrupted, at most.
 const DRAIN_INTERRUPTED_NS: u64 = SECOND_NS;
 
+/// How much longer than the drain deliveries are listened for, to tell late ones from lost ones.
+const OVERTIME: Duration = Duration::from_secs(1);
+
 /// How long the workers may take to end.
 const FINISH: Duration = Duration::from_secs(5);
 
-/// How a run that could be carried out ended.
+/// How a run that could be carried out ended. Of several that are true, the last here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// As planned.
     Complete,
+    /// A threshold did not hold.
+    ThresholdFailed,
+    /// The generator was the limit, so that no figure is the broker's.
+    GeneratorLimited,
     /// By a signal; what was measured until then is written.
     Interrupted,
 }
@@ -64,6 +81,9 @@ pub enum RunError {
     /// Too many clients for the limit of open files.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// The plan cannot work.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
     /// The broker could not be started or found.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -73,6 +93,14 @@ pub enum RunError {
     /// The main thread has no runtime.
     #[error("the generator could not be started: {0}")]
     Start(#[source] io::Error),
+    /// Metrics cannot be served.
+    #[error("metrics cannot be served at {address}: {source}; name another --prometheus address")]
+    Prometheus {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
     /// A worker could not go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -138,23 +166,69 @@ fn connected(opened: u64, clients: u64) -> String {
     }
 }
 
+/// A run that ended, and what it left.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it measured.
+    pub summary: Summary,
+    /// Deliveries that arrived in the measured part, whenever they were due.
+    pub arrived: u64,
+    /// Share of the measured part that each thread of the generator was busy.
+    pub busy: Vec<f64>,
+}
+
+/// Prints the plan in numbers, as far as it can be told without a broker, and whether it can work.
+pub fn dry_run(scenario: &Scenario) -> Result<(), RunError> {
+    let address = match &scenario.target {
+        Target::Embedded { .. } => Address::Network(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        Target::External(endpoint) => target::address(endpoint)?,
+    };
+    let scenario = &Arc::new(scenario.clone());
+    let plan = Plan::new(scenario, run_tag(scenario.seed, 0))?;
+    let preflight = Preflight::check(scenario, &plan, &address)?;
+    raise_open_files(scenario.clients(), matches!(scenario.target, Target::Embedded { .. }))?;
+    let text = format!("{}\n{preflight}\n", output::announcement(scenario, &plan, &address));
+    output::print_text(&text).map_err(RunError::Print)
+}
+
 /// Carries out a scenario and leaves its files. `allocator` names the binary's, for the record;
-/// `interrupt` turns true when the run has to end.
+/// metrics are served at `prometheus` while it lasts; `interrupt` turns true when the run has to end.
 pub fn run(
     scenario: Scenario,
     allocator: &str,
+    prometheus: Option<SocketAddr>,
     interrupt: watch::Receiver<bool>,
-) -> Result<Outcome, RunError> {
+) -> Result<Finished, RunError> {
     let embedded = matches!(scenario.target, Target::Embedded { .. });
     raise_open_files(scenario.clients(), embedded)?;
     let machine = Machine::detect(allocator);
     let broker = Broker::start(&scenario)?;
-    let run = Run::new(scenario, machine, broker, interrupt)?;
+    let scenario = Arc::new(scenario);
+    let started = SystemTime::now();
+    let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let tag = run_tag(scenario.seed, nanoseconds(since_epoch));
+    let plan = Plan::new(&scenario, tag)?;
+    let preflight = Preflight::check(&scenario, &plan, broker.dialer().address())?;
+    let setup = Setup {
+        plan: Arc::new(plan),
+        dialer: broker.dialer().clone(),
+        clock: Clock::start(),
+        tag,
+        scenario,
+    };
+    let mut run = Run::new(setup, started, &preflight, machine, broker, interrupt)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::Start)?;
-    runtime.block_on(run.carry_out())
+    runtime.block_on(async {
+        if let Some(address) = prometheus {
+            run.export(address).await?;
+        }
+        run.carry_out().await
+    })
 }
 
 /// Why waiting ended.
@@ -164,16 +238,23 @@ enum Waited {
     Deadline,
     Interrupted,
     AllGone,
+    /// A threshold that may end the run does not hold.
+    Threshold,
 }
 
 /// What is known when the load ends, before the drain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Load {
     ended: Waited,
     stopped_ns: u64,
     /// CPU time of the measured part.
     usage: Usage,
     throughput: Throughput,
+    broker: BrokerSample,
+    /// What each thread of the generator did in the measured part.
+    workers: Vec<WorkerLoad>,
+    /// Deliveries that were owed and had not come when it began.
+    backlog_before: u64,
 }
 
 /// A run in progress.
@@ -191,24 +272,16 @@ struct Run {
 
 impl Run {
     fn new(
-        scenario: Scenario,
+        setup: Setup,
+        started: SystemTime,
+        preflight: &Preflight,
         machine: Machine,
         broker: Broker,
         interrupt: watch::Receiver<bool>,
     ) -> Result<Self, RunError> {
-        let (started, clock) = (SystemTime::now(), Clock::start());
-        let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let tag = run_tag(scenario.seed, nanoseconds(since_epoch));
-        let scenario = Arc::new(scenario);
-        let setup = Setup {
-            plan: Arc::new(Plan::new(&scenario, tag)?),
-            dialer: broker.dialer().clone(),
-            clock,
-            tag,
-            scenario,
-        };
         let mut progress = Progress::new(setup.scenario.quiet);
         progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.dialer.address()));
+        progress.note(&preflight.to_string());
         let threads = setup.scenario.threads;
         let (sender, reports) = mpsc::channel(REPORTS_MAX * usize::from(threads));
         let workers = (0..u32::from(threads))
@@ -226,11 +299,26 @@ impl Run {
         })
     }
 
-    async fn carry_out(mut self) -> Result<Outcome, RunError> {
+    /// Serves metrics, and says where: the port may have been left open.
+    async fn export(&mut self, address: SocketAddr) -> Result<(), RunError> {
+        let exporter = Exporter::start(address)
+            .await
+            .map_err(|source| RunError::Prometheus { address, source })?;
+        self.collector.note(&format!("metrics at http://{}/metrics", exporter.address()));
+        self.collector.export(exporter);
+        Ok(())
+    }
+
+    async fn carry_out(mut self) -> Result<Finished, RunError> {
+        // A process that listens already is found before it answers.
+        self.broker.locate();
+        let before = BrokerSample::now(self.broker.process());
         self.connect().await?;
         self.broker.locate();
         self.collector.set_broker(self.broker.process());
         self.subscribe().await?;
+        let after = BrokerSample::now(self.broker.process());
+        self.collector.set_connected(before.resident_bytes, after.resident_bytes);
         // Before the load, so that a folder that cannot be written costs no measurement.
         let directory = self.directory()?;
         let schedule = self.start_load();
@@ -239,13 +327,18 @@ impl Run {
         self.drain(&schedule, ended).await?;
         self.finish().await?;
         self.broker.stop();
-        let measured = self.measured(&schedule, load);
-        let path = self.write(&directory, &measured)?;
-        match ended {
-            Waited::Interrupted => Ok(Outcome::Interrupted),
-            Waited::AllGone => Err(RunError::AllGone { reason: measured.disconnect_reason, path }),
-            Waited::Done | Waited::Deadline => Ok(Outcome::Complete),
-        }
+        let arrived = load.throughput.arrived;
+        let busy = load.workers.iter().map(|worker| worker.busy).collect();
+        let measured = self.measured(&schedule, &load);
+        let (summary, path) = self.write(&directory, &measured)?;
+        let outcome = match ended {
+            Waited::Interrupted => Outcome::Interrupted,
+            Waited::AllGone => {
+                return Err(RunError::AllGone { reason: measured.disconnect_reason, path });
+            }
+            Waited::Done | Waited::Deadline | Waited::Threshold => outcome(&summary),
+        };
+        Ok(Finished { outcome, summary, arrived, busy })
     }
 
     async fn connect(&mut self) -> Result<(), RunError> {
@@ -281,7 +374,8 @@ impl Run {
         match waited {
             Waited::Done => Ok(()),
             Waited::Interrupted => Err(RunError::Interrupted),
-            Waited::Deadline => {
+            // Thresholds are looked at under load only.
+            Waited::Deadline | Waited::Threshold => {
                 Err(RunError::Deadline { what, done, all, seconds: time.as_secs() })
             }
             Waited::AllGone => Err(self.lost()),
@@ -309,11 +403,16 @@ impl Run {
     async fn load(&mut self, schedule: &Schedule) -> Result<Load, RunError> {
         let mut ended = self.wait_until(schedule.measure_ns, |_| false).await?;
         let (before, usage) = (self.collector.counters(), Usage::now(self.broker.process()));
+        let (broker, threads) = (BrokerSample::now(self.broker.process()), Threads::now());
         if ended == Waited::Deadline {
             ended = self.wait_until(schedule.end_ns, |_| false).await?;
         }
         let counters = self.collector.counters();
+        let spun_ns = counters.spun_ns - before.spun_ns;
         Ok(Load {
+            broker: BrokerSample::now(self.broker.process()).since(broker),
+            workers: Threads::now().since(&threads, spun_ns),
+            backlog_before: before.owed.saturating_sub(before.delivered),
             ended,
             stopped_ns: self.setup.clock.now_ns().min(schedule.end_ns),
             usage: Usage::now(self.broker.process()).since(usage),
@@ -328,7 +427,9 @@ impl Run {
     /// Waits for what is owed.
     async fn drain(&mut self, schedule: &Schedule, ended: Waited) -> Result<(), RunError> {
         let drain_ns = match ended {
-            Waited::Interrupted => self.setup.scenario.drain_ns.min(DRAIN_INTERRUPTED_NS),
+            Waited::Interrupted | Waited::Threshold => {
+                self.setup.scenario.drain_ns.min(DRAIN_INTERRUPTED_NS)
+            }
             Waited::AllGone => 0,
             Waited::Done | Waited::Deadline => self.setup.scenario.drain_ns,
         };
@@ -347,7 +448,16 @@ impl Run {
                 && counters.delivered >= counters.owed
                 && counters.wills >= counters.wills_owed
         });
-        waited.await?;
+        if waited.await? == Waited::Done || ended != Waited::Deadline {
+            return Ok(());
+        }
+        // Something is missing: is it lost, or only later than anybody should wait?
+        self.command(Command::Overtime);
+        let all = |collector: &Collector| {
+            let counters = collector.counters();
+            counters.delivered >= counters.owed && counters.wills >= counters.wills_owed
+        };
+        self.wait(OVERTIME, all).await?;
         Ok(())
     }
 
@@ -408,22 +518,40 @@ impl Run {
             if self.collector.is_hopeless() {
                 return Ok(Waited::AllGone);
             }
+            if self.collector.is_broken() {
+                return Ok(Waited::Threshold);
+            }
         }
     }
 
-    fn measured(&mut self, schedule: &Schedule, load: Load) -> Measured {
+    fn measured(&mut self, schedule: &Schedule, load: &Load) -> Measured {
+        // Before the results are taken, among which the warnings are.
+        let ceiling_per_thread = self.ceiling_per_thread();
         let results = self.collector.take_results();
         let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
         let mut offered = Offered::new(&self.setup.plan);
         let before = offered.before(schedule, window.start);
         let offered = offered.before(schedule, window.end) - before;
+        // A worker may have sent what became due while the interruption was on its way.
+        let offered = offered.max(results.counters.measured_sent);
+        let evidence = evidence::evidence(&evidence::Seen {
+            window: &window,
+            period_ns: self.setup.scenario.overview.period_ns,
+            offered,
+            results: &results,
+            load,
+            rows: self.collector.timeline().0,
+            ceiling_per_thread,
+        });
+        let bytes_per_connection = self.collector.bytes_per_connection();
+        let aborted_by = self.collector.broken_threshold();
         Measured {
+            thresholds: self.thresholds(&results, offered, window.end - window.start, aborted_by),
             started: self.started,
             complete: load.ended == Waited::Deadline,
             machine: self.machine.clone(),
             length_ns: window.end - window.start,
-            // A worker may have sent what became due while the interruption was on its way.
-            offered: offered.max(results.counters.measured_sent),
+            offered,
             counters: match self.setup.scenario.overview.stamp_place {
                 StampPlace::Nowhere => attributed(results.counters),
                 StampPlace::Payload | StampPlace::Correlation | StampPlace::Mixed => {
@@ -438,6 +566,14 @@ impl Run {
             send_lag: results.send_lag,
             legs: results.legs,
             usage: load.usage,
+            broker: evidence::broker_use(
+                self.broker.process(),
+                &load.broker,
+                results.counters.measured_delivered,
+                bytes_per_connection,
+                self.collector.timeline().0,
+            ),
+            verdict: judge(&evidence),
             throughput: load.throughput,
             memory: Memory {
                 broker_bytes: results.broker_peak_bytes,
@@ -445,6 +581,48 @@ impl Run {
             },
             disconnect_reason: results.disconnect_reason,
             warnings: results.warnings,
+        }
+    }
+
+    fn thresholds(
+        &self,
+        results: &Results,
+        offered: u64,
+        length_ns: u64,
+        aborted_by: Option<usize>,
+    ) -> Vec<ThresholdResult> {
+        let scenario = &self.setup.scenario;
+        let mut latencies = vec![
+            ("delivery", &results.from_due),
+            ("delivery.from_send", &results.from_send),
+            ("send_lag", &results.send_lag),
+        ];
+        latencies.extend(results.legs.each());
+        let observed = Observed {
+            latencies,
+            counts: output::counts(offered, &results.counters),
+            seconds: seconds(length_ns),
+        };
+        let judged = scenario.options.thresholds.iter().enumerate().map(|(index, threshold)| {
+            let aborted = aborted_by == Some(index);
+            let mut result = threshold.judge(&observed);
+            // What ended the run failed, even if what came in the drain made good for it.
+            result.passed &= !aborted;
+            ThresholdResult { aborted, ..result }
+        });
+        judged.collect()
+    }
+
+    /// What a calibration on this machine found, if there was one. A file that cannot be read is no reason to
+    /// fail, and is told.
+    fn ceiling_per_thread(&mut self) -> Option<f64> {
+        let path = Ceiling::path().filter(|path| path.exists())?;
+        match Ceiling::read(&path, &self.machine) {
+            Ok(ceiling) => ceiling.map(|ceiling| ceiling.deliveries_per_second),
+            Err(error) => {
+                self.collector.warn(format!("the ceiling of this generator is not known: {error}"));
+                None
+            }
         }
     }
 
@@ -458,18 +636,44 @@ impl Run {
         &mut self,
         directory: &RunDirectory,
         measured: &Measured,
-    ) -> Result<PathBuf, RunError> {
+    ) -> Result<(Summary, PathBuf), RunError> {
         let scenario = &self.setup.scenario;
         let summary = output::summarize(scenario, &self.setup.plan, measured);
         let (rows, intervals) = self.collector.timeline();
-        let written = directory.write(&summary, rows, &measured.from_due, intervals);
+        let mut legs = vec![("from_send", &measured.from_send), ("send_lag", &measured.send_lag)];
+        legs.extend(measured.legs.each());
+        let files = reports::Measured {
+            timeline: rows,
+            distribution: &measured.from_due,
+            intervals,
+            legs: &legs,
+        };
+        let written = directory.write(&summary, &files);
         let path = directory.path().to_owned();
         if written.is_ok() {
             self.collector.note(&format!("files in {}", path.display()));
         }
-        output::print(&summary, scenario.format).map_err(RunError::Print)?;
+        if !scenario.options.silent {
+            output::print(&summary, scenario.format).map_err(RunError::Print)?;
+        }
         written?;
-        Ok(path)
+        if let Some(path) = &scenario.options.junit {
+            let file = File::create(path).and_then(|file| write_junit(file, &summary));
+            file.map_err(|source| WriteError::File { path: path.clone(), source })?;
+        }
+        Ok((summary, path))
+    }
+}
+
+/// How a run ended that nobody cut short.
+fn outcome(summary: &Summary) -> Outcome {
+    let judgement = summary.verdict.as_ref().map(|verdict| verdict.verdict);
+    if judgement == Some(Judgement::GeneratorLimited) {
+        Outcome::GeneratorLimited
+    } else if summary.thresholds.iter().any(|threshold| !threshold.passed) {
+        Outcome::ThresholdFailed
+    } else {
+        Outcome::Complete
     }
 }
 

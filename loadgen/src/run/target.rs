@@ -40,6 +40,8 @@ pub enum TargetError {
 pub(super) struct Broker {
     dialer: Dialer,
     process: BrokerProcess,
+    /// What the user says the process is.
+    told: Option<u32>,
     embedded: Option<broker::Broker>,
 }
 
@@ -48,7 +50,9 @@ impl Broker {
     pub(super) fn start(scenario: &Scenario) -> Result<Self, TargetError> {
         match &scenario.target {
             Target::Embedded { shards } => embedded(usize::from(*shards)),
-            Target::External(endpoint) => external(endpoint, &scenario.tls),
+            Target::External(endpoint) => {
+                external(endpoint, &scenario.tls, scenario.options.broker_pid)
+            }
         }
     }
 
@@ -59,7 +63,8 @@ impl Broker {
     /// Looks for its process, now that it has answered.
     pub(super) fn locate(&mut self) {
         if self.process == BrokerProcess::Unknown {
-            let process = listening_process(self.dialer.address());
+            let listening = || listening_process(self.dialer.address());
+            let process = self.told.or_else(listening);
             self.process = process.map_or(BrokerProcess::Unknown, BrokerProcess::Local);
         }
     }
@@ -87,16 +92,25 @@ fn embedded(shards: usize) -> Result<Broker, TargetError> {
     let broker = broker::Broker::builder().listen(any_port).shards(shards).start()?;
     let address = broker.local_addresses().first().copied().ok_or(TargetError::NoAddress)?;
     let dialer = Dialer::plain(Address::Network(address));
-    Ok(Broker { dialer, process: BrokerProcess::Embedded, embedded: Some(broker) })
+    Ok(Broker { dialer, process: BrokerProcess::Embedded, told: None, embedded: Some(broker) })
 }
 
-fn external(endpoint: &Endpoint, options: &TlsOptions) -> Result<Broker, TargetError> {
-    let address = match &endpoint.place {
-        Place::Network { host, port, .. } => Address::Network(resolve(host, *port)?),
-        Place::Path(path) => Address::Unix(path.clone()),
-    };
+fn external(
+    endpoint: &Endpoint,
+    options: &TlsOptions,
+    told: Option<u32>,
+) -> Result<Broker, TargetError> {
+    let address = address(endpoint)?;
     let dialer = Dialer::new(endpoint, address, options)?;
-    Ok(Broker { dialer, process: BrokerProcess::Unknown, embedded: None })
+    Ok(Broker { dialer, process: BrokerProcess::Unknown, told, embedded: None })
+}
+
+/// Where an endpoint is.
+pub(super) fn address(endpoint: &Endpoint) -> Result<Address, TargetError> {
+    match &endpoint.place {
+        Place::Network { host, port, .. } => Ok(Address::Network(resolve(host, *port)?)),
+        Place::Path(path) => Ok(Address::Unix(path.clone())),
+    }
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, TargetError> {

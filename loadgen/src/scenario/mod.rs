@@ -15,6 +15,7 @@ mod error;
 mod fault;
 mod file;
 mod group;
+mod options;
 mod overrides;
 mod pattern;
 mod resolve;
@@ -31,6 +32,7 @@ pub use group::{
     Absence, Body, Connecting, Connection, Group, Payload, Presence, Publication, Subscription,
     Will,
 };
+pub use options::RunOptions;
 pub(crate) use pattern::Names;
 pub use pattern::{Pattern, PatternError};
 use resolve::Context;
@@ -97,6 +99,8 @@ pub struct Scenario {
     pub format: Format,
     /// No progress.
     pub quiet: bool,
+    /// What is asked of the run beside its load.
+    pub options: RunOptions,
 }
 
 /// What all groups together come to, for tables in which a run is one line.
@@ -114,6 +118,8 @@ pub struct Overview {
     pub qos: QoS,
     /// The greatest QoS of a subscription.
     pub sub_qos: QoS,
+    /// The least QoS that a delivery may have: what can be promised of all of them.
+    pub least_qos: QoS,
     /// Whether there are publications with RETAIN = 1.
     pub retain: bool,
     /// Size of the largest payload.
@@ -178,6 +184,7 @@ impl Scenario {
             title,
             format: cli.output.format,
             quiet: cli.output.quiet,
+            options: RunOptions::new(cli),
         })
     }
 
@@ -321,6 +328,11 @@ fn overview(file: &File, groups: &[Group]) -> Overview {
             .map(|subscription| subscription.qos)
             .max()
             .unwrap_or(QoS::AtMostOnce),
+        least_qos: publications()
+            .map(|one| one.qos)
+            .chain(groups.iter().flat_map(|group| &group.subscribe).map(|one| one.qos))
+            .min()
+            .unwrap_or(QoS::AtMostOnce),
         retain: publications().any(|publication| publication.retain),
         payload_bytes: publications().map(|one| one.payload.bytes).max().unwrap_or(0),
         stamp_place: match places.split_first() {
@@ -352,12 +364,16 @@ fn target(cli: &Cli, file: &File) -> Result<Target, ScenarioError> {
 }
 
 fn external(url: &str) -> Result<Target, ScenarioError> {
-    let endpoint = Endpoint::parse(url).map_err(|error| match error {
+    endpoint(url).map(Target::External)
+}
+
+/// The broker that a URL names.
+pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ScenarioError> {
+    Endpoint::parse(url).map_err(|error| match error {
         EndpointError::Scheme => ScenarioError::Transport(url.to_owned()),
         EndpointError::Login => ScenarioError::Login,
         EndpointError::Form => ScenarioError::Broker(url.to_owned()),
-    })?;
-    Ok(Target::External(endpoint))
+    })
 }
 
 /// Resolved and checked.

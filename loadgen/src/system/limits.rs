@@ -39,6 +39,12 @@ pub(crate) fn raise_open_files(clients: u32, embedded: bool) -> Result<(), Limit
     check(clients, embedded, allowed)
 }
 
+/// Descriptors that this process may open now and that it may ask for.
+pub(crate) fn descriptors() -> (u64, u64) {
+    let limit = getrlimit(Resource::Nofile);
+    (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX))
+}
+
 fn check(clients: u32, embedded: bool, allowed: u64) -> Result<(), LimitError> {
     let per_client = if embedded { 2 } else { 1 };
     let needed = u64::from(clients) * per_client + DESCRIPTORS_BESIDE;

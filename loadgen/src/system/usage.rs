@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::units::fraction;
 
 /// Names of the embedded broker's threads begin with this.
-const BROKER_THREADS: &str = "kelvin-shard";
+pub(super) const BROKER_THREADS: &str = "kelvin-shard";
 
 /// Where the broker runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,19 +79,19 @@ fn embedded_broker_seconds() -> f64 {
         .sum()
 }
 
-fn cpu_seconds(stat: &Path) -> Option<f64> {
-    let ticks = cpu_ticks(&fs::read_to_string(stat).ok()?)?;
-    Some(fraction(ticks) / fraction(rustix::param::clock_ticks_per_second()))
+pub(super) fn cpu_seconds(stat: &Path) -> Option<f64> {
+    let (user, system) = cpu_ticks_of(&fs::read_to_string(stat).ok()?)?;
+    Some(fraction(user + system) / fraction(rustix::param::clock_ticks_per_second()))
 }
 
 /// `utime` and `stime`, the 14th and 15th field of `/proc/…/stat` (proc(5)). The second field is a
 /// name in parentheses, which may hold anything.
-fn cpu_ticks(stat: &str) -> Option<u64> {
+pub(super) fn cpu_ticks_of(stat: &str) -> Option<(u64, u64)> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+    Some((user, system))
 }
 
 fn status_bytes(process: Option<u32>, key: &str) -> Option<u64> {
@@ -114,8 +114,8 @@ mod tests {
     #[test]
     fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
         let stat = "77 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 120 34 0 0 20 0";
-        assert_eq!(cpu_ticks(stat), Some(154));
-        assert_eq!(cpu_ticks("nonsense"), None);
+        assert_eq!(cpu_ticks_of(stat), Some((120, 34)));
+        assert_eq!(cpu_ticks_of("nonsense"), None);
     }
 
     #[test]

@@ -196,9 +196,17 @@ impl Worker {
         }
     }
 
-    /// The source address for this place: a loopback broker is reached from as many addresses as
+    /// The source address for this place: one of those that were asked for; else a loopback broker is
+    /// reached from as many addresses as
     /// its connections need ports; any other from the one that the system chooses.
     fn source(&self, place: usize) -> Option<IpAddr> {
+        let workers = u32::from(self.setup.scenario.threads);
+        let number = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(workers);
+        let number = number.saturating_add(self.number);
+        let chosen = &self.setup.scenario.options.source_addresses;
+        if !chosen.is_empty() {
+            return chosen.get(number as usize % chosen.len()).copied();
+        }
         let clients = self.setup.scenario.clients();
         let is_loopback_v4 = match self.setup.dialer.address() {
             Address::Network(address) => address.is_ipv4() && address.ip().is_loopback(),
@@ -207,9 +215,7 @@ impl Worker {
         if clients <= CONNECTIONS_FROM_ONE_ADDRESS || !is_loopback_v4 {
             return None;
         }
-        let workers = u32::from(self.setup.scenario.threads);
-        let number = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(workers);
-        source_address(number.saturating_add(self.number))
+        source_address(number)
     }
 }
 

@@ -11,6 +11,7 @@ use super::connection::{Connection, Failure};
 use super::timer::Timer;
 use super::{Command, News, Report, Worker, WorkerError};
 use crate::mqtt::{EncodeError, Encoder};
+use crate::recorder::Stage;
 use crate::units::SECOND_NS;
 
 /// Time between two reports of running totals.
@@ -50,9 +51,11 @@ pub(super) async fn run(
                 }
                 Some(Command::Drain { stop_ns }) => {
                     worker.cut_schedule(stop_ns);
+                    worker.recorder.borrow_mut().enter(Stage::Drain);
                     reporter.every = REPORT_EVERY_IN_DRAIN;
                     reporter.next = Instant::now();
                 }
+                Some(Command::Overtime) => worker.recorder.borrow_mut().enter(Stage::After),
                 Some(Command::Finish) | None => break,
             },
             () = sleep_until(reporter.next) => reporter.report(),
@@ -168,7 +171,7 @@ impl Reporter {
         let news = self.news();
         permit.send(Report {
             worker: self.worker.number,
-            counters: self.worker.recorder.borrow().counters,
+            counters: self.worker.recorder.borrow_mut().counters(),
             news,
         });
     }
@@ -213,7 +216,7 @@ impl Reporter {
             index: now_ns.saturating_sub(self.start_ns) / SECOND_NS,
             samples: Box::new(self.worker.recorder.borrow_mut().take_second()),
         };
-        let counters = self.worker.recorder.borrow().counters;
+        let counters = self.worker.recorder.borrow_mut().counters();
         let totals = self.worker.recorder.borrow().totals();
         for news in [last, News::Finished(Box::new(totals))] {
             let report = Report { worker: self.worker.number, counters, news };

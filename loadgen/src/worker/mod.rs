@@ -47,6 +47,9 @@ use crate::recorder::{Counters, Recorder, Second, Totals};
 use crate::scenario::Scenario;
 use crate::transport::Dialer;
 
+/// What the names of the workers' threads begin with.
+pub(crate) const THREAD_NAME: &str = "kelvin-load-";
+
 /// Where one read goes. All connections share it, so that an idle one owns no buffer. Larger than
 /// a socket's receive buffer usually is, and small enough to stay in the second-level cache.
 const READ_BUFFER_BYTES: usize = 128 * 1024;
@@ -84,6 +87,8 @@ pub(crate) enum Command {
         /// The end of the load.
         stop_ns: u64,
     },
+    /// What arrives from now on is too late.
+    Overtime,
     /// Send DISCONNECT, report, end.
     Finish,
 }
@@ -157,7 +162,7 @@ pub(crate) fn start(
 ) -> Result<Handle, WorkerError> {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     thread::Builder::new()
-        .name(format!("kelvin-load-{number}"))
+        .name(format!("{THREAD_NAME}{number}"))
         .spawn(move || {
             if let Err(error) = run(number, &setup, inbox, reports.clone()) {
                 let report = Report {

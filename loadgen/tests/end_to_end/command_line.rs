@@ -31,7 +31,7 @@ fn a_wrong_usage_is_exit_status_2_and_names_the_cure() {
 
     let run = loadgen("--size 3");
     assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("the smallest is 30"), "{}", run.stderr);
+    assert!(run.stderr.contains("the smallest is 33"), "{}", run.stderr);
 
     let run = loadgen("--topic-alias");
     assert_eq!(run.code, Some(2));

@@ -4,13 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod command_line;
+mod compare;
 mod connect;
 mod embedded;
 mod faults;
 mod interruption;
 mod loadgen;
+mod prometheus;
 mod refusals;
 mod scenarios;
 mod scripted;
+mod thresholds;
 mod transports;
+mod truth;
 mod version_5;
+#[path = "../witness/client.rs"]
+mod witness;

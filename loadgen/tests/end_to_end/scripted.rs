@@ -48,6 +48,7 @@ impl Default for Script {
 pub(crate) struct Broker {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
+    peers: Arc<Mutex<Vec<SocketAddr>>>,
 }
 
 struct State {
@@ -63,8 +64,15 @@ impl Broker {
         let address = listener.local_addr().unwrap();
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&stopping);
-        thread::spawn(move || accept(&listener, script, &stop));
-        Self { address, stopping }
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&peers);
+        thread::spawn(move || accept(&listener, script, &stop, &seen));
+        Self { address, stopping, peers }
+    }
+
+    /// Where its clients came from.
+    pub(crate) fn peers(&self) -> Vec<SocketAddr> {
+        self.peers.lock().unwrap().clone()
     }
 
     /// The options that name it.
@@ -81,7 +89,12 @@ impl Drop for Broker {
     }
 }
 
-fn accept(listener: &TcpListener, script: Script, stop: &AtomicBool) {
+fn accept(
+    listener: &TcpListener,
+    script: Script,
+    stop: &AtomicBool,
+    peers: &Mutex<Vec<SocketAddr>>,
+) {
     let state = Arc::new(Mutex::new(State {
         script,
         all: Vec::new(),
@@ -94,6 +107,7 @@ fn accept(listener: &TcpListener, script: Script, stop: &AtomicBool) {
             return;
         }
         stream.set_nodelay(true).unwrap();
+        peers.lock().unwrap().push(stream.peer_addr().unwrap());
         let (state, connects) = (Arc::clone(&state), Arc::clone(&connects));
         // A connection that fails is one that the client closed.
         thread::spawn(move || drop(serve(stream, &state, &connects)));

@@ -13,7 +13,7 @@ const ONE_PUBLISHER: &str =
     "-V 5 --topology fan-out --subscribers 2 --rate 20ms -d 600ms --warmup 0s --drain 1s --quiet";
 
 /// Bytes of a stamped payload.
-const PAYLOAD_BYTES: usize = 30;
+const PAYLOAD_BYTES: usize = 33;
 
 fn script() -> Script {
     Script { connack: |_| Some(b"\x20\x03\x00\x00\x00"), ..Script::default() }
@@ -103,7 +103,7 @@ fn what_the_broker_does_not_take_is_an_error_with_the_cure() {
     assert!(error.contains("takes no publications with RETAIN = 1; use --no-retain"), "{error}");
     let connack = |_| Some(&b"\x20\x08\x00\x00\x05\x27\x00\x00\x00\x14"[..]);
     let error = error_of("", Script { connack, ..script() });
-    assert!(error.contains("takes packets of 20 bytes at most, and these are 46"), "{error}");
+    assert!(error.contains("takes packets of 20 bytes at most, and these are 49"), "{error}");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_plain_payload_is_the_exact_number_with_the_stamp_beside_it() {
         let properties = 2 + 2 + "temperature".len();
         let length = usize::from(packet[properties]);
         let (properties, payload) = packet[properties + 1..].split_at(length);
-        assert!(properties.starts_with(b"\x09\0\x1b"), "Correlation Data of 27 bytes");
+        assert!(properties.starts_with(b"\x09\0\x1e"), "Correlation Data of 30 bytes");
         assert!(properties.ends_with(b"\x26\0\x04site\0\x010"));
         let number: u8 = std::str::from_utf8(payload).unwrap().parse().unwrap();
         assert!((1..=40).contains(&number));

@@ -7,6 +7,9 @@ use super::protocol_version::ProtocolVersion;
 /// Most bytes of a fixed header: one of type and flags, four of Remaining Length.
 const FIXED_HEADER_MAX: usize = 5;
 
+/// The flag of what is sent again. In MQTT 3.1 PUBREL, SUBSCRIBE and UNSUBSCRIBE have it too.
+const DUP: u8 = 0b1000;
+
 /// The first two to five bytes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedHeader {
@@ -24,8 +27,8 @@ impl FixedHeader {
     /// Reads the header at the front of `bytes`; `None` when it is not all there yet.
     ///
     /// Errors as soon as the bytes that are there cannot become a packet of at most `size_max`
-    /// bytes which a Client may send. AUTH passes, as the version is not known here: see
-    /// [`check_version`](Self::check_version).
+    /// bytes which a Client may send. AUTH and the DUP flag of MQTT 3.1 pass, as the version is not
+    /// known here: see [`check_version`](Self::check_version).
     pub fn decode(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
@@ -47,16 +50,25 @@ impl FixedHeader {
     }
 
     /// Checks what depends on the version, which a fixed header alone does not tell: AUTH came with
-    /// MQTT 5.0, and so did the rule that a Remaining Length takes as few bytes as it needs.
+    /// MQTT 5.0, and so did the rule that a Remaining Length takes as few bytes as it needs; the DUP
+    /// flag of packets other than PUBLISH went with MQTT 3.1.
     pub const fn check_version(&self, version: ProtocolVersion) -> Result<(), DecodeError> {
         let reserved = matches!(self.packet, PacketType::Auth);
         match version {
+            ProtocolVersion::V4 | ProtocolVersion::V5 if self.is_sent_again() => {
+                Err(DecodeError::ReservedFlags(self.first))
+            }
             ProtocolVersion::V3 | ProtocolVersion::V4 if reserved => {
                 Err(DecodeError::ReservedType(PacketType::Auth as u8))
             }
             ProtocolVersion::V5 if !self.is_minimal() => Err(DecodeError::NotMinimal),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a PUBREL, SUBSCRIBE or UNSUBSCRIBE has the DUP flag, MQTT 3.1 section 2.1.
+    const fn is_sent_again(&self) -> bool {
+        !matches!(self.packet, PacketType::Publish) && self.first & DUP != 0
     }
 
     /// Whether the last byte of the Remaining Length is needed, MQTT 5.0 1.5.5.
@@ -118,7 +130,7 @@ const fn low_bits(length: usize) -> u8 {
 }
 
 /// Reads the first byte of a packet: a type that a Client may send, with the flags of
-/// MQTT 2.2.2. The flags of a PUBLISH are its own matter.
+/// MQTT 2.2.2, or of 3.1. The flags of a PUBLISH are its own matter.
 fn packet_type(first: u8) -> Result<PacketType, DecodeError> {
     let flags = first & 0x0f;
     let (packet, expected) = match first >> 4 {
@@ -126,10 +138,10 @@ fn packet_type(first: u8) -> Result<PacketType, DecodeError> {
         3 => (PacketType::Publish, flags),
         4 => (PacketType::Puback, 0),
         5 => (PacketType::Pubrec, 0),
-        6 => (PacketType::Pubrel, 0b0010),
+        6 => (PacketType::Pubrel, 0b0010 | flags & DUP),
         7 => (PacketType::Pubcomp, 0),
-        8 => (PacketType::Subscribe, 0b0010),
-        10 => (PacketType::Unsubscribe, 0b0010),
+        8 => (PacketType::Subscribe, 0b0010 | flags & DUP),
+        10 => (PacketType::Unsubscribe, 0b0010 | flags & DUP),
         12 => (PacketType::Pingreq, 0),
         14 => (PacketType::Disconnect, 0),
         15 => (PacketType::Auth, 0),

@@ -158,6 +158,40 @@ impl ReasonCode {
         self.code() >= 0x80
     }
 
+    /// The code that a DISCONNECT of a Server says instead, if it has no place there, 3.14.2.1.
+    #[must_use]
+    pub const fn in_disconnect(self) -> Self {
+        match self {
+            Self::Success
+            | Self::GrantedQoS1
+            | Self::GrantedQoS2
+            | Self::DisconnectWithWillMessage
+            | Self::NoMatchingSubscribers
+            | Self::NoSubscriptionExisted
+            | Self::ContinueAuthentication
+            | Self::ReAuthenticate
+            | Self::UnsupportedProtocolVersion
+            | Self::ClientIdentifierNotValid
+            | Self::BadUserNameOrPassword
+            | Self::ServerUnavailable
+            | Self::Banned
+            | Self::BadAuthenticationMethod
+            | Self::PacketIdentifierInUse
+            | Self::PacketIdentifierNotFound => Self::NotAuthorized,
+            _ => self,
+        }
+    }
+
+    /// The code that a CONNACK of a refusal says instead, if it has no place there, 3.2.2.2.
+    #[must_use]
+    pub const fn in_connack(self) -> Self {
+        match self.code() {
+            0x80..=0x8a | 0x8c | 0x90 | 0x95 | 0x97 | 0x99..=0x9d | 0x9f => self,
+            0x8b => Self::ServerUnavailable,
+            _ => Self::UnspecifiedError,
+        }
+    }
+
     /// What a SUBACK says of a subscription with at most `qos`, 3.9.3.
     pub const fn granted(qos: QoS) -> Self {
         match qos {

@@ -15,7 +15,7 @@ use indexmap::IndexSet;
 use crate::access::SessionAccess;
 
 pub use inbound::Inbound;
-pub use outbound::{Delivery, Offered, Outbound, Outgoing, QueueLimits};
+pub use outbound::{Delivery, Held, Offered, Outbound, Outgoing, QueueLimits};
 pub use will::Will;
 
 use crate::time::Time;
@@ -44,6 +44,16 @@ impl SessionExpiry {
             0 => Self::WithConnection,
             u32::MAX => Self::Never,
             seconds => Self::After(Duration::from_secs(seconds as u64)),
+        }
+    }
+
+    /// The same, or `max` if that is sooner; zero is no bound.
+    #[must_use]
+    pub fn at_most(self, max: Duration) -> Self {
+        match self {
+            Self::After(time) if !max.is_zero() => Self::After(time.min(max)),
+            Self::Never if !max.is_zero() => Self::After(max),
+            _ => self,
         }
     }
 }

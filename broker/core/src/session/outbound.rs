@@ -42,6 +42,17 @@ pub struct QueueLimits {
     pub bytes_max: usize,
 }
 
+/// How much a session holds for its Client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Messages that are sent and not yet acknowledged.
+    pub inflight: usize,
+    /// Messages that wait.
+    pub queued: usize,
+    /// Bytes of topic, payload, properties and Subscription Identifiers that wait.
+    pub queued_bytes: usize,
+}
+
 /// What became of a message that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
@@ -108,7 +119,7 @@ impl Outbound {
     /// Takes a message in. It may be sent at once when the Client is `connected`, nothing waits
     /// before it and the window is open.
     pub fn offer(&mut self, delivery: Delivery, connected: bool, limits: QueueLimits) -> Offered {
-        if connected && self.queue.is_empty() && self.unsent == 0 && self.has_room(limits) {
+        if connected && self.is_open(limits) {
             return Offered::Send(self.start(delivery));
         }
         let bytes = self.queue_bytes + delivery.size();
@@ -118,6 +129,11 @@ impl Outbound {
         self.queue_bytes = bytes;
         self.queue.push_back(delivery);
         Offered::Queued
+    }
+
+    /// Whether a message that is offered to a connected Client now would be sent at once.
+    pub fn is_open(&self, limits: QueueLimits) -> bool {
+        self.queue.is_empty() && self.unsent == 0 && self.has_room(limits)
     }
 
     /// Begins anew on another Network Connection: what is in flight is to be sent again, in the
@@ -215,6 +231,22 @@ impl Outbound {
             self.unsent = self.unsent.min(self.inflight.len());
         }
         before - self.queue.len() - self.inflight.len()
+    }
+
+    /// Whether [`next`](Self::next) may have something, if the window is open.
+    pub fn has_unsent(&self) -> bool {
+        self.unsent > 0 || !self.queue.is_empty()
+    }
+
+    /// How much there is of everything.
+    pub fn held(&self) -> Held {
+        let (inflight, queued) = (self.inflight.len(), self.queue.len());
+        Held { inflight, queued, queued_bytes: self.queue_bytes }
+    }
+
+    /// The message in flight that has this identifier, until the Client has it.
+    pub fn sent(&self, identifier: PacketIdentifier) -> Option<&Delivery> {
+        self.inflight.get(self.position(identifier)?)?.delivery.as_ref()
     }
 
     /// Messages that are sent and not yet acknowledged.

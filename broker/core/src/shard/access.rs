@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey};
-use crate::access::{Admission, Identity, Policy, Rights, SessionAccess};
-use crate::codec::ConnectReturnCode;
+use super::forward::Change;
+use crate::access::{Admission, Identity, Policy, Principal, Refusal, Rights, SessionAccess};
+use crate::codec::ReasonCode;
 use crate::message::Publication;
 use crate::qos::QoS;
 use crate::session::{Session, SessionKey};
@@ -50,24 +51,34 @@ impl Shard {
         &mut self,
         key: ConnectionKey,
         client_identifier: &str,
-    ) -> Result<Option<SessionAccess>, ConnectReturnCode> {
-        let Some(policy) = &self.policy else {
+    ) -> Result<Option<SessionAccess>, Refusal> {
+        if self.policy.is_none() {
             return Ok(None);
-        };
+        }
         let admission = self.links.get_mut(key).and_then(|link| link.admission.take());
-        let principal = match admission.map(|admission| *admission) {
-            Some(Admission::Granted(principal)) => principal,
-            Some(Admission::Refused(code)) => return Err(code),
-            None => return Err(ConnectReturnCode::NotAuthorized),
-        };
-        let client_identifier = client_identifier.into();
+        match admission.map(|admission| *admission) {
+            Some(Admission::Granted(principal)) => {
+                self.grant_to(principal, client_identifier.into())
+            }
+            Some(Admission::Refused(refusal)) => Err(refusal),
+            Some(Admission::Authenticator(_)) | None => Err(ReasonCode::NotAuthorized.into()),
+        }
+    }
+
+    /// The rights of a Client that has proved who it is.
+    pub(super) fn grant_to(
+        &self,
+        principal: Principal,
+        client_identifier: Arc<str>,
+    ) -> Result<Option<SessionAccess>, Refusal> {
+        let Some(policy) = &self.policy else { return Ok(None) };
         let identity = Arc::new(Identity { client_identifier, principal });
-        let rights = policy.rights(&identity).ok_or(ConnectReturnCode::NotAuthorized)?;
+        let rights = policy.rights(&identity).ok_or(ReasonCode::NotAuthorized)?;
         Ok(Some(SessionAccess { identity, rights }))
     }
 
-    /// Puts a session under the rights of the Client that begins it or goes on with it. What an
-    /// earlier one left there is kept only as far as these go.
+    /// Puts a session under the rights of the Client that begins it, goes on with it or has proved
+    /// anew who it is. What an earlier one left there is kept only as far as these go.
     pub(super) fn set_access(&mut self, key: SessionKey, access: Option<SessionAccess>) {
         let (Some(access), Some(session)) = (access, self.sessions.get_mut(key)) else {
             return;
@@ -77,11 +88,13 @@ impl Shard {
             if earlier.identity.principal != principal {
                 self.topics.forget_matches();
             }
-            self.review_session(key, true);
+            let offline = self.links.online(key).is_none();
+            self.review_session(key, offline);
         }
     }
 
-    /// Whether the Client of a session may publish this; counts when it may not.
+    /// Whether the Client of a session may publish this; counts when it may not. `$SYS` is the
+    /// broker's own.
     pub(super) fn may_publish(
         &mut self,
         key: SessionKey,
@@ -89,7 +102,7 @@ impl Shard {
         qos: QoS,
         retain: bool,
     ) -> bool {
-        if self.policy.is_none() {
+        if self.policy.is_none() && !topic.is_reserved() {
             return true;
         }
         let access = self.sessions.get(key).and_then(|session| session.access.as_ref());
@@ -104,7 +117,8 @@ impl Shard {
         will: Publication<'_>,
     ) -> bool {
         let rights = access.map(|access| &*access.rights);
-        self.policy.is_none() || self.is_allowed(rights, will.topic, will.qos, will.retain)
+        (self.policy.is_none() && !will.topic.is_reserved())
+            || self.is_allowed(rights, will.topic, will.qos, will.retain)
     }
 
     fn is_allowed(
@@ -114,7 +128,8 @@ impl Shard {
         qos: QoS,
         retain: bool,
     ) -> bool {
-        let may = rights.is_some_and(|rights| rights.may_publish(topic, qos, retain));
+        let may = !topic.is_reserved()
+            && rights.is_some_and(|rights| rights.may_publish(topic, qos, retain));
         self.statistics.publications_denied += u64::from(!may);
         may
     }
@@ -164,11 +179,14 @@ impl Shard {
         });
         self.statistics.subscriptions_revoked += (before - session.filters.len()) as u64;
         let may_receive = |topic: TopicName<'_>| rights.may_receive(topic);
+        let held = session.outbound.held();
         let dropped = session.outbound.revoke(offline, |message| may_receive(message.topic()));
+        self.held.replace(held, session.outbound.held());
         self.statistics.messages_revoked += dropped as u64;
         for filter in removed {
             self.drop_subscription(TopicFilter::new_unchecked(&filter), key);
         }
+        self.change_groups(key, Change::Access);
     }
 
     /// Removes retained messages whose publisher may not publish them any more.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, Closed, ConnectionKey, Phase, Violation};
-use super::event::{Client, Event};
 use crate::access::SessionAccess;
 use crate::codec::{Disconnect, ReasonCode, encode_disconnect};
-use crate::session::{SessionExpiry, SessionKey, Will};
+use crate::session::{Held, SessionExpiry, SessionKey, Will};
 use crate::topic::TopicFilter;
 
 impl Shard {
@@ -20,7 +19,8 @@ impl Shard {
         if let Some(seconds) = disconnect.properties.session_expiry_interval_seconds
             && let Some(session) = self.sessions.get_mut(session)
         {
-            let expiry = SessionExpiry::from_seconds(seconds);
+            let max = self.limits.session_expiry_max;
+            let expiry = SessionExpiry::from_seconds(seconds).at_most(max);
             if session.expiry == SessionExpiry::WithConnection && expiry != session.expiry {
                 return Violation::SessionExpiry.into();
             }
@@ -37,12 +37,22 @@ impl Shard {
     /// Ends a Network Connection: its Will goes out unless the Client took its leave,
     /// [MQTT-3.1.2-8], now or after its delay.
     pub(super) fn close(&mut self, key: ConnectionKey, cause: CloseCause) {
+        self.close_with(key, cause, None);
+    }
+
+    /// [`close`](Self::close) that names another Server to the Client.
+    pub(super) fn close_with(
+        &mut self,
+        key: ConnectionKey,
+        cause: CloseCause,
+        elsewhere: Option<&str>,
+    ) {
         let phase = self.links.phase(key);
         if phase == Phase::Closed {
             return;
         }
         self.count_close(cause);
-        self.say_why(key, phase, cause);
+        self.say_why(key, phase, cause, elsewhere);
         let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
         if cause == CloseCause::Revoked && will.is_some() {
             self.statistics.publications_denied += 1;
@@ -52,13 +62,12 @@ impl Shard {
         let will = will.filter(|_| !keeps_silent);
         let session = match phase {
             Phase::Connected(session) => Some(session),
-            Phase::AwaitingConnect | Phase::Closed => None,
+            Phase::AwaitingConnect | Phase::Authenticating | Phase::Closed => None,
         };
         let state = session.and_then(|session| self.sessions.get(session));
         let client_identifier = state.map(|state| Arc::clone(&state.client_identifier));
-        if let (Some(observer), Some(identifier)) = (&mut self.observer, &client_identifier) {
-            let client = Client { identifier, connection: key };
-            observer(&Event::ClientDisconnected { client, cause });
+        if let Some(identifier) = &client_identifier {
+            self.emit_end(key, identifier, cause);
         }
         self.links.close(Closed { key, cause, client_identifier });
         if let Some(session) = session {
@@ -66,18 +75,33 @@ impl Shard {
         }
     }
 
-    /// Tells a Client of MQTT 5.0 why the Server closes, [MQTT-4.13.1-1].
-    fn say_why(&mut self, key: ConnectionKey, phase: Phase, cause: CloseCause) {
-        let Some(reason) = cause.reason_code() else { return };
-        if !matches!(phase, Phase::Connected(_)) || !self.links.protocol(key).has_properties() {
-            return;
+    /// Tells a Client of MQTT 5.0 why the Server closes, [MQTT-4.13.1-1], and where to go instead.
+    fn say_why(
+        &mut self,
+        key: ConnectionKey,
+        phase: Phase,
+        cause: CloseCause,
+        elsewhere: Option<&str>,
+    ) {
+        let Some(mut reason) = cause.reason_code() else { return };
+        match phase {
+            Phase::Connected(_) if self.links.protocol(key).has_properties() => {}
+            // There is no DISCONNECT before the CONNACK, [MQTT-3.14.0-1].
+            Phase::Authenticating => return self.put_refusal(key, &reason.into()),
+            Phase::Connected(_) | Phase::AwaitingConnect | Phase::Closed => return,
+        }
+        if cause == CloseCause::Shutdown && elsewhere.is_some() {
+            reason = ReasonCode::UseAnotherServer;
         }
         let why = cause.to_string();
         let mut disconnect = Vec::new();
-        encode_disconnect(reason, Some(&why), None, &mut disconnect);
-        if disconnect.len() > self.links.packet_bytes_max(key) {
+        // What there is no room for is left out, the explanation first, [MQTT-3.14.2-3].
+        for (why, elsewhere) in [(Some(&*why), elsewhere), (None, elsewhere), (None, None)] {
             disconnect.clear();
-            encode_disconnect(reason, None, None, &mut disconnect);
+            encode_disconnect(reason, why, elsewhere, &mut disconnect);
+            if disconnect.len() <= self.links.packet_bytes_max(key) {
+                break;
+            }
         }
         self.links.put(key, &disconnect, None);
     }
@@ -131,12 +155,15 @@ impl Shard {
             CloseCause::TakenOver => &mut statistics.take_overs,
             CloseCause::KeepAliveTimeout => &mut statistics.keep_alive_timeouts,
             CloseCause::ConnectTimeout => &mut statistics.connect_timeouts,
+            CloseCause::AuthenticationFailed(_) => &mut statistics.reauthentications_failed,
+            CloseCause::Dismissed(_) => &mut statistics.dismissals,
         } += 1;
     }
 
     /// Forgets a session. A Will that still waits goes out, MQTT 5.0 3.1.3.2.2.
     pub(super) fn end_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.remove(key) else { return };
+        self.held.replace(session.outbound.held(), Held::default());
         self.identifiers.remove(&session.client_identifier);
         for filter in &session.filters {
             self.drop_subscription(TopicFilter::new_unchecked(filter), key);

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::aliases::OutboundAliases;
+use super::authenticate::Proved;
 use super::connection::{CloseCause, ConnectionKey};
-use super::event::{Client, Event};
+use crate::access::Refusal;
 use crate::codec::{
     ConnackProperties, Connect, ConnectReturnCode, DecodeError, Frame, ProtocolVersion, ReasonCode,
     encode_connack, encode_connack_v5,
 };
+use crate::features::Features;
+use crate::limits::Limits;
+use crate::qos::QoS;
 use crate::session::{Session, SessionExpiry, SessionKey};
 
 impl Shard {
@@ -20,29 +24,51 @@ impl Shard {
     ) -> Result<(), CloseCause> {
         let connect = decode(frame).map_err(|error| self.reject(key, frame.body, error))?;
         self.configure(key, &connect);
-        let assigned = self.assign_identifier(key, &connect)?;
-        if connect.properties.authentication_method.is_some() {
-            return Err(self.refuse(key, ReasonCode::BadAuthenticationMethod));
+        if let Err(reason) = self.features.check_will(&connect) {
+            return Err(self.refuse(key, &reason.into()));
         }
-        if !self.takes_connack(&connect, assigned.as_deref()) {
-            return Err(self.refuse(key, ReasonCode::PacketTooLarge));
+        match connect.properties.authentication_method {
+            Some(method) => self.begin_authentication(key, frame.body, &connect, method),
+            None => self.let_in(key, &connect, None),
+        }
+    }
+
+    /// Accepts a CONNECT in which nothing is wrong, if its Client may come in: by its credentials,
+    /// or by what it has `proved`.
+    pub(super) fn let_in(
+        &mut self,
+        key: ConnectionKey,
+        connect: &Connect<'_>,
+        proved: Option<Proved>,
+    ) -> Result<(), CloseCause> {
+        let assigned = self.assign_identifier(key, connect)?;
+        let (principal, data) = match proved {
+            Some(Proved { principal, data }) => (Some(principal), data),
+            None => (None, None),
+        };
+        let welcome = Welcome { assigned: assigned.as_deref(), data: data.as_deref() };
+        if !self.takes_connack(connect, welcome) {
+            return Err(self.refuse(key, &ReasonCode::PacketTooLarge.into()));
         }
         let identifier = assigned.as_deref().unwrap_or(connect.client_identifier);
-        let access = match self.grant(key, identifier) {
-            Ok(access) => access,
-            Err(code) => return Err(self.refuse(key, code.into())),
+        let access = match principal {
+            Some(principal) => self.grant_to(principal, identifier.into()),
+            None => self.grant(key, identifier),
         };
+        let access = access.map_err(|refusal| self.refuse(key, &refusal))?;
         let kept = self.displace(identifier, connect.clean_session);
         let session_present = kept.is_some();
         let Some(session) = kept.or_else(|| self.begin_session(identifier)) else {
-            return Err(self.refuse(key, ReasonCode::ServerUnavailable));
+            let refusal = self.features.no_room();
+            return Err(self.refuse(key, &refusal));
         };
         self.set_access(session, access);
-        self.attach(key, session, &connect);
-        self.accept(key, session_present, assigned.as_deref(), &connect);
+        self.attach(key, session, connect);
+        self.accept(key, session_present, welcome, connect);
         self.emit_connected(key, session);
         self.announce(session, true);
         self.send_waiting(key, session);
+        self.wake_replay(key);
         Ok(())
     }
 
@@ -50,33 +76,47 @@ impl Shard {
     /// when the protocol level is the fault, [MQTT-3.1.2-2].
     fn reject(&mut self, key: ConnectionKey, body: &[u8], error: DecodeError) -> CloseCause {
         match (Connect::decode_protocol(body), error) {
-            (_, DecodeError::ProtocolLevel(_)) => {
-                self.refuse(key, ReasonCode::UnsupportedProtocolVersion)
+            (_, DecodeError::ProtocolLevel(level)) => {
+                // Bridges set the highest bit of the level that they speak.
+                if level & 0x7f >= 5 {
+                    self.set_protocol(key, ProtocolVersion::V5);
+                }
+                self.refuse(key, &ReasonCode::UnsupportedProtocolVersion.into())
             }
             (Ok(ProtocolVersion::V5), _) => {
-                if let Some(connection) = self.links.get_mut(key) {
-                    connection.protocol = ProtocolVersion::V5;
-                }
-                self.put_refusal(key, error.reason_code());
+                self.set_protocol(key, ProtocolVersion::V5);
+                self.put_refusal(key, &error.reason_code().into());
                 error.into()
             }
             (Ok(ProtocolVersion::V3 | ProtocolVersion::V4) | Err(_), _) => error.into(),
         }
     }
 
-    fn refuse(&mut self, key: ConnectionKey, reason: ReasonCode) -> CloseCause {
-        self.put_refusal(key, reason);
-        CloseCause::Refused(reason)
+    fn set_protocol(&mut self, key: ConnectionKey, protocol: ProtocolVersion) {
+        if let Some(connection) = self.links.get_mut(key) {
+            connection.protocol = protocol;
+        }
     }
 
-    fn put_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
+    pub(super) fn refuse(&mut self, key: ConnectionKey, refusal: &Refusal) -> CloseCause {
+        self.put_refusal(key, refusal);
+        CloseCause::Refused(refusal.reason.in_connack())
+    }
+
+    /// Answers a CONNECT; before 5.0 without a word where no return code fits, [MQTT-3.2.2-6].
+    pub(super) fn put_refusal(&mut self, key: ConnectionKey, refusal: &Refusal) {
+        let reason = refusal.reason.in_connack();
         if self.links.protocol(key).has_properties() {
+            let server_reference = refusal.server_reference.as_deref();
+            let properties = ConnackProperties { server_reference, ..ConnackProperties::default() };
             let mut connack = Vec::new();
-            encode_connack_v5(false, reason, &ConnackProperties::default(), &mut connack);
+            encode_connack_v5(false, reason, &properties, &mut connack);
+            if connack.len() > self.links.packet_bytes_max(key) {
+                connack.clear();
+                encode_connack_v5(false, reason, &ConnackProperties::default(), &mut connack);
+            }
             self.links.put(key, &connack, None);
-        } else {
-            let code = reason.as_connect_return_code();
-            let code = code.unwrap_or(ConnectReturnCode::ServerUnavailable);
+        } else if let Some(code) = reason.as_connect_return_code() {
             self.links.put(key, &encode_connack(false, code), None);
         }
     }
@@ -113,7 +153,7 @@ impl Shard {
         if may {
             Ok(Some(self.new_identifier()))
         } else {
-            Err(self.refuse(key, ReasonCode::ClientIdentifierNotValid))
+            Err(self.refuse(key, &ReasonCode::ClientIdentifierNotValid.into()))
         }
     }
 
@@ -163,7 +203,7 @@ impl Shard {
             connection.will = connect.will.map(|will| Box::new(will.into()));
         }
         if let Some(session) = self.sessions.get_mut(session_key) {
-            session.expiry = session_expiry(connect);
+            session.expiry = session_expiry(connect).at_most(self.limits.session_expiry_max);
             session.ends = None;
             // The Client is back before its Will was due, [MQTT-3.1.3-9].
             session.will = None;
@@ -176,7 +216,7 @@ impl Shard {
         &mut self,
         key: ConnectionKey,
         session_present: bool,
-        assigned: Option<&str>,
+        welcome: Welcome<'_>,
         connect: &Connect<'_>,
     ) {
         self.statistics.connects_accepted += 1;
@@ -190,7 +230,7 @@ impl Shard {
                 self.links.put(key, &connack, None);
             }
             ProtocolVersion::V5 => {
-                let properties = self.limits.connack_properties(connect, assigned);
+                let properties = self.connack_properties(connect, welcome);
                 let mut connack = Vec::new();
                 encode_connack_v5(session_present, ReasonCode::Success, &properties, &mut connack);
                 self.links.put(key, &connack, None);
@@ -200,18 +240,50 @@ impl Shard {
 
     /// Whether the CONNACK that lets the Client in is not larger than the packets it takes,
     /// [MQTT-3.1.2-24]: left out like others, it would leave the Client in without a word.
-    fn takes_connack(&self, connect: &Connect<'_>, assigned: Option<&str>) -> bool {
-        let Some(size_max) = connect.properties.maximum_packet_size else { return true };
-        let properties = self.limits.connack_properties(connect, assigned);
+    fn takes_connack(&self, connect: &Connect<'_>, welcome: Welcome<'_>) -> bool {
+        let size_max = connect.properties.maximum_packet_size.unwrap_or(u32::MAX);
+        let is_encodable = welcome.data.is_none_or(|data| u16::try_from(data.len()).is_ok());
+        if size_max == u32::MAX || !is_encodable {
+            return is_encodable;
+        }
+        let properties = self.connack_properties(connect, welcome);
         let mut connack = Vec::new();
         encode_connack_v5(false, ReasonCode::Success, &properties, &mut connack);
         connack.len() <= size_max as usize
     }
 
-    fn emit_connected(&mut self, connection: ConnectionKey, session: SessionKey) {
-        if let (Some(observer), Some(session)) = (&mut self.observer, self.sessions.get(session)) {
-            let client = Client { identifier: &session.client_identifier, connection };
-            observer(&Event::ClientConnected { client });
+    /// What a CONNACK of MQTT 5.0 tells of the Server, 3.2.2.3. What is as the specification has it
+    /// by default is left out.
+    fn connack_properties<'a>(
+        &'a self,
+        connect: &Connect<'a>,
+        welcome: Welcome<'a>,
+    ) -> ConnackProperties<'a> {
+        let Self { features, limits, .. } = self;
+        let unavailable = |available: bool| (!available).then_some(false);
+        let wants_information = connect.properties.request_response_information;
+        ConnackProperties {
+            session_expiry_interval_seconds: limits.session_expiry_told(connect),
+            receive_maximum: Some(limits.receive_maximum),
+            maximum_qos: Some(features.maximum_qos).filter(|&qos| qos < QoS::ExactlyOnce),
+            retain_available: unavailable(features.retain_available),
+            maximum_packet_size: u32::try_from(limits.packet_bytes_max).ok(),
+            assigned_client_identifier: welcome.assigned,
+            topic_alias_maximum: Some(limits.topic_alias_max).filter(|&max| max > 0),
+            wildcard_subscription_available: unavailable(features.wildcard_subscription_available),
+            subscription_identifier_available: unavailable(
+                features.subscription_identifier_available,
+            ),
+            shared_subscription_available: unavailable(features.shared_subscription_available),
+            server_keep_alive_seconds: Some(limits.keep_alive(connect))
+                .filter(|&seconds| seconds != connect.keep_alive_seconds),
+            response_information: features
+                .response_information
+                .as_deref()
+                .filter(|_| wants_information),
+            authentication_method: connect.properties.authentication_method,
+            authentication_data: welcome.data,
+            ..ConnackProperties::default()
         }
     }
 }
@@ -220,6 +292,15 @@ fn decode(frame: Frame<'_>) -> Result<Connect<'_>, DecodeError> {
     let connect = Connect::decode(frame.body)?;
     frame.header.check_version(connect.protocol)?;
     Ok(connect)
+}
+
+/// What is for one Client in the CONNACK that lets it in.
+#[derive(Clone, Copy, Debug)]
+struct Welcome<'a> {
+    /// The Client Identifier that it was given.
+    assigned: Option<&'a str>,
+    /// The end of its authentication.
+    data: Option<&'a [u8]>,
 }
 
 /// How long the session is to outlive the Network Connection, MQTT 5.0 3.1.2.11.2.
@@ -233,21 +314,42 @@ fn session_expiry(connect: &Connect<'_>) -> SessionExpiry {
     }
 }
 
-impl crate::limits::Limits {
-    /// What a CONNACK of MQTT 5.0 tells of the Server, 3.2.2.3.
-    fn connack_properties<'a>(
-        &self,
-        connect: &Connect<'_>,
-        assigned: Option<&'a str>,
-    ) -> ConnackProperties<'a> {
-        ConnackProperties {
-            receive_maximum: Some(self.receive_maximum),
-            maximum_packet_size: u32::try_from(self.packet_bytes_max).ok(),
-            topic_alias_maximum: Some(self.topic_alias_max).filter(|&max| max > 0),
-            server_keep_alive_seconds: Some(self.keep_alive(connect))
-                .filter(|&seconds| seconds != connect.keep_alive_seconds),
-            assigned_client_identifier: assigned,
-            ..ConnackProperties::default()
+impl Features {
+    /// Refuses a Will that this Server could not publish, [MQTT-3.2.2-12] and [MQTT-3.2.2-13].
+    fn check_will(&self, connect: &Connect<'_>) -> Result<(), ReasonCode> {
+        let Some(will) = &connect.will else { return Ok(()) };
+        if will.qos > self.maximum_qos {
+            Err(ReasonCode::QoSNotSupported)
+        } else if will.retain && !self.retain_available {
+            Err(ReasonCode::RetainNotSupported)
+        } else if self.check_payload_format {
+            will.check_payload_format().map_err(|error| error.reason_code())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Said when there are too many sessions.
+    fn no_room(&self) -> Refusal {
+        match &self.server_reference {
+            None => ReasonCode::QuotaExceeded.into(),
+            reference => Refusal {
+                reason: ReasonCode::UseAnotherServer,
+                server_reference: reference.clone(),
+            },
+        }
+    }
+}
+
+impl Limits {
+    /// The Session Expiry Interval if it is not the one that the Client asks for, 3.2.2.3.2.
+    fn session_expiry_told(&self, connect: &Connect<'_>) -> Option<u32> {
+        let asked = session_expiry(connect);
+        match asked.at_most(self.session_expiry_max) {
+            SessionExpiry::After(time) if asked != SessionExpiry::After(time) => {
+                u32::try_from(time.as_secs()).ok()
+            }
+            _ => None,
         }
     }
 

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::aliases::{InboundAliases, OutboundAliases};
+use super::authenticate::Authentication;
 use super::output::Output;
 use crate::access::Admission;
 use crate::codec::{DecodeError, PacketType, ProtocolVersion, ReasonCode};
+use crate::qos::QoS;
 use crate::session::{SessionKey, Will};
 use crate::time::Time;
 
@@ -26,6 +28,8 @@ pub(super) struct Connection {
     pub(super) partial: Vec<u8>,
     /// What was made of the credentials of the CONNECT to come.
     pub(super) admission: Option<Box<Admission>>,
+    /// The enhanced authentication of a Client that asked for one.
+    pub(super) authentication: Option<Box<Authentication>>,
     pub(super) will: Option<Box<Will>>,
     pub(super) last_received: Time,
     /// When the timer that runs for it fires; an earlier one on the heap is out of date.
@@ -52,6 +56,9 @@ pub(super) struct Connection {
 pub(super) enum Phase {
     /// Only a CONNECT may come, [MQTT-3.1.0-1].
     AwaitingConnect,
+    /// The CONNECT waits for the end of an enhanced authentication: only AUTH and DISCONNECT may
+    /// come, [MQTT-3.1.2-30].
+    Authenticating,
     Connected(SessionKey),
     /// What waits is written, then the driver removes it.
     Closed,
@@ -65,6 +72,7 @@ impl Connection {
             dirty: false,
             partial: Vec::new(),
             admission: None,
+            authentication: None,
             will: None,
             last_received: now,
             timer: now,
@@ -108,8 +116,12 @@ pub enum CloseCause {
     TakenOver,
     /// Nothing came for one and a half times the keep alive, [MQTT-3.1.2-24].
     KeepAliveTimeout,
-    /// No CONNECT came in time.
+    /// No CONNECT came in time, or its authentication was not over.
     ConnectTimeout,
+    /// A re-authentication failed, [MQTT-4.12.1-2].
+    AuthenticationFailed(ReasonCode),
+    /// The embedder closed it, for this reason.
+    Dismissed(ReasonCode),
     /// The policy does not allow the Client to be here any more.
     Revoked,
     /// The broker stops.
@@ -140,6 +152,27 @@ pub enum Violation {
     /// An AUTH that is no step of an authentication.
     #[error("AUTH came without an authentication to go on with [MQTT-4.12.0-7]")]
     UnexpectedAuth,
+    /// An AUTH of another method than that of the CONNECT.
+    #[error("AUTH names another method than the CONNECT [MQTT-4.12.0-5]")]
+    AuthenticationMethod,
+    /// Something else than AUTH and DISCONNECT before the CONNACK.
+    #[error("{0:?} came before the authentication was over [MQTT-3.1.2-30]")]
+    NotAuthenticated(PacketType),
+    /// A publication above the Maximum QoS of the Server.
+    #[error("a publication at {0:?} is above the Maximum QoS [MQTT-3.2.2-11]")]
+    QoSNotSupported(QoS),
+    /// RETAIN = 1 where no messages are retained.
+    #[error("RETAIN is set and messages are not retained here [MQTT-3.2.2-14]")]
+    RetainNotSupported,
+    /// A subscription with wildcards where there are none.
+    #[error("there are no wildcard subscriptions here, MQTT 5.0 section 3.2.2.3.11")]
+    WildcardSubscription,
+    /// A Subscription Identifier where there are none.
+    #[error("there are no Subscription Identifiers here, MQTT 5.0 section 3.2.2.3.12")]
+    SubscriptionIdentifier,
+    /// A Shared Subscription where there are none.
+    #[error("there are no Shared Subscriptions here, MQTT 5.0 section 3.2.2.3.13")]
+    SharedSubscription,
     /// A Topic Alias above the Topic Alias Maximum of the Server.
     #[error("Topic Alias {0} is above the Topic Alias Maximum [MQTT-3.3.2-9]")]
     TopicAliasTooHigh(u16),
@@ -166,9 +199,16 @@ impl Violation {
             Self::TopicTooLong { .. } => ReasonCode::TopicNameInvalid,
             Self::Transport => ReasonCode::MalformedPacket,
             Self::ReceiveMaximum(_) => ReasonCode::ReceiveMaximumExceeded,
+            Self::QoSNotSupported(_) => ReasonCode::QoSNotSupported,
+            Self::RetainNotSupported => ReasonCode::RetainNotSupported,
+            Self::WildcardSubscription => ReasonCode::WildcardSubscriptionsNotSupported,
+            Self::SubscriptionIdentifier => ReasonCode::SubscriptionIdentifiersNotSupported,
+            Self::SharedSubscription => ReasonCode::SharedSubscriptionsNotSupported,
             Self::NotConnected(_)
+            | Self::NotAuthenticated(_)
             | Self::SecondConnect
             | Self::UnexpectedAuth
+            | Self::AuthenticationMethod
             | Self::TopicAliasUnknown(_)
             | Self::SessionExpiry => ReasonCode::ProtocolError,
         }
@@ -185,6 +225,7 @@ impl CloseCause {
             | Self::Refused(_)
             | Self::ConnectTimeout => None,
             Self::Violation(violation) => Some(violation.reason_code()),
+            Self::AuthenticationFailed(reason) | Self::Dismissed(reason) => Some(*reason),
             Self::TakenOver => Some(ReasonCode::SessionTakenOver),
             Self::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
             Self::Revoked => Some(ReasonCode::NotAuthorized),
@@ -202,7 +243,15 @@ impl fmt::Display for CloseCause {
             Self::Refused(code) => write!(f, "refused with {:#04x}: {code:?}", code.code()),
             Self::TakenOver => f.write_str("another connection took the client identifier over"),
             Self::KeepAliveTimeout => f.write_str("the keep alive time ran out"),
-            Self::ConnectTimeout => f.write_str("no CONNECT came in time"),
+            Self::ConnectTimeout => {
+                f.write_str("no CONNECT came in time, or its authentication took too long")
+            }
+            Self::AuthenticationFailed(code) => {
+                write!(f, "the re-authentication failed with {:#04x}: {code:?}", code.code())
+            }
+            Self::Dismissed(code) => {
+                write!(f, "closed by the server with {:#04x}: {code:?}", code.code())
+            }
             Self::Revoked => f.write_str("its access was withdrawn"),
             Self::Shutdown => f.write_str("the broker stops"),
         }

@@ -1,8 +1,6 @@
 //! From a publication to one subscriber: its packet, its queue, the acknowledgements in both
 //! directions, MQTT 4.3 and 4.4.
 
-use std::num::NonZeroU32;
-
 use super::Shard;
 use super::aliases::TopicAlias;
 use super::connection::ConnectionKey;
@@ -10,10 +8,18 @@ use super::encoder::{Flavour, PacketForm, header_v5};
 use super::links::Put;
 use super::outgoing::{Form, Outgoing};
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
-use crate::message::Message;
 use crate::qos::QoS;
-use crate::session::{self, Delivery, Offered, QueueLimits, Session, SessionKey};
-use crate::topic::DeliveryOptions;
+use crate::session::{self, Delivery, Offered, Outbound, Session, SessionKey};
+
+/// A packet that is like no other one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Single<'a> {
+    pub(super) header: PublishHeader,
+    /// Subscription Identifiers that go along.
+    pub(super) identifiers: &'a [u32],
+    /// Bytes that may wait with it.
+    pub(super) pending_max: usize,
+}
 
 impl Shard {
     /// Sends a publication to a session, lets it wait there, or drops it and counts.
@@ -29,40 +35,75 @@ impl Shard {
             }
             return;
         }
-        let limits = self.queue_limits(self.links.online(session));
-        self.deliver_acknowledged(session, form, limits, outgoing);
-    }
-
-    fn deliver_acknowledged(
-        &mut self,
-        session: SessionKey,
-        form: Form<'_>,
-        limits: QueueLimits,
-        outgoing: &mut Outgoing<'_>,
-    ) {
         let delivery = Delivery {
             message: outgoing.message().clone(),
             qos: form.qos,
             retain: form.retain,
             identifiers: form.identifiers.into(),
         };
-        if let Some((key, identifier)) = self.offer(session, delivery, limits) {
+        let connection = self.links.online(session);
+        if let Some((key, identifier)) = self.offer(session, connection, delivery) {
             self.put_publication(key, session, form, Some(identifier), outgoing);
         }
     }
 
-    /// Gives a message to a session; returns where to send it when that is now.
-    fn offer(
+    /// [`deliver`](Self::deliver) for one subscriber that is not part of a fan-out.
+    pub(super) fn deliver_alone(
         &mut self,
         session: SessionKey,
+        form: Form<'_>,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let before = self.statistics.deliveries;
+        self.deliver(session, form, outgoing);
+        self.note_delivery(before, session, form.qos, outgoing.publication);
+    }
+
+    /// [`deliver`](Self::deliver) at QoS 0 and without Subscription Identifiers, as nearly all are:
+    /// one look at the connection, a copy, a count.
+    #[inline]
+    pub(super) fn deliver_common(
+        &mut self,
+        session: SessionKey,
+        retain: bool,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let Self { links, encoder, limits, now, statistics, .. } = self;
+        let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
+        let put = links.put_common(session, limits.output_bytes_max, payload, |properties| {
+            let flavour = Flavour { qos: QoS::AtMostOnce, retain, properties };
+            encoder.flavoured(flavour, None, *now, publication, payload.is_some())
+        });
+        match put {
+            Some(Put::Done) => statistics.deliveries += 1,
+            Some(put) => self.count_put(put, session, None),
+            None => {
+                let form = Form { qos: QoS::AtMostOnce, retain, identifiers: &[] };
+                self.deliver(session, form, outgoing);
+            }
+        }
+    }
+
+    /// Gives a message to a session; returns where to send it when that is now.
+    pub(super) fn offer(
+        &mut self,
+        session: SessionKey,
+        connection: Option<ConnectionKey>,
         delivery: Delivery,
-        limits: QueueLimits,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
-        let connection = self.links.online(session);
+        let limits = self.queue_limits(connection);
         let outbound = &mut self.sessions.get_mut(session)?.outbound;
+        let bytes = outbound.held().queued_bytes;
         match outbound.offer(delivery, connection.is_some(), limits) {
-            Offered::Send(identifier) => Some((connection?, identifier)),
-            Offered::Queued => None,
+            Offered::Send(identifier) => {
+                self.held.inflight += 1;
+                Some((connection?, identifier))
+            }
+            Offered::Queued => {
+                self.held.queued += 1;
+                self.held.queued_bytes += outbound.held().queued_bytes - bytes;
+                None
+            }
             Offered::Dropped => {
                 self.statistics.dropped_queue_full += 1;
                 None
@@ -94,19 +135,18 @@ impl Shard {
         }
         let delivery = identifier.map(|identifier| (qos, identifier));
         let header = PublishHeader { duplicate: false, retain, delivery };
-        self.put_single(key, session, header, identifiers, outgoing);
+        self.put_single(key, session, Single { header, identifiers, pending_max }, outgoing);
     }
 
     /// Sends a packet that is like no other one.
-    fn put_single(
+    pub(super) fn put_single(
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
-        header: PublishHeader,
-        identifiers: &[u32],
+        Single { header, identifiers, pending_max }: Single<'_>,
         outgoing: &Outgoing<'_>,
     ) {
-        let Self { links, encoder, limits, now, .. } = self;
+        let Self { links, encoder, now, .. } = self;
         let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
         let Some(connection) = links.get_mut(key) else { return };
         let topic = publication.topic.as_str();
@@ -114,7 +154,6 @@ impl Shard {
         let mut alias = aliases.and_then(|aliases| aliases.choose(topic));
         let has_properties = connection.protocol.has_properties();
         let identifier = header.delivery.map(|(_, identifier)| identifier);
-        let pending_max = pending_max(identifier, limits.output_bytes_max);
         let mut put_with = |alias: Option<TopicAlias>| {
             let form = if has_properties {
                 let header = PublishHeaderV5 {
@@ -152,10 +191,8 @@ impl Shard {
             Put::TooLarge => {
                 self.statistics.dropped_too_large += 1;
                 // It counts as delivered, [MQTT-3.1.2-25].
-                if let (Some(session), Some(identifier)) =
-                    (self.sessions.get_mut(session), identifier)
-                {
-                    session.outbound.refuse(identifier);
+                if let Some(identifier) = identifier {
+                    self.change_outbound(session, |outbound| outbound.refuse(identifier));
                 }
             }
         }
@@ -166,57 +203,32 @@ impl Shard {
     pub(super) fn send_waiting(&mut self, key: ConnectionKey, session: SessionKey) {
         let limits = self.queue_limits(Some(key));
         let now = self.now;
-        loop {
+        while self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
             let mut expired = 0;
-            let Some(state) = self.sessions.get_mut(session) else { return };
-            let next = state.outbound.next(limits, |delivery| {
+            let wanted = |delivery: &Delivery| {
                 let is_expired = delivery.message.is_expired(now);
                 expired += u64::from(is_expired);
                 !is_expired
-            });
+            };
+            let next = |outbound: &mut Outbound| outbound.next(limits, wanted).map(Next::from);
+            let next = self.change_outbound(session, next).flatten();
             self.statistics.expired += expired;
             match next {
                 None => return,
-                Some(session::Outgoing::Pubrel(identifier)) => {
-                    self.put_acknowledgement(
-                        key,
-                        PacketType::Pubrel,
-                        identifier,
-                        ReasonCode::Success,
-                    );
+                Some(Next::Pubrel(identifier)) => {
+                    let (packet, reason) = (PacketType::Pubrel, ReasonCode::Success);
+                    self.put_acknowledgement(key, packet, identifier, reason);
                 }
-                Some(session::Outgoing::Publish { identifier, delivery, duplicate }) => {
-                    let Delivery { message, qos, retain, identifiers } = delivery.clone();
-                    let header =
-                        PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                Some(Next::Publish(header, delivery)) => {
+                    let Delivery { message, qos, identifiers, .. } = delivery;
                     let outgoing = Outgoing::of(&message);
-                    self.put_single(key, session, header, &identifiers, &outgoing);
+                    let before = self.statistics.deliveries;
+                    let identifiers = &*identifiers;
+                    let single = Single { header, identifiers, pending_max: usize::MAX };
+                    self.put_single(key, session, single, &outgoing);
+                    self.note_delivery(before, session, qos, outgoing.publication);
                 }
             }
-        }
-    }
-
-    /// Sends a retained message to a session whose Client has just subscribed. `limits` are those
-    /// of its queue.
-    pub(super) fn deliver_retained(
-        &mut self,
-        session: SessionKey,
-        message: &Message,
-        options: DeliveryOptions,
-        limits: QueueLimits,
-    ) {
-        let identifier = options.identifier.map(NonZeroU32::get);
-        let form = Form {
-            qos: message.qos.min(options.qos),
-            retain: true,
-            identifiers: identifier.as_slice(),
-        };
-        self.encoder.begin();
-        let outgoing = &mut Outgoing::of(message);
-        if form.qos == QoS::AtMostOnce {
-            self.deliver(session, form, outgoing);
-        } else {
-            self.deliver_acknowledged(session, form, limits, outgoing);
         }
     }
 
@@ -229,6 +241,7 @@ impl Shard {
     ) {
         self.apply(session, apply);
         self.send_waiting(key, session);
+        self.wake_replay(key);
     }
 
     /// False, and counted, when nothing waits for the acknowledgement.
@@ -237,9 +250,33 @@ impl Shard {
         session: SessionKey,
         apply: impl FnOnce(&mut Session) -> bool,
     ) -> bool {
-        let known = self.sessions.get_mut(session).is_some_and(apply);
+        let known = self.sessions.get_mut(session).is_some_and(|session| {
+            let before = session.outbound.inflight();
+            let known = apply(session);
+            self.held.inflight -= before - session.outbound.inflight();
+            known
+        });
         self.statistics.acknowledgements_unknown += u64::from(!known);
         known
+    }
+}
+
+/// What a session sends next, no part of it any more.
+enum Next {
+    Publish(PublishHeader, Delivery),
+    Pubrel(PacketIdentifier),
+}
+
+impl From<session::Outgoing<'_>> for Next {
+    fn from(outgoing: session::Outgoing<'_>) -> Self {
+        match outgoing {
+            session::Outgoing::Pubrel(identifier) => Self::Pubrel(identifier),
+            session::Outgoing::Publish { identifier, delivery, duplicate } => {
+                let (retain, qos) = (delivery.retain, delivery.qos);
+                let header = PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                Self::Publish(header, delivery.clone())
+            }
+        }
     }
 }
 

@@ -52,6 +52,7 @@ impl Encoder {
     }
 
     /// The packet of the current publication in one flavour, its payload left out if `apart`.
+    #[inline]
     pub(super) fn flavoured(
         &mut self,
         flavour: Flavour,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::access::Identity;
+use super::connection::ConnectionKey;
+use crate::access::{Identity, SessionAccess};
+use crate::codec::PacketIdentifier;
 use crate::message::Message;
 use crate::session::SessionKey;
 use crate::topic::DeliveryOptions;
@@ -25,6 +27,8 @@ pub(super) enum Forwarded {
     Member { session: SessionKey, options: DeliveryOptions, message: Message },
     /// To the home of a shared subscription.
     Group(GroupChange),
+    /// Back from there: the member has come in.
+    Joined(Subscribing),
 }
 
 /// A session somewhere in the group of shards.
@@ -34,6 +38,13 @@ pub(super) struct Member {
     pub(super) session: SessionKey,
 }
 
+/// A SUBSCRIBE on its Network Connection: its SUBACK waits for the homes of shared subscriptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Subscribing {
+    pub(super) connection: ConnectionKey,
+    pub(super) packet_identifier: PacketIdentifier,
+}
+
 /// What changes in a group.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
@@ -41,9 +52,12 @@ pub(super) enum Change {
     Join {
         options: DeliveryOptions,
         online: bool,
+        subscribing: Subscribing,
     },
     /// Its Client connects or disconnects.
     Online(bool),
+    /// It may have other messages than before.
+    Access,
     Leave,
 }
 
@@ -54,4 +68,6 @@ pub(super) struct GroupChange {
     pub(super) filter: Box<str>,
     pub(super) member: Member,
     pub(super) change: Change,
+    /// What the member may do, under a policy; said when it joins and when that changes.
+    pub(super) access: Option<SessionAccess>,
 }

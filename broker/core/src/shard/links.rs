@@ -20,6 +20,9 @@ pub(super) struct Links {
     closed: Vec<Closed>,
     /// Bytes appended since the last [`take_dirty`](Self::take_dirty).
     fresh: usize,
+    /// Bytes appended before that, less those that went with their connection.
+    appended: u64,
+    answers: u64,
     answers_too_large: u64,
     pool: BufferPool,
 }
@@ -41,6 +44,11 @@ impl Links {
         self.connections.len()
     }
 
+    /// Sessions that have a connection.
+    pub(super) fn online_len(&self) -> usize {
+        self.online.len()
+    }
+
     pub(super) fn open(&mut self, now: Time) -> ConnectionKey {
         self.connections.insert(Connection::new(now))
     }
@@ -55,6 +63,7 @@ impl Links {
 
     pub(super) fn remove(&mut self, key: ConnectionKey) {
         if let Some(mut connection) = self.connections.remove(key) {
+            self.appended = self.appended.wrapping_sub(connection.output.pending() as u64);
             connection.output.advance(connection.output.pending());
             connection.output.give_back(&mut self.pool);
         }
@@ -99,6 +108,11 @@ impl Links {
         self.fresh
     }
 
+    /// Bytes that wait for all connections together, when so many were written.
+    pub(super) const fn pending(&self, written: u64) -> u64 {
+        self.appended.wrapping_add(self.fresh as u64).wrapping_sub(written)
+    }
+
     pub(super) fn attach(&mut self, session: SessionKey, key: ConnectionKey) {
         self.online.insert(session, key);
         if let Some(connection) = self.connections.get_mut(key) {
@@ -116,9 +130,16 @@ impl Links {
 
     /// Appends a packet, whatever waits already: for packets whose number is bounded elsewhere.
     pub(super) fn put(&mut self, key: ConnectionKey, packet: &[u8], payload: Option<&Arc<[u8]>>) {
-        if self.put_within(key, packet, payload, usize::MAX) == Put::TooLarge {
-            self.answers_too_large += 1;
+        match self.put_within(key, packet, payload, usize::MAX) {
+            Put::Done => self.answers += 1,
+            Put::TooLarge => self.answers_too_large += 1,
+            Put::Full | Put::Gone => {}
         }
+    }
+
+    /// Packets but PUBLISH that were put into an output.
+    pub(super) const fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// Packets but PUBLISH that were left out because the Client takes none of their size.
@@ -146,28 +167,42 @@ impl Links {
         payload: Option<&Arc<[u8]>>,
         choose: impl FnOnce(&Connection) -> Option<&'a [u8]>,
     ) -> Option<Put> {
-        let Some(connection) = self.connections.get_mut(key) else { return Some(Put::Gone) };
+        let connection = self.connections.get_mut(key);
+        let Some(connection) = connection else { return Some(Put::Gone) };
         let packet = choose(connection)?;
-        let size = packet.len() + payload.map_or(0, |payload| payload.len());
-        if size > connection.packet_bytes_max as usize {
-            return Some(Put::TooLarge);
+        let Self { dirty, fresh, pool, .. } = self;
+        Some(connection.put(packet, payload, pending_max, pool, |size, is_first| {
+            *fresh += size;
+            if is_first {
+                dirty.push(key);
+            }
+        }))
+    }
+
+    /// Appends the packet that is the same for all connections with properties, or without, to that
+    /// of a session; `None` when it may take Topic Aliases and so another one.
+    #[inline]
+    pub(super) fn put_common<'a>(
+        &mut self,
+        session: SessionKey,
+        pending_max: usize,
+        payload: Option<&Arc<[u8]>>,
+        packet: impl FnOnce(bool) -> &'a [u8],
+    ) -> Option<Put> {
+        let Some(&key) = self.online.get(session) else { return Some(Put::Gone) };
+        let connection = self.connections.get_mut(key);
+        let Some(connection) = connection else { return Some(Put::Gone) };
+        if connection.outbound_aliases.is_some() {
+            return None;
         }
-        let output = &mut connection.output;
-        // A single packet above the limit passes when nothing else waits.
-        if output.pending() > 0 && size > pending_max.saturating_sub(output.pending()) {
-            return Some(Put::Full);
-        }
-        output.lend(&mut self.pool);
-        self.fresh += size;
-        output.append(packet);
-        if let Some(payload) = payload {
-            output.append_shared(payload);
-        }
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push(key);
-        }
-        Some(Put::Done)
+        let packet = packet(connection.protocol.has_properties());
+        let Self { dirty, fresh, pool, .. } = self;
+        Some(connection.put(packet, payload, pending_max, pool, |size, is_first| {
+            *fresh += size;
+            if is_first {
+                dirty.push(key);
+            }
+        }))
     }
 
     pub(super) fn has_dirty(&self) -> bool {
@@ -176,7 +211,7 @@ impl Links {
 
     pub(super) fn take_dirty(&mut self, taken: &mut Vec<ConnectionKey>) {
         taken.clear();
-        self.fresh = 0;
+        self.appended = self.appended.wrapping_add(std::mem::take(&mut self.fresh) as u64);
         std::mem::swap(taken, &mut self.dirty);
         for &key in &*taken {
             if let Some(connection) = self.connections.get_mut(key) {
@@ -194,5 +229,36 @@ impl Links {
             connection.output.advance(count);
             connection.output.give_back(&mut self.pool);
         }
+    }
+}
+
+impl Connection {
+    /// Appends a packet unless more than `pending_max` bytes would wait. `note` hears of its size and
+    /// whether it is the first since the last flush.
+    #[inline]
+    fn put(
+        &mut self,
+        packet: &[u8],
+        payload: Option<&Arc<[u8]>>,
+        pending_max: usize,
+        pool: &mut BufferPool,
+        note: impl FnOnce(usize, bool),
+    ) -> Put {
+        let size = packet.len() + payload.map_or(0, |payload| payload.len());
+        if size > self.packet_bytes_max as usize {
+            return Put::TooLarge;
+        }
+        let output = &mut self.output;
+        // A single packet above the limit passes when nothing else waits.
+        if output.pending() > 0 && size > pending_max.saturating_sub(output.pending()) {
+            return Put::Full;
+        }
+        output.lend(pool);
+        output.append(packet);
+        if let Some(payload) = payload {
+            output.append_shared(payload);
+        }
+        note(size, !std::mem::replace(&mut self.dirty, true));
+        Put::Done
     }
 }

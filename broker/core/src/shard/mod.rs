@@ -1,12 +1,13 @@
 //! Everything that one core owns: connections, sessions, subscriptions, retained messages.
 //!
 //! A shard never blocks, reads no clock and does no I/O. Its caller, the driver, keeps this order:
-//! call one of the `handle_…` methods; then write what waits for the connections of
-//! [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
+//! call one of the `handle_…` methods; then, once per turn, [`handle_replays`](Shard::handle_replays),
+//! write what waits for the connections of [`take_dirty`](Shard::take_dirty), hand on what [`take_forwards`](Shard::take_forwards) gives,
 //! and drop the connections that [`poll_closed`](Shard::poll_closed) names.
 
 mod access;
 mod aliases;
+mod authenticate;
 mod close;
 mod connect;
 mod connection;
@@ -15,11 +16,14 @@ mod encoder;
 mod event;
 mod forward;
 mod group;
+mod held;
 mod links;
+mod observe;
 mod outgoing;
 mod output;
 mod publish;
 mod receive;
+mod replay;
 mod route;
 mod shared;
 mod subscribe;
@@ -27,14 +31,16 @@ mod subscribe;
 mod tests;
 mod timers;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use slotmap::SlotMap;
 
+pub use authenticate::{AuthenticationAnswer, AuthenticationStep};
 pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
-pub use event::{Client, Event, Observer};
+pub use event::{Client, Event, EventKinds, Observer};
 pub use forward::Forward;
 pub use group::ShardGroup;
 pub use output::{Output, SHARED_PAYLOAD_MIN};
@@ -42,13 +48,16 @@ pub use output::{Output, SHARED_PAYLOAD_MIN};
 use connection::Phase;
 use encoder::Encoder;
 use links::Links;
+use replay::Replays;
 use route::{Source, Topics};
+use subscribe::AwaitedSubacks;
 use timers::Timers;
 
-use crate::access::{Identity, Policy};
+use crate::access::{Identity, Policy, Refusal};
+use crate::features::Features;
 use crate::limits::Limits;
-use crate::message::{Message, Publication};
-use crate::session::{QueueLimits, Session, SessionKey};
+use crate::message::Message;
+use crate::session::{Held, QueueLimits, Session, SessionKey};
 use crate::statistics::Statistics;
 use crate::time::Time;
 
@@ -59,17 +68,26 @@ pub struct Shard {
     /// As the caller last said.
     now: Time,
     limits: Limits,
+    features: Features,
     links: Links,
     sessions: SlotMap<SessionKey, Session>,
+    /// What all sessions hold together, see [`change_outbound`](Self::change_outbound).
+    held: Held,
     identifiers: HashMap<Arc<str>, SessionKey, FixedState>,
     identifiers_assigned: u64,
+    awaited_subacks: AwaitedSubacks,
     topics: Topics,
+    replays: Replays,
     encoder: Encoder,
     timers: Timers,
+    /// Steps of authentications that wait to be taken.
+    steps: VecDeque<AuthenticationStep>,
     /// What is meant for each shard of the group.
     forwards: Vec<Vec<Forward>>,
     statistics: Statistics,
     observer: Option<Observer>,
+    /// None without an observer.
+    event_kinds: EventKinds,
     policy: Option<Arc<dyn Policy>>,
 }
 
@@ -87,18 +105,31 @@ impl Shard {
             now: Time::ZERO,
             links: Links::default(),
             sessions: SlotMap::with_key(),
+            held: Held::default(),
             identifiers: HashMap::with_hasher(FixedState::with_seed(seed)),
             identifiers_assigned: 0,
+            awaited_subacks: AwaitedSubacks::default(),
             topics: Topics::new(seed, &limits),
+            replays: Replays::default(),
             encoder: Encoder::default(),
             timers: Timers::default(),
+            steps: VecDeque::new(),
+            features: Features::default(),
             forwards: (0..group.shards()).map(|_| Vec::new()).collect(),
             statistics: Statistics::default(),
+            event_kinds: observer.as_ref().map_or(EventKinds::NONE, |_| EventKinds::default()),
             observer,
             policy: None,
             limits,
             group,
         }
+    }
+
+    /// Offers Clients what `features` says.
+    #[must_use]
+    pub fn with_features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
     }
 
     /// Takes a new Network Connection in. Its first packet is to be a CONNECT.
@@ -137,17 +168,34 @@ impl Shard {
         self.emit_published(message.as_publication(), None);
     }
 
-    /// Ends all Network Connections, for the end of the broker. No Will is published.
-    pub fn shut_down(&mut self) {
-        for key in self.links.keys() {
-            self.close(key, CloseCause::Shutdown);
+    /// Ends the Network Connection of a Client, if it has one: its session goes on as if the
+    /// connection were lost. At MQTT 5.0 the Client is told the reason, which is to be one of
+    /// 3.14.2.1, and where to go instead.
+    pub fn dismiss(&mut self, now: Time, client_identifier: &str, refusal: &Refusal) {
+        self.now = now;
+        let session = self.identifiers.get(client_identifier).copied();
+        if let Some(key) = session.and_then(|session| self.links.online(session)) {
+            let reason = refusal.reason.in_disconnect();
+            let elsewhere = refusal.server_reference.as_deref();
+            self.close_with(key, CloseCause::Dismissed(reason), elsewhere);
         }
     }
 
-    /// Whether there is anything to write, to hand on or to close.
+    /// Ends all Network Connections, for the end of the broker. No Will is published. Clients of
+    /// MQTT 5.0 are told of another Server, if there is one.
+    pub fn shut_down(&mut self) {
+        for key in self.links.keys() {
+            let elsewhere = self.features.server_reference.clone();
+            self.close_with(key, CloseCause::Shutdown, elsewhere.as_deref());
+        }
+    }
+
+    /// Whether there is anything to send, to write, to hand on or to close.
     pub fn has_work(&self) -> bool {
         self.links.has_dirty()
             || self.links.has_closed()
+            || self.replays.has_ready()
+            || !self.steps.is_empty()
             || self.forwards.iter().any(|forwards| !forwards.is_empty())
     }
 
@@ -176,6 +224,9 @@ impl Shard {
     pub fn advance(&mut self, key: ConnectionKey, count: usize) {
         self.statistics.bytes_sent += count as u64;
         self.links.advance(key, count);
+        if count > 0 {
+            self.wake_replay(key);
+        }
     }
 
     /// A connection that has come to its end: write what waits, close it, then
@@ -205,12 +256,21 @@ impl Shard {
 
     /// Counters and gauges as of now.
     pub fn statistics(&self) -> Statistics {
+        let Held { inflight, queued, queued_bytes } = self.held();
         Statistics {
             connections: self.links.len() as u64,
             sessions: self.sessions.len() as u64,
+            clients_connected: self.links.online_len() as u64,
             subscriptions: self.topics.len() as u64,
+            subscriptions_shared: self.topics.groups.subscriptions() as u64,
+            messages_inflight: inflight as u64,
+            messages_queued: queued as u64,
+            bytes_queued: queued_bytes as u64,
+            packets_sent: self.statistics.deliveries + self.links.answers(),
             retained_messages: self.topics.retained.len() as u64,
             retained_bytes: self.topics.retained.bytes() as u64,
+            output_bytes: self.links.pending(self.statistics.bytes_sent),
+            replays: self.replays.len() as u64,
             answers_too_large: self.links.answers_too_large(),
             ..self.statistics
         }
@@ -224,20 +284,6 @@ impl Shard {
             messages_max: self.limits.queued_messages_max,
             bytes_max: self.limits.queued_bytes_max,
         }
-    }
-
-    fn emit_published(&mut self, publication: Publication<'_>, from: Option<ConnectionKey>) {
-        let Some(observer) = &mut self.observer else {
-            return;
-        };
-        let client = from.and_then(|connection| match self.links.phase(connection) {
-            Phase::Connected(session) => {
-                let session = self.sessions.get(session)?;
-                Some(Client { identifier: &session.client_identifier, connection })
-            }
-            Phase::AwaitingConnect | Phase::Closed => None,
-        });
-        observer(&Event::Published { publication, client });
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Violation};
+use super::event::EventKinds;
 use super::route::{Routed, Source};
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{
@@ -24,6 +25,8 @@ impl Shard {
         publish: &Publish<'_>,
     ) -> Result<(), CloseCause> {
         self.statistics.publications_received += 1;
+        self.statistics.payload_bytes_received += publish.payload.len() as u64;
+        self.check_publication(publish)?;
         let alias = match publish.properties.topic_alias {
             None => None,
             Some(alias) => Some(self.resolve_alias(key, alias, publish.topic)?),
@@ -42,7 +45,17 @@ impl Shard {
             return Ok(());
         }
         if !self.may_publish(session, topic, publish.qos, publish.retain) {
-            self.deny(key, session, publish);
+            self.deny(key, session, publish, ReasonCode::NotAuthorized);
+            return Ok(());
+        }
+        if self.features.check_payload_format
+            && let Err(error) = publish.check_payload_format()
+        {
+            self.statistics.payloads_invalid += 1;
+            if publish.qos == QoS::AtMostOnce {
+                return Err(error.into());
+            }
+            self.deny(key, session, publish, error.reason_code());
             return Ok(());
         }
         let routed = self.pass_on(key, session, topic, publish);
@@ -56,14 +69,33 @@ impl Shard {
 
     /// Acknowledges what is not passed on all the same, [MQTT-3.3.5-2]; at 5.0 with the reason,
     /// which ends an exchange of QoS 2.
-    fn deny(&mut self, key: ConnectionKey, session: SessionKey, publish: &Publish<'_>) {
+    fn deny(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+    ) {
         if let (Some(identifier), true) =
             (publish.packet_identifier, self.links.protocol(key).has_properties())
             && let Some(session) = self.sessions.get_mut(session)
+            && session.inbound.release(identifier)
+            && let Some(connection) = self.links.get_mut(key)
         {
-            session.inbound.release(identifier);
+            connection.receiving = connection.receiving.saturating_sub(1);
         }
-        self.acknowledge(key, publish, ReasonCode::NotAuthorized);
+        self.acknowledge(key, publish, reason);
+    }
+
+    /// Refuses what this Server does not have.
+    fn check_publication(&self, publish: &Publish<'_>) -> Result<(), Violation> {
+        if publish.qos > self.features.maximum_qos {
+            Err(Violation::QoSNotSupported(publish.qos))
+        } else if publish.retain && !self.features.retain_available {
+            Err(Violation::RetainNotSupported)
+        } else {
+            Ok(())
+        }
     }
 
     fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {
@@ -164,6 +196,9 @@ impl Shard {
         acknowledgement: &Acknowledgement<'_>,
     ) {
         let identifier = acknowledgement.packet_identifier;
+        if self.tells(EventKinds::ACKNOWLEDGED) {
+            self.emit_acknowledged(key, session, packet, acknowledgement);
+        }
         match packet {
             PacketType::Pubrel => {
                 let known = self.apply(session, |session| session.inbound.release(identifier));

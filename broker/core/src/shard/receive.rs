@@ -80,7 +80,9 @@ impl Shard {
     fn packet_bytes_max(&self, key: ConnectionKey) -> usize {
         match self.links.phase(key) {
             Phase::Connected(_) => self.limits.packet_bytes_max,
-            Phase::AwaitingConnect | Phase::Closed => self.limits.connect_packet_bytes_max,
+            Phase::AwaitingConnect | Phase::Authenticating | Phase::Closed => {
+                self.limits.connect_packet_bytes_max
+            }
         }
     }
 
@@ -92,6 +94,7 @@ impl Shard {
             Phase::AwaitingConnect if packet == PacketType::Connect => {
                 self.handle_connect(key, frame)
             }
+            Phase::Authenticating => self.handle_authenticating(key, frame),
             Phase::AwaitingConnect | Phase::Closed => Err(Violation::NotConnected(packet).into()),
         }
     }
@@ -114,20 +117,21 @@ impl Shard {
                 self.handle_acknowledgement(key, session, packet, &acknowledgement);
             }
             PacketType::Subscribe => {
-                self.handle_subscribe(key, session, Subscribe::decode(body, version)?);
+                return self.handle_subscribe(key, session, Subscribe::decode(body, version)?);
             }
             PacketType::Unsubscribe => {
                 self.handle_unsubscribe(key, session, &Unsubscribe::decode(body, version)?);
             }
             PacketType::Pingreq => {
                 require_empty(body)?;
+                self.emit_ping(key, session);
                 self.links.put(key, &PINGRESP, None);
             }
             PacketType::Disconnect => {
                 return Err(self.handle_disconnect(session, &Disconnect::decode(body, version)?));
             }
             PacketType::Connect => return Err(Violation::SecondConnect.into()),
-            PacketType::Auth => return Err(Violation::UnexpectedAuth.into()),
+            PacketType::Auth => return self.handle_auth(key, body),
             PacketType::Connack
             | PacketType::Suback
             | PacketType::Unsuback

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Shard;
+use super::event::EventKinds;
 use super::forward::{Forward, Forwarded};
 use super::group::ShardGroup;
 use super::outgoing::{Form, Outgoing};
@@ -11,10 +12,12 @@ use super::shared::Groups;
 use crate::access::Identity;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
+use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::{MatchCache, Resolved};
 use crate::topic::{
-    DeliveryOptions, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter, TopicName,
+    DeliveryOptions, Match, Matches, Retained, RetainedLimit, SubscriptionTree, TopicFilter,
+    TopicName,
 };
 
 /// What a shard knows by topic.
@@ -107,6 +110,7 @@ impl Shard {
             self.retain(outgoing.message(), version, origin.cloned());
             version
         } else {
+            self.send_retained_first(publication.topic);
             0
         };
         self.fan_out(&resolved.matches, &mut outgoing);
@@ -123,6 +127,7 @@ impl Shard {
     pub(super) fn handle_forwarded(&mut self, forwarded: Forwarded) {
         match forwarded {
             Forwarded::Group(change) => self.apply_group_change(&change),
+            Forwarded::Joined(subscribing) => self.note_joined(subscribing),
             Forwarded::Publication { message, retained_version, origin } => {
                 if retained_version > 0 {
                     self.retain(&message, retained_version, origin);
@@ -130,8 +135,7 @@ impl Shard {
                 self.route_forwarded(&message);
             }
             Forwarded::Member { session, options, message } => {
-                self.encoder.begin();
-                self.deliver_shared(session, options, &mut Outgoing::of(&message));
+                self.deliver_to_member(session, options, &message);
             }
         }
     }
@@ -139,6 +143,9 @@ impl Shard {
     fn route_forwarded(&mut self, message: &Message) {
         let publication = message.as_publication();
         let hash = self.group.hash(&message.topic);
+        if !message.retain {
+            self.send_retained_first(publication.topic);
+        }
         let resolved = self.resolve(hash, publication.topic);
         let (topic, message) = (&resolved.topic, Some(message.clone()));
         let mut outgoing = Outgoing { publication, topic, message, publisher: None };
@@ -174,14 +181,29 @@ impl Shard {
         let Publication { qos, retain, .. } = outgoing.publication;
         self.encoder.begin();
         outgoing.share_large_payload();
-        for found in matches.iter().filter(|found| found.is_for(publisher)) {
-            let form = Form {
-                qos: found.qos.min(qos),
-                retain: found.retain_as_published && retain,
-                identifiers: matches.identifiers(found),
-            };
-            self.deliver(found.subscriber, form, outgoing);
+        let form_for = |found: &Match<SessionKey>| Form {
+            qos: found.qos.min(qos),
+            retain: found.retain_as_published && retain,
+            identifiers: matches.identifiers(found),
+        };
+        let wanted = matches.iter().filter(|found| found.is_for(publisher));
+        if self.tells(EventKinds::DELIVERED) {
+            for found in wanted {
+                self.deliver_alone(found.subscriber, form_for(found), outgoing);
+            }
+            return;
         }
+        let before = self.statistics.deliveries;
+        for found in wanted {
+            let form = form_for(found);
+            if form.qos == QoS::AtMostOnce && form.identifiers.is_empty() {
+                self.deliver_common(found.subscriber, form.retain, outgoing);
+            } else {
+                self.deliver(found.subscriber, form, outgoing);
+            }
+        }
+        let delivered = self.statistics.deliveries - before;
+        self.statistics.payload_bytes_sent += delivered * outgoing.publication.payload.len() as u64;
     }
 
     fn forward(

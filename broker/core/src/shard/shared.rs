@@ -14,6 +14,8 @@ use slotmap::SlotMap;
 use super::Shard;
 use super::forward::{Change, Forward, Forwarded, GroupChange, Member};
 use super::outgoing::{Form, Outgoing};
+use crate::access::SessionAccess;
+use crate::message::Message;
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::MatchCache;
@@ -24,17 +26,28 @@ slotmap::new_key_type! {
     pub(super) struct GroupKey;
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Group {
-    members: IndexMap<Member, MemberState, FixedState>,
-    /// Where the next pick begins: members take turns.
+    /// Members whose Client is there, and the others: apart, so that a pick looks at one.
+    online: Members,
+    offline: Members,
+    /// Where the next pick is: members take turns.
     turn: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+type Members = IndexMap<Member, MemberState, FixedState>;
+
+#[derive(Clone, Debug)]
 struct MemberState {
     options: DeliveryOptions,
-    online: bool,
+    /// What it may have, under a policy: a message goes to a member that may have it.
+    access: Option<SessionAccess>,
+}
+
+impl MemberState {
+    fn may_receive(&self, topic: TopicName<'_>) -> bool {
+        self.access.as_ref().is_none_or(|access| access.rights.may_receive(topic))
+    }
 }
 
 /// The groups at home on one shard.
@@ -69,35 +82,41 @@ impl Groups {
     }
 
     fn apply(&mut self, change: &GroupChange, hash: impl Fn(&str) -> u64) {
-        let GroupChange { filter, member, change } = change;
+        let GroupChange { filter, member, change, access } = change;
         let Ok(target) = SubscriptionTarget::new_lenient(filter) else { return };
         let key = match (self.by_filter.get(filter), change) {
             (Some(&key), _) => key,
             (None, Change::Join { .. }) => {
-                let members = IndexMap::with_hasher(FixedState::default());
-                let key = self.by_key.insert(Group { members, turn: 0 });
+                let key = self.by_key.insert(Group::default());
                 self.by_filter.insert(filter.clone(), key);
                 self.tree.insert(target.filter(), key, QoS::AtMostOnce);
                 self.cache.invalidate(target.filter(), &hash);
                 key
             }
-            (None, Change::Online(_) | Change::Leave) => return,
+            (None, Change::Online(_) | Change::Access | Change::Leave) => return,
         };
         let Some(group) = self.by_key.get_mut(key) else { return };
         match *change {
-            Change::Join { options, online } => {
-                let replaced = group.members.insert(*member, MemberState { options, online });
-                self.members += usize::from(replaced.is_none());
+            Change::Join { options, online, .. } => {
+                let known = group.remove(*member);
+                let state = MemberState { options, access: access.clone() };
+                group.members(online).insert(*member, state);
+                self.members += usize::from(known.is_none());
             }
             Change::Online(online) => {
-                if let Some(state) = group.members.get_mut(member) {
-                    state.online = online;
+                if let Some(state) = group.remove(*member) {
+                    group.members(online).insert(*member, state);
+                }
+            }
+            Change::Access => {
+                if let Some(state) = group.get_mut(*member) {
+                    state.access.clone_from(access);
                 }
             }
             Change::Leave => {
-                let removed = group.members.swap_remove(member);
+                let removed = group.remove(*member);
                 self.members -= usize::from(removed.is_some());
-                if group.members.is_empty() {
+                if group.online.is_empty() && group.offline.is_empty() {
                     self.by_key.remove(key);
                     self.by_filter.remove(filter);
                     self.tree.remove(target.filter(), key);
@@ -117,23 +136,41 @@ impl Groups {
         let resolved = self.cache.resolve(hash, topic, &self.tree, |_| true);
         for found in resolved.matches.iter() {
             if let Some(group) = self.by_key.get_mut(found.subscriber) {
-                picked.extend(group.pick());
+                picked.extend(group.pick(topic));
             }
         }
     }
 }
 
 impl Group {
-    /// The next member whose Client is there; when none is, the next one, whose session may keep
-    /// the message.
-    fn pick(&mut self) -> Option<(Member, DeliveryOptions)> {
-        let count = self.members.len();
-        let turns = (0..count).map(|step| (self.turn + step) % count);
-        let is_online =
-            |&index: &usize| self.members.get_index(index).is_some_and(|(_, state)| state.online);
-        let index = turns.clone().find(is_online).or_else(|| turns.clone().next())?;
-        self.turn = (index + 1) % count;
-        self.members.get_index(index).map(|(member, state)| (*member, state.options))
+    fn members(&mut self, online: bool) -> &mut Members {
+        if online { &mut self.online } else { &mut self.offline }
+    }
+
+    fn get_mut(&mut self, member: Member) -> Option<&mut MemberState> {
+        let Self { online, offline, .. } = self;
+        online.get_mut(&member).or_else(|| offline.get_mut(&member))
+    }
+
+    fn remove(&mut self, member: Member) -> Option<MemberState> {
+        self.online.swap_remove(&member).or_else(|| self.offline.swap_remove(&member))
+    }
+
+    /// The next member that may have the message and whose Client is there; when none is, the next
+    /// one that may have it, whose session may keep it.
+    fn pick(&mut self, topic: TopicName<'_>) -> Option<(Member, DeliveryOptions)> {
+        let turn = self.turn;
+        let (index, member, options) =
+            [&self.online, &self.offline].into_iter().find_map(|members| {
+                let count = members.len();
+                (0..count).find_map(|step| {
+                    let index = (turn + step) % count;
+                    let (member, state) = members.get_index(index)?;
+                    state.may_receive(topic).then_some((index, *member, state.options))
+                })
+            })?;
+        self.turn = index + 1;
+        Some((member, options))
     }
 }
 
@@ -142,7 +179,12 @@ impl Shard {
     pub(super) fn change_group(&mut self, filter: &str, session: SessionKey, change: Change) {
         let home = self.group.shard_of(filter);
         let member = Member { shard: self.index, session };
-        let change = GroupChange { filter: filter.into(), member, change };
+        let access = match change {
+            Change::Join { .. } | Change::Access => self.sessions.get(session),
+            Change::Online(_) | Change::Leave => None,
+        };
+        let access = access.and_then(|session| session.access.clone());
+        let change = GroupChange { filter: filter.into(), member, change, access };
         if home == self.index {
             self.apply_group_change(&change);
         } else if let Some(forwards) = self.forwards.get_mut(home) {
@@ -153,15 +195,27 @@ impl Shard {
     pub(super) fn apply_group_change(&mut self, change: &GroupChange) {
         let group = &self.group;
         self.topics.groups.apply(change, |topic| group.hash(topic));
+        // A member of this shard has its SUBACK at once.
+        if let Change::Join { subscribing, .. } = change.change
+            && change.member.shard != self.index
+            && let Some(forwards) = self.forwards.get_mut(change.member.shard)
+        {
+            forwards.push(Forward(Forwarded::Joined(subscribing)));
+        }
     }
 
     /// Tells the groups of a session that its Client has come or gone.
     pub(super) fn announce(&mut self, session: SessionKey, online: bool) {
+        self.change_groups(session, Change::Online(online));
+    }
+
+    /// Tells all groups of a session what changes.
+    pub(super) fn change_groups(&mut self, session: SessionKey, change: Change) {
         let Some(state) = self.sessions.get(session) else { return };
         let shared: Vec<Box<str>> =
             state.filters.iter().filter(|filter| is_shared(filter)).cloned().collect();
         for filter in shared {
-            self.change_group(&filter, session, Change::Online(online));
+            self.change_group(&filter, session, change);
         }
     }
 
@@ -190,25 +244,36 @@ impl Shard {
         any
     }
 
-    pub(super) fn deliver_shared(
+    /// Takes a message for a member that another shard has picked. What the member may not have any
+    /// more since then is counted as revoked.
+    pub(super) fn deliver_to_member(
+        &mut self,
+        session: SessionKey,
+        options: DeliveryOptions,
+        message: &Message,
+    ) {
+        let Some(state) = self.sessions.get(session) else { return };
+        if self.policy.is_some() && !state.may_receive(message.topic()) {
+            self.statistics.messages_revoked += 1;
+            return;
+        }
+        self.encoder.begin();
+        self.deliver_shared(session, options, &mut Outgoing::of(message));
+    }
+
+    fn deliver_shared(
         &mut self,
         session: SessionKey,
         options: DeliveryOptions,
         outgoing: &mut Outgoing<'_>,
     ) {
-        let topic = outgoing.publication.topic;
-        if self.policy.is_some()
-            && !self.sessions.get(session).is_some_and(|session| session.may_receive(topic))
-        {
-            return;
-        }
         let identifier = options.identifier.map(NonZeroU32::get);
         let form = Form {
             qos: options.qos.min(outgoing.publication.qos),
             retain: options.retain_as_published && outgoing.publication.retain,
             identifiers: identifier.as_slice(),
         };
-        self.deliver(session, form, outgoing);
+        self.deliver_alone(session, form, outgoing);
     }
 }
 

@@ -74,7 +74,9 @@ impl Shard {
     fn handle_connection_timer(&mut self, time: Time, key: ConnectionKey) {
         let Some(connection) = self.links.get_mut(key).filter(|c| c.timer == time) else { return };
         match connection.phase {
-            Phase::AwaitingConnect => self.close(key, CloseCause::ConnectTimeout),
+            Phase::AwaitingConnect | Phase::Authenticating => {
+                self.close(key, CloseCause::ConnectTimeout);
+            }
             Phase::Connected(_) => match connection.keep_alive_deadline() {
                 Some(deadline) if deadline <= self.now => {
                     self.close(key, CloseCause::KeepAliveTimeout);
@@ -105,6 +107,7 @@ impl Shard {
             self.publish_will(&will, access.as_ref());
         }
         if over {
+            self.statistics.sessions_expired += 1;
             self.end_session(key);
         }
     }

@@ -8,6 +8,7 @@ mod retained;
 mod shared;
 mod subscriptions;
 mod trie;
+mod walk;
 
 pub mod cache;
 
@@ -18,6 +19,7 @@ pub use options::DeliveryOptions;
 pub use retained::{Retained, RetainedLimit};
 pub use shared::SubscriptionTarget;
 pub use subscriptions::SubscriptionTree;
+pub use walk::{FilterLevels, Place, Step, Walk};
 
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,12 @@ impl<'a> TopicName<'a> {
     pub fn is_hidden(self) -> bool {
         self.0.starts_with('$')
     }
+
+    /// Whether its first level is `$SYS`, where the broker alone publishes.
+    pub fn is_reserved(self) -> bool {
+        let below = self.0.strip_prefix("$SYS");
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
 }
 
 /// The levels of a topic. They are short: looking at each byte beats setting up a search.

@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use super::filter::{MULTI_LEVEL, SINGLE_LEVEL, TopicFilter};
 use super::name::TopicName;
-use super::trie::{NONE, NodeId, ROOT, Trie};
+use super::trie::{NONE, ROOT, Trie};
 use crate::access::Identity;
 use crate::message::Message;
 use crate::time::Time;
@@ -33,8 +32,10 @@ pub struct RetainedFull;
 /// which of two changes from different shards is the last, so that all come to hold the same.
 #[derive(Clone, Debug)]
 pub struct Retained {
-    trie: Trie<Option<Entry>>,
+    pub(super) trie: Trie<Option<Entry>>,
     limit: RetainedLimit,
+    /// Changes that this store has taken, whatever their version.
+    pub(super) changes: u64,
     messages: usize,
     bytes: usize,
     /// Deleted names whose version is kept for a while, oldest first.
@@ -44,10 +45,12 @@ pub struct Retained {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
     version: u64,
+    /// Which of the store's changes brought it: a walk that began before leaves it out.
+    pub(super) change: u64,
     /// `None` after a deletion, until no older change can be on its way.
-    message: Option<Message>,
+    pub(super) message: Option<Message>,
     /// Who answers for it, under a policy.
     origin: Option<Arc<Identity>>,
 }
@@ -64,6 +67,7 @@ impl Retained {
         Self {
             trie: Trie::new(seed),
             limit,
+            changes: 0,
             messages: 0,
             bytes: 0,
             deleted: VecDeque::new(),
@@ -138,7 +142,9 @@ impl Retained {
         let deleted = stored.is_none();
         let expires = message.expires.filter(|_| !deleted && message.expires != known_expiry);
         let node = if node == NONE { self.trie.insert(topic.levels()) } else { node };
-        *self.trie.value_mut(node) = Some(Entry { version, message: stored, origin });
+        self.changes += 1;
+        let change = self.changes;
+        *self.trie.value_mut(node) = Some(Entry { version, change, message: stored, origin });
         if deleted {
             self.remember_deletion(version, message);
         }
@@ -210,7 +216,7 @@ impl Retained {
             {
                 removed.push(message.clone());
             }
-            stack.extend(self.children(node, false));
+            stack.extend(self.trie.children(node));
         }
         for message in &removed {
             let node = self.trie.find(message.topic().levels());
@@ -243,53 +249,5 @@ impl Retained {
             *value = None;
             self.trie.prune(node, Option::is_none);
         }
-    }
-
-    /// Calls `visit` with every retained message whose topic `filter` matches.
-    pub fn matches(&self, filter: TopicFilter<'_>, mut visit: impl FnMut(&Message)) {
-        if let Some(topic) = filter.as_exact() {
-            return self.visit(self.trie.find(topic.levels()), &mut visit);
-        }
-        let mut here = vec![ROOT];
-        let mut below = Vec::new();
-        let mut first = true;
-        for level in filter.levels() {
-            for &node in &here {
-                match level {
-                    MULTI_LEVEL => self.visit_all(node, first, &mut visit),
-                    SINGLE_LEVEL => below.extend(self.children(node, first)),
-                    _ => below.extend(Some(self.trie.child(node, level)).filter(|&n| n != NONE)),
-                }
-            }
-            here.clear();
-            std::mem::swap(&mut here, &mut below);
-            first = false;
-        }
-        for node in here {
-            self.visit(node, &mut visit);
-        }
-    }
-
-    fn visit(&self, node: NodeId, visit: &mut impl FnMut(&Message)) {
-        if node != NONE
-            && let Some(Entry { message: Some(message), .. }) = self.trie.value(node)
-        {
-            visit(message);
-        }
-    }
-
-    /// `node` and all below it, `$` levels at the root excepted, [MQTT-4.7.2-1].
-    fn visit_all(&self, node: NodeId, at_root: bool, visit: &mut impl FnMut(&Message)) {
-        self.visit(node, visit);
-        let mut stack: Vec<NodeId> = self.children(node, at_root).collect();
-        while let Some(node) = stack.pop() {
-            self.visit(node, visit);
-            stack.extend(self.children(node, false));
-        }
-    }
-
-    fn children(&self, node: NodeId, at_root: bool) -> impl Iterator<Item = NodeId> {
-        let shown = move |(_, level): &(NodeId, &str)| !(at_root && level.starts_with('$'));
-        self.trie.children(node).filter(shown).map(|(id, _)| id)
     }
 }

@@ -31,11 +31,15 @@ struct Node<T> {
     single: NodeId,
     /// The child named `#`.
     multi: NodeId,
+    /// Cursors that stand here: it stays for as long as there are any.
+    pins: u32,
+    /// Rises from node to node, so that it orders siblings.
+    serial: u64,
     value: T,
 }
 
 impl<T: Default> Node<T> {
-    fn new(parent: NodeId, level: &str, next_sibling: NodeId) -> Self {
+    fn new(parent: NodeId, level: &str, next_sibling: NodeId, serial: u64) -> Self {
         Self {
             level: level.into(),
             parent,
@@ -44,6 +48,8 @@ impl<T: Default> Node<T> {
             previous_sibling: NONE,
             single: NONE,
             multi: NONE,
+            pins: 0,
+            serial,
             value: T::default(),
         }
     }
@@ -55,16 +61,19 @@ pub(super) struct Trie<T> {
     free: Vec<NodeId>,
     children: HashTable<NodeId>,
     hasher: FixedState,
+    /// Serial number of the last node.
+    serial: u64,
 }
 
 impl<T: Default> Trie<T> {
     /// `seed` keeps clients from choosing levels that collide.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            nodes: vec![Node::new(NONE, "", NONE)],
+            nodes: vec![Node::new(NONE, "", NONE, 0)],
             free: Vec::new(),
             children: HashTable::new(),
             hasher: FixedState::with_seed(seed),
+            serial: 0,
         }
     }
 
@@ -103,14 +112,47 @@ impl<T: Default> Trie<T> {
         &mut self.nodes[id as usize].value
     }
 
-    /// The children of `parent` with their names, newest first.
-    pub(super) fn children(&self, parent: NodeId) -> impl Iterator<Item = (NodeId, &str)> {
+    /// The children of `parent`, newest first.
+    pub(super) fn children(&self, parent: NodeId) -> impl Iterator<Item = NodeId> {
         let mut next = self.nodes[parent as usize].first_child;
         std::iter::from_fn(move || {
             let node = self.nodes.get(next as usize)?;
-            let id = std::mem::replace(&mut next, node.next_sibling);
-            Some((id, &*node.level))
+            Some(std::mem::replace(&mut next, node.next_sibling))
         })
+    }
+
+    pub(super) fn parent(&self, id: NodeId) -> NodeId {
+        self.nodes[id as usize].parent
+    }
+
+    pub(super) fn level(&self, id: NodeId) -> &str {
+        &self.nodes[id as usize].level
+    }
+
+    /// The newest child, or [`NONE`].
+    pub(super) fn first_child(&self, parent: NodeId) -> NodeId {
+        self.nodes[parent as usize].first_child
+    }
+
+    /// The sibling that came just before this node did, or [`NONE`].
+    pub(super) fn next_sibling(&self, id: NodeId) -> NodeId {
+        self.nodes[id as usize].next_sibling
+    }
+
+    /// Whether a sibling came after `id` did.
+    pub(super) fn is_newer(&self, sibling: NodeId, id: NodeId) -> bool {
+        self.nodes[sibling as usize].serial > self.nodes[id as usize].serial
+    }
+
+    /// Keeps a node, and with it its place among its siblings, until it is unpinned as often.
+    pub(super) fn pin(&mut self, id: NodeId) {
+        self.nodes[id as usize].pins += 1;
+    }
+
+    /// Takes one [`pin`](Self::pin) back. The caller then prunes.
+    pub(super) fn unpin(&mut self, id: NodeId) {
+        let pins = &mut self.nodes[id as usize].pins;
+        *pins = pins.saturating_sub(1);
     }
 
     /// The node at the end of `path`, or [`NONE`].
@@ -137,7 +179,8 @@ impl<T: Default> Trie<T> {
 
     fn add(&mut self, parent: NodeId, level: &str) -> NodeId {
         let sibling = self.nodes[parent as usize].first_child;
-        let node = Node::new(parent, level, sibling);
+        self.serial += 1;
+        let node = Node::new(parent, level, sibling, self.serial);
         let id = if let Some(id) = self.free.pop() {
             self.nodes[id as usize] = node;
             id
@@ -173,8 +216,8 @@ impl<T: Default> Trie<T> {
     /// Removes `node` and then its ancestors for as long as they hold nothing.
     pub(super) fn prune(&mut self, mut node: NodeId, is_empty: impl Fn(&T) -> bool) {
         while node != ROOT {
-            let Node { parent, first_child, ref value, .. } = self.nodes[node as usize];
-            if first_child != NONE || !is_empty(value) {
+            let Node { parent, first_child, pins, ref value, .. } = self.nodes[node as usize];
+            if first_child != NONE || pins > 0 || !is_empty(value) {
                 return;
             }
             self.remove(node);
@@ -183,7 +226,7 @@ impl<T: Default> Trie<T> {
     }
 
     fn remove(&mut self, id: NodeId) {
-        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, "", NONE));
+        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, "", NONE, 0));
         let Node { level, parent, next_sibling, previous_sibling, .. } = removed;
         let hash = Self::hash(&self.hasher, parent, &level);
         if let Ok(entry) = self.children.find_entry(hash, |&other| other == id) {

@@ -22,8 +22,8 @@ use world::World;
 
 /// Runs some steps, lets everything that is on its way arrive, and holds all that was promised
 /// against what came.
-fn simulate(shards: usize, window: u16, steps: Vec<Step>) {
-    let mut world = World::new(shards, window);
+fn simulate(shards: usize, window: u16, replay_bytes_max: usize, steps: Vec<Step>) {
+    let mut world = World::new(shards, window, replay_bytes_max);
     for step in steps {
         world.take(step);
     }
@@ -41,17 +41,19 @@ proptest! {
     #[test]
     fn one_shard_does_what_the_model_does(
         window in 1_u16..5,
+        replay_bytes_max in 0..300_usize,
         steps in vec(any_step(), 0..STEPS),
     ) {
-        simulate(1, window, steps);
+        simulate(1, window, replay_bytes_max, steps);
     }
 
     #[test]
     fn several_shards_do_what_the_model_does(
         shards in 2_usize..5,
         window in 1_u16..5,
+        replay_bytes_max in 0..300_usize,
         steps in vec(any_step(), 0..STEPS),
     ) {
-        simulate(shards, window, steps);
+        simulate(shards, window, replay_bytes_max, steps);
     }
 }

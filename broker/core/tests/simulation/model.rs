@@ -61,6 +61,15 @@ pub(crate) struct Session {
     inflight: Vec<Inflight>,
     inbound: BTreeSet<u16>,
     online: Option<usize>,
+    /// What subscriptions are still to get of what was retained before them.
+    replays: Vec<Replay>,
+}
+
+/// Retained messages that a subscription has not got, in any order.
+#[derive(Debug)]
+struct Replay {
+    subscription: Subscription,
+    messages: Vec<Expected>,
 }
 
 #[derive(Clone, Debug)]
@@ -223,6 +232,9 @@ impl Model {
             }
             Packet::Unsubscribe(unsubscribe) => {
                 session.subscriptions.retain(|other| other.filter != unsubscribe.topics[0]);
+                session
+                    .replays
+                    .retain(|replay| replay.subscription.filter != unsubscribe.topics[0]);
                 answers.push_back(Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid)));
             }
             Packet::PingReq => answers.push_back(Packet::PingResp),
@@ -312,20 +324,46 @@ impl Model {
         let session = self.sessions.get_mut(&client).expect("it is connected");
         session.subscriptions.retain(|other| other.filter != subscription.filter);
         session.subscriptions.push(subscription.clone());
-        let Subscription { filter, qos, options } = subscription;
-        let identifiers: Vec<u32> =
-            Some(options.identifier).filter(|id| *id > 0).into_iter().collect();
-        self.groups += 1;
-        let retained: Vec<Rc<Message>> = self.retained[self.shards[client]]
+        session.replays.retain(|replay| replay.subscription.filter != subscription.filter);
+        let identifier = Some(subscription.options.identifier).filter(|id| *id > 0);
+        let messages = self.retained[self.shards[client]]
             .values()
             .filter_map(|(_, message)| message.clone())
-            .filter(|message| matches(&filter, &message.topic))
+            .filter(|message| matches(&subscription.filter, &message.topic))
+            .map(|message| Expected {
+                qos: subscription.qos.min(message.qos),
+                message,
+                retain: true,
+                identifiers: identifier.into_iter().collect(),
+                group: 0,
+            })
             .collect();
-        for message in retained {
-            let (qos, identifiers) = (qos.min(message.qos), identifiers.clone());
-            let group = self.groups;
-            self.offer(client, Expected { message, qos, retain: true, identifiers, group });
+        session.replays.push(Replay { subscription, messages });
+    }
+
+    /// A message takes the place of what is retained under its topic, or goes before it: a Client
+    /// that is still to get the older one gets it first, or never.
+    fn pass_by_replays(&mut self, shard: usize, message: &Message) {
+        for client in 0..self.shards.len() {
+            if self.shards[client] != shard {
+                continue;
+            }
+            let Some(session) = self.sessions.get_mut(&client) else { continue };
+            let mut older = Vec::new();
+            for replay in &mut session.replays {
+                let is_older = |other: &mut Expected| other.message.topic == message.topic;
+                older.extend(replay.messages.extract_if(.., is_older));
+            }
+            for expected in older.into_iter().filter(|_| !message.retain) {
+                self.groups += 1;
+                self.offer(client, Expected { group: self.groups, ..expected });
+            }
         }
+    }
+
+    /// Whether anybody is still to get retained messages.
+    pub(crate) fn has_replays(&self) -> bool {
+        self.sessions.values().any(|session| session.replays.iter().any(|r| !r.messages.is_empty()))
     }
 
     /// A message was published on a shard.
@@ -344,7 +382,10 @@ impl Model {
             let store = &mut self.retained[shard];
             if store.get(&message.topic).is_none_or(|(older, _)| older < version) {
                 store.insert(message.topic.clone(), (*version, kept));
+                self.pass_by_replays(shard, message);
             }
+        } else {
+            self.pass_by_replays(shard, message);
         }
         for client in 0..self.shards.len() {
             if self.shards[client] != shard {
@@ -415,7 +456,12 @@ impl Model {
                 assert!(as_before && !again.received, "{packet:?} is not {again:?}");
             }
             Packet::Publish(publish) if publish.qos == to_qos(0) => {
-                take(&mut connection.at_most_once, publish, identifiers, is_v5);
+                let queue = &mut connection.at_most_once;
+                if find(queue, publish, identifiers, is_v5).is_ok() {
+                    take(queue, publish, identifiers, is_v5);
+                } else {
+                    self.replayed(index, publish, identifiers);
+                }
             }
             Packet::Publish(publish) => self.sent_to_be_acknowledged(index, publish, identifiers),
             Packet::PubRel(PubRel { pkid }) if connection.is_next_again(*pkid) => {
@@ -432,7 +478,12 @@ impl Model {
         let session = self.sessions.get_mut(&client).filter(|s| Some(s.epoch) == epoch);
         // Ended in the meantime, by a packet that came with the one which caused this.
         let Some(session) = session else { return };
-        let expected = take(&mut session.expected, publish, ids, is_v5);
+        let expected = if session.expected.is_empty() {
+            self.replayed(connection, publish, ids)
+        } else {
+            take(&mut session.expected, publish, ids, is_v5)
+        };
+        let session = self.sessions.get_mut(&client).expect("it is there");
         let identifier = publish.pkid;
         assert!(session.inflight.len() < window, "the window is closed: {publish:?}");
         let in_use = session.inflight.iter().any(|other| other.identifier == identifier);
@@ -440,8 +491,26 @@ impl Model {
         session.inflight.push(Inflight { identifier, expected, received: false });
     }
 
-    /// All that was to be sent has been sent.
-    pub(crate) fn check_that_nothing_is_due(&self) {
+    /// A retained message was sent for a subscription.
+    fn replayed(&mut self, index: usize, publish: &Publish, identifiers: &[u32]) -> Expected {
+        let Connection { client, is_v5, .. } = self.connections[index];
+        let session = self.sessions.get_mut(&client).expect("it has subscriptions");
+        for replay in &mut session.replays {
+            let is_it = |expected: &Expected| expected.is(publish, identifiers, is_v5);
+            if let Some(position) = replay.messages.iter().position(is_it) {
+                let expected = replay.messages.swap_remove(position);
+                let connection = Some(index).filter(|_| expected.qos == 0);
+                self.offers[session.epoch].push(Offer { expected: expected.clone(), connection });
+                return expected;
+            }
+            assert!(replay.messages.is_empty(), "{publish:?} before {replay:?}");
+        }
+        panic!("{publish:?} with {identifiers:?} is not expected");
+    }
+
+    /// All that was to be sent has been sent. Retained messages wait for an output that is not
+    /// `drained`.
+    pub(crate) fn check_that_nothing_is_due(&self, drained: impl Fn(usize) -> bool) {
         for (index, connection) in self.connections.iter().enumerate() {
             let Connection { answers, at_most_once, .. } = connection;
             assert!(answers.is_empty(), "connection {index} misses {answers:?}");
@@ -458,13 +527,22 @@ impl Model {
                 let expected = &session.expected;
                 assert!(expected.is_empty(), "client {client} misses {expected:?}");
             }
+            let mut replays = session.replays.iter();
+            if drained(online)
+                && (sent < *window || session.replays.iter().all(|r| r.subscription.qos == 0))
+            {
+                assert!(replays.all(|r| r.messages.is_empty()), "client {client}: {session:?}");
+            }
         }
     }
 
     /// Whether a Client has got and acknowledged all that it is to get.
     pub(crate) fn is_settled(&self, client: usize) -> bool {
         let session = self.sessions.get(&client);
-        session.is_none_or(|s| s.expected.is_empty() && s.inflight.is_empty())
+        session.is_none_or(|s| {
+            let replays = s.replays.iter().all(|replay| replay.messages.is_empty());
+            replays && s.expected.is_empty() && s.inflight.is_empty()
+        })
     }
 }
 
@@ -475,14 +553,21 @@ fn take(
     identifiers: &[u32],
     is_v5: bool,
 ) -> Expected {
+    let index = find(queue, publish, identifiers, is_v5).unwrap_or_else(|next| {
+        panic!("{publish:?} with {identifiers:?} is not expected, but {next:?}")
+    });
+    queue.remove(index).expect("its index was found")
+}
+
+/// Where it is among what is expected next, or what that is.
+fn find(
+    queue: &VecDeque<Expected>,
+    publish: &Publish,
+    identifiers: &[u32],
+    is_v5: bool,
+) -> Result<usize, Vec<Expected>> {
     let group = queue.front().map(|front| front.group);
     let next = queue.iter().take_while(|expected| Some(expected.group) == group);
     let position = next.clone().position(|expected| expected.is(publish, identifiers, is_v5));
-    let index = position.unwrap_or_else(|| {
-        panic!(
-            "{publish:?} with {identifiers:?} is not expected, but {:?}",
-            next.collect::<Vec<_>>()
-        )
-    });
-    queue.remove(index).expect("its index was found")
+    position.ok_or_else(|| next.cloned().collect())
 }

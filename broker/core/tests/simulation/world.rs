@@ -41,13 +41,15 @@ pub(crate) struct World {
     /// What Clients got, by epoch.
     receipts: BTreeMap<usize, Vec<Receipt>>,
     messages: usize,
+    replay_bytes_max: usize,
 }
 
 impl World {
-    pub(crate) fn new(shards: usize, window: u16) -> Self {
+    pub(crate) fn new(shards: usize, window: u16, replay_bytes_max: usize) -> Self {
         let group = Arc::new(ShardGroup::new(shards, 42));
         let mut limits = Limits::default();
         limits.inflight_max = window;
+        limits.replay_bytes_max = replay_bytes_max;
         // Time passes while a CONNECT is on its way.
         limits.connect_timeout = Duration::from_secs(100_000);
         // Those of the run, then one on each shard for the end.
@@ -70,6 +72,7 @@ impl World {
             between: (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect(),
             receipts: BTreeMap::new(),
             messages: 0,
+            replay_bytes_max,
         }
     }
 
@@ -178,10 +181,12 @@ impl World {
     }
 
     /// Bytes come to the broker: packet by packet with several shards, so that it is clear which
-    /// of them was forwarded; else all at once.
+    /// of them was forwarded, and so while retained messages are replayed, which is between them;
+    /// else all at once.
     fn arrive(&mut self, client: usize, mut bytes: usize) {
         while let Some(index) = self.clients[client].connection {
-            let packets_max = if self.shards.len() == 1 { usize::MAX } else { 1 };
+            let one_by_one = self.shards.len() > 1 || self.model.has_replays();
+            let packets_max = if one_by_one { 1 } else { usize::MAX };
             let (chunk, packets) = self.links[index].take_bytes(bytes, packets_max);
             if chunk.is_empty() {
                 return;
@@ -210,6 +215,9 @@ impl World {
 
     /// Holds all that a shard has done in one step against the model.
     fn settle(&mut self, shard: usize, routed: &[Routed]) {
+        // Debug builds compare the sums in there with the sessions.
+        let figures = self.shards[shard].statistics();
+        assert!(figures.clients_connected <= figures.sessions);
         for to in (0..self.shards.len()).filter(|to| *to != shard) {
             assert!(routed.len() <= 1, "one step publishes one message at most");
             let forwards = self.shards[shard].take_forwards(to).unwrap_or_default();
@@ -221,11 +229,24 @@ impl World {
                     .extend(forwards.into_iter().map(|forward| (forward, routed.clone())));
             }
         }
+        while self.shards[shard].has_work() {
+            self.shards[shard].handle_replays(self.now);
+            self.look_at_outputs(shard);
+            self.look_at_closed(shard);
+        }
+        let drained = |index: usize| self.links[index].seen <= self.replay_bytes_max / 2;
+        self.model.check_that_nothing_is_due(drained);
+    }
+
+    fn look_at_outputs(&mut self, shard: usize) {
         let mut dirty = Vec::new();
         self.shards[shard].take_dirty(&mut dirty);
         for key in dirty {
             self.look_at_output(shard, self.keys[&(shard, key)]);
         }
+    }
+
+    fn look_at_closed(&mut self, shard: usize) {
         while let Some(closed) = self.shards[shard].poll_closed() {
             let index = self.keys[&(shard, closed.key)];
             assert!(self.model.connections[index].closed, "closed for no reason: {closed:?}");
@@ -236,8 +257,6 @@ impl World {
                 client.leave();
             }
         }
-        assert!(!self.shards[shard].has_work());
-        self.model.check_that_nothing_is_due();
     }
 
     /// Shows the model what a connection's output has got.
@@ -264,6 +283,8 @@ impl World {
         if let Some(epoch) = self.model.connections[index].epoch {
             self.receipts.entry(epoch).or_default().extend(receipts);
         }
+        // There may be room for more.
+        self.settle(self.shard_of[client], &[]);
     }
 
     fn acknowledge(&mut self, client: usize, count: usize) {
@@ -425,6 +446,9 @@ impl World {
             assert_eq!(statistics.connections, 0);
             assert_eq!(statistics.sessions, 0);
             assert_eq!(statistics.subscriptions, 0);
+            assert_eq!(statistics.clients_connected, 0);
+            assert_eq!(statistics.messages_inflight + statistics.messages_queued, 0);
+            assert_eq!(statistics.bytes_queued, 0);
             assert_eq!(statistics.protocol_violations, 0);
             assert_eq!(statistics.dropped_output_full + statistics.dropped_queue_full, 0);
         }
@@ -465,6 +489,9 @@ impl Link {
             }
             self.arrived = 0;
             packets.extend(self.outbox.pop_front().map(|(packet, _)| packet));
+            if matches!(packets.last(), Some(Request::Subscribe(..))) {
+                break;
+            }
         }
         (chunk, packets)
     }

@@ -266,6 +266,7 @@ impl Broker {
             bytes.truncate(wire::length(&bytes, packets));
         }
         shard.advance(link.key, bytes.len());
+        shard.handle_replays(self.now);
         bytes
     }
 
@@ -275,6 +276,7 @@ impl Broker {
         loop {
             let mut idle = true;
             for from in 0..self.shards.len() {
+                self.shards[from].handle_replays(self.now);
                 while self.shards[from].poll_closed().is_some() {}
                 for to in 0..self.shards.len() {
                     for forward in self.shards[from].take_forwards(to).unwrap_or_default() {

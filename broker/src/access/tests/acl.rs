@@ -16,7 +16,8 @@ fn parse(text: &str) -> Result<Acl, AccessFileError> {
 }
 
 fn client(user_name: Option<&str>, client_identifier: &str) -> Identity {
-    let principal = Principal { user_name: user_name.map(Arc::from), mark: 0 };
+    let user_name = user_name.map(Arc::from);
+    let principal = Principal { user_name, ..Principal::default() };
     Identity { client_identifier: client_identifier.into(), principal }
 }
 

@@ -114,11 +114,19 @@ fn who_is_who() {
     let path = folder("who").join("users");
     std::fs::write(&path, MOSQUITTO).expect("it can be written");
     let load = |allow_anonymous, password_file| {
-        FileAccess::load(AccessFiles { allow_anonymous, password_file, acl_file: None })
+        FileAccess::load(AccessFiles { allow_anonymous, password_file, ..AccessFiles::default() })
             .expect("a good file")
     };
     let ask = |access: &FileAccess, user_name, password: Option<&[u8]>| {
-        let credentials = Credentials { client_identifier: "c", user_name, password, peer: None };
+        let credentials = Credentials {
+            client_identifier: "c",
+            user_name,
+            is_certified: false,
+            password,
+            common_name: None,
+            listener: "unix:x",
+            peer: None,
+        };
         access.authenticate(&credentials).map(|principal| principal.user_name)
     };
     let access = load(false, Some(path.clone()));

@@ -53,14 +53,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Address:
-    """Where the broker listens."""
+    """Where the broker listens, and what it speaks there: tcp, tls, ws, wss or unix."""
 
     host: str
     port: int
+    transport: str = "tcp"
+    socket: str = ""
+    """Path of a Unix socket."""
+    authority: str = ""
+    """PEM file of who issued the broker's certificate."""
 
     @property
     def url(self) -> str:
-        """As MQTT.js takes it."""
+        """As MQTT.js takes it, for TCP."""
         return f"mqtt://{self.host}:{self.port}"
 
 

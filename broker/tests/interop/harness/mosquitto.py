@@ -12,7 +12,12 @@ FORMAT = "%r %q %t %p"
 
 def command(name: str, address: Address, arguments: tuple[str, ...]) -> list[str]:
     """The command of one of the programs."""
-    return [name, "-h", address.host, "-p", str(address.port), *arguments]
+    where = ["-h", address.host, "-p", str(address.port)]
+    if address.transport == "unix":
+        where = ["--unix", address.socket]
+    elif address.transport == "tls":
+        where += ["--cafile", address.authority]
+    return [name, *where, *arguments]
 
 
 def publish(address: Address, *arguments: str, standard_input: bytes | None = None) -> None:

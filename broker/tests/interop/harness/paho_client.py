@@ -16,6 +16,15 @@ from .waiting import DEADLINE_SECONDS, Signal
 
 _numbers = itertools.count()
 
+# What Paho calls them.
+TRANSPORTS = {
+    "tcp": "tcp",
+    "tls": "tcp",
+    "ws": "websockets",
+    "wss": "websockets",
+    "unix": "unix",
+}
+
 
 def unique(prefix: str) -> str:
     """A Client Identifier that nobody used before, of at most 23 characters as MQTT 3.1 demands."""
@@ -85,7 +94,10 @@ class Client:
             protocol=protocol,
             reconnect_on_failure=False,
             manual_ack=manual_acknowledgement,
+            transport=TRANSPORTS[address.transport],
         )
+        if address.transport in ("tls", "wss"):
+            self.paho.tls_set(address.authority)
         self.paho.on_connect = self._on_connect
         self.paho.on_disconnect = self._on_disconnect
         self.paho.on_message = self._on_message
@@ -139,8 +151,9 @@ class Client:
 
     def connect(self) -> "Client":
         """Returns once CONNACK accepted the connection."""
+        is_unix = self._address.transport == "unix"
         self.paho.connect(
-            self._address.host,
+            self._address.socket if is_unix else self._address.host,
             self._address.port,
             self._keep_alive_seconds,
             **self._connect_options,
@@ -235,6 +248,8 @@ class Client:
         """Closes the socket without DISCONNECT, as a crash does."""
         sock = self.paho.socket()
         assert sock is not None, f"{self.client_id} is not connected"
+        # Paho's WebSocket is a wrapper around the socket.
+        sock = getattr(sock, "_socket", sock)
         sock.shutdown(socket.SHUT_RDWR)
         self.wait_until_closed()
 

@@ -80,6 +80,15 @@ pub(crate) fn parse_disconnect(packet: &[u8]) -> (u8, Properties) {
     (reason, properties)
 }
 
+/// An AUTH as it was received: Reason Code and properties.
+pub(crate) fn parse_auth(packet: &[u8]) -> (u8, Properties) {
+    assert_eq!(packet[0], 0xf0, "not an AUTH: {packet:02x?}");
+    let mut rest = &body(packet)[1..];
+    let properties = Properties::take(&mut rest);
+    assert!(rest.is_empty(), "bytes behind the properties of an AUTH: {rest:02x?}");
+    (body(packet)[0], properties)
+}
+
 /// A PUBLISH to send, or as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Publish {

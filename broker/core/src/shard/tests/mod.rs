@@ -1,7 +1,9 @@
 //! A shard with a clock of the test's, and its parts against plain ways to the same result.
 
 mod bounds;
+mod joining;
 mod output;
+mod replaying;
 mod timing;
 
 use std::io::IoSlice;

@@ -6,6 +6,7 @@ mod names;
 mod retaining;
 mod sharing;
 mod subscribing;
+mod walking;
 
 use std::num::NonZeroU32;
 

@@ -9,10 +9,10 @@ use crate::topic::retained::RetainedFull;
 use crate::topic::{Retained, RetainedLimit};
 use crate::{Message, QoS, Time};
 
-const ROOMY: RetainedLimit =
+pub(super) const ROOMY: RetainedLimit =
     RetainedLimit { messages_max: 10_000, bytes_max: 1 << 20, levels_max: 10 };
 
-fn message(topic: &str, payload: &[u8]) -> Message {
+pub(super) fn message(topic: &str, payload: &[u8]) -> Message {
     Message::new(super::name(topic), payload, QoS::AtLeastOnce, true)
 }
 

@@ -207,3 +207,23 @@ fn reason_codes_have_return_codes_where_3_1_1_has_some() {
     );
     assert_eq!(ReasonCode::MalformedPacket.as_connect_return_code(), None);
 }
+
+/// The tables of 3.2.2.2 and 3.14.2.1, without what a Client says alone and without success.
+#[test]
+fn refusals_say_what_their_packet_has_a_code_for() {
+    const CONNACK: [u8; 21] = [
+        0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97,
+        0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
+    ];
+    const DISCONNECT: [u8; 27] = [
+        0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96,
+        0x97, 0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
+    ];
+    for reason in ReasonCode::ALL {
+        let code = reason.code();
+        assert_eq!(CONNACK.contains(&code), reason.in_connack() == reason, "{reason:?}");
+        assert!(CONNACK.contains(&reason.in_connack().code()), "{reason:?}");
+        assert_eq!(DISCONNECT.contains(&code), reason.in_disconnect() == reason, "{reason:?}");
+        assert!(DISCONNECT.contains(&reason.in_disconnect().code()), "{reason:?}");
+    }
+}

@@ -1,134 +1,14 @@
-//! What has brought other brokers down, or made them lose messages or memory: each a test.
+//! Much of everything, coming and going.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
-
-use broker::{Broker, StartError};
 
 use crate::support::client::Client;
 use crate::support::packets::{
-    Connect, PINGREQ, PINGRESP, Publish, field, packet, puback, pubcomp, pubrec, pubrel, subscribe,
+    Connect, PINGREQ, Publish, field, packet, puback, pubcomp, pubrec, pubrel, subscribe,
 };
-use crate::support::{Server, everywhere, everywhere_with, limits, settle};
+use crate::support::{everywhere, settle};
 
-/// CVE-2017-7651, CVE-2023-0809: a stranger announces a huge packet. It is refused by its header
-/// alone, so that nothing is held for it.
-#[test]
-fn huge_announcements_of_strangers_are_refused_at_once() {
-    everywhere(|server| {
-        let headers = [
-            &[0x10, 0xff, 0xff, 0xff, 0x7f][..],
-            // One byte above the limit for a CONNECT of 256 KiB.
-            &[0x10, 0x80, 0x80, 0x10],
-            &[0x30, 0xff, 0xff, 0xff, 0x7f],
-            &[0x10, 0xff, 0xff, 0xff, 0xff, 0x01],
-        ];
-        for header in headers {
-            let mut client = server.open();
-            client.send(header);
-            client.expect_closed();
-        }
-        server.wait_for("violations to count", |s| s.protocol_violations == 4);
-    });
-}
-
-/// Those who say nothing, or never come to the end of their CONNECT, are closed and counted.
-#[test]
-fn strangers_who_do_not_connect_are_closed() {
-    let limits = limits(|limits| limits.connect_timeout = Duration::from_millis(300));
-    everywhere_with(&limits, |server| {
-        let mut silent = server.open();
-        let mut slow = server.open();
-        slow.send(&server.connect("slow").bytes()[..9]);
-        silent.expect_closed();
-        slow.expect_closed();
-        server.wait_for("time-outs to count", |s| s.connect_timeouts == 2 && s.connections == 0);
-    });
-}
-
-/// Connections that end before their CONNECT leave nothing behind, and are counted.
-#[test]
-fn strangers_who_leave_are_forgotten() {
-    everywhere(|server| {
-        for length in [0, 1, 5] {
-            let mut client = server.open();
-            client.send(&server.connect("client").bytes()[..length]);
-        }
-        server.wait_for("them to count", |s| {
-            (s.connections_opened, s.connections_lost, s.connections) == (3, 3, 0)
-        });
-    });
-}
-
-/// CVE-2021-28166: packets that only a Server sends.
-#[test]
-fn packets_of_a_server_close() {
-    everywhere(|server| {
-        let packets =
-            [vec![0x20, 2, 0, 0], vec![0x90, 3, 0, 1, 0], vec![0xb0, 2, 0, 1], PINGRESP.to_vec()];
-        for bytes in packets {
-            let mut stranger = server.open();
-            stranger.send(&bytes);
-            stranger.expect_closed();
-            let mut client = server.client("client");
-            client.send(&bytes);
-            client.expect_closed();
-        }
-        server.wait_for("violations to count", |s| s.protocol_violations == 8);
-    });
-}
-
-/// CVE-2023-28366: QoS 2 messages that are never released, again and again under one identifier.
-#[test]
-fn repeated_qos_2_identifiers_hold_one_message() {
-    everywhere(|server| {
-        let mut witness = server.client("witness");
-        witness.subscribe("a", 0);
-        let mut client = server.client("client");
-        let message = Publish::new("a", vec![b'x'; 1000]).qos(2, 1).bytes();
-        for _ in 0..20 {
-            client.send(&message.repeat(50));
-            for _ in 0..50 {
-                client.expect(&pubrec(1));
-            }
-        }
-        client.publish("a", "next");
-        assert_eq!(witness.receive_publish().payload, vec![b'x'; 1000]);
-        witness.expect_message("a", "next");
-        server.wait_for("duplicates to count", |s| s.duplicates_received == 999);
-    });
-}
-
-/// rmqtt#337: a port in use is an error that says so.
-#[test]
-fn port_in_use_is_an_error() {
-    let server = Server::start(1, |builder| builder);
-    let error = Broker::builder().listen(server.address()).start().expect_err("it is in use");
-    let url = format!("mqtt://{}", server.address());
-    assert!(matches!(&error, StartError::Listen { listener, .. } if *listener == url));
-    assert!(error.to_string().contains("in use"), "{error}");
-}
-
-/// The same of the binary: one line, exit status 3.
-#[test]
-fn port_in_use_ends_the_binary() {
-    let server = Server::start(1, |builder| builder);
-    let output = Command::new(env!("CARGO_BIN_EXE_broker"))
-        .args(["--bind", "127.0.0.1", "--port", &server.address().port().to_string()])
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary was built");
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{message}");
-    assert!(message.contains("in use") && message.lines().count() == 1, "{message}");
-}
-
-/// Rounds of the exchange beside a frozen reader, and messages of a round: more in all than the
-/// aedes#1060: one that never reads neither slows the others nor fills the memory: what is for it
-/// mosquitto#3096: a subscription that matches more retained messages than a queue may hold gets
 /// A message of megabytes comes through whole, in pieces and beside small ones.
 #[test]
 fn large_messages_come_through() {
@@ -267,24 +147,4 @@ fn noise_does_not_disturb_a_good_pair() {
         drop(other);
         server.wait_for("all to be gone", |s| (s.connections, s.sessions) == (0, 0));
     });
-}
-
-/// FlashMQ#77: stopping closes every connection, those before their CONNECT too, and returns.
-#[test]
-fn stop_closes_every_connection() {
-    for shards in [1, 2, 4] {
-        let server = Server::start(shards, |builder| builder);
-        let mut clients = ["one", "two", "three", "four", "five"].map(|name| server.begin(name));
-        let mut stranger = server.open();
-        stranger.send(&[0x10]);
-        let address: SocketAddr = server.address();
-        let publisher = server.broker().publisher().clone();
-        server.stop();
-        for client in &mut clients {
-            client.expect_closed();
-        }
-        stranger.expect_closed();
-        TcpStream::connect(address).expect_err("nobody listens any more");
-        publisher.publish("a", "x").expect_err("nobody takes it");
-    }
 }

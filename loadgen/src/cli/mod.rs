@@ -1,10 +1,16 @@
 //! The command line: what was typed, not yet what it means.
 
+mod compare;
+
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use compare::CompareArgs;
+
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reports::slo::Threshold;
 use serde::{Deserialize, Serialize};
 
 use crate::mqtt::Version;
@@ -26,9 +32,18 @@ Examples:
       over TLS, with a user name for each client
   loadgen --scenario churn --clients 1000 --broker mqtt://127.0.0.1:1883
       a scenario that comes with loadgen (see: loadgen scenarios); or a file of yours
+  loadgen --clients 1000 --rate 1s -h localhost --threshold 'delivery:p(99)<50ms' --threshold 'lost==0'
+      exit status 99 unless both hold; --junit FILE tells a CI system
+  loadgen compare kelvin mosquitto --rounds 3 -- --clients 1000 --rate 1s
+      the same load against two brokers in turn, three times, in one table
+  loadgen calibrate
+      what this generator can do on this machine, which the verdicts of later runs cite
 
-Exit status: 0 done; 2 usage; 3 the run could not be carried out; 130 interrupted (what was
-measured until then is still written).";
+Every run ends with a verdict: VALID, GENERATOR-LIMITED, BROKER-LIMITED or UNSTABLE, and why.
+
+Exit status: 0 done; 2 usage; 3 the run could not be carried out; 4 the generator was the limit,
+so that the figures are its own; 99 a threshold failed; 130 interrupted (what was measured until
+then is still written).";
 
 /// Flags that only the scenario without a file takes.
 const FILES: [&str; 2] = ["scenario", "replay"];
@@ -43,15 +58,12 @@ const FILES: [&str; 2] = ["scenario", "replay"];
     disable_help_flag = true,
     // -V is the version of MQTT.
     disable_version_flag = true,
-    disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
     // Wider lines are hard to read, whatever the terminal.
     max_term_width = 100
 )]
 pub struct Cli {
-    /// What to do instead of a run.
-    #[command(subcommand)]
-    pub command: Option<Command>,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
@@ -79,21 +91,53 @@ pub struct Cli {
     /// How long.
     #[command(flatten)]
     pub time: TimeArgs,
+    /// What is asked of the figures.
+    #[command(flatten)]
+    pub judgement: JudgementArgs,
     /// What the run leaves.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What to do instead of one run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
-/// What to do instead of a run.
+/// What to do instead of one run.
 #[derive(Clone, Debug, Subcommand)]
+#[command(disable_help_flag = true)]
 pub enum Command {
+    /// Run one load against several brokers in turn and print one table
+    Compare(CompareArgs),
+    /// Measure what this generator can do on this machine, against a sink in its own process, and
+    /// keep it for the verdicts of later runs
+    Calibrate(CalibrateArgs),
     /// List the scenarios that come with loadgen
-    #[command(disable_help_flag = true, disable_version_flag = true)]
     Scenarios {
         /// What else to do with them.
         #[command(subcommand)]
         action: Option<ScenariosAction>,
     },
+}
+
+/// How a calibration is done.
+#[derive(Args, Clone, Debug)]
+pub struct CalibrateArgs {
+    /// How long each of its two parts is measured
+    #[arg(short = 'd', long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+}
+
+/// What is asked of the figures.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Judgement (docs/measuring.md has the rules and the syntax)")]
+pub struct JudgementArgs {
+    /// What must hold, repeatable: delivery:p(99)<50ms, connect:p(95)<1s, lost==0, lost<0.1%,
+    /// delivered:rate>100k/s; with ,abort the run ends as soon as it does not
+    #[arg(long, value_name = "CONDITION")]
+    pub threshold: Vec<Threshold>,
+    /// JUnit XML with a test case for each threshold and one for the verdict
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// What to do with the shipped scenarios.
@@ -138,6 +182,10 @@ pub struct BrokerArgs {
     /// Threads of the embedded broker
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub broker_shards: u16,
+    /// Process of the broker, whose CPU time and memory are told [default: the one of this machine
+    /// that listens on its port]
+    #[arg(long, value_name = "PID")]
+    pub broker_pid: Option<u32>,
 }
 
 /// How TLS is spoken.
@@ -216,6 +264,10 @@ pub struct ClientArgs {
     /// Connections opened per second at most [default: unlimited]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub connect_rate: Option<f64>,
+    /// Source addresses of the connections, in turn: each has about 28,000 ports for one broker
+    /// [default: the system's choice; of a broker on 127.0.0.1 as many of 127.0.0.0/8 as are needed]
+    #[arg(long, value_name = "ADDRESS,...", value_delimiter = ',')]
+    pub ifaddr: Vec<IpAddr>,
     /// Threads of the generator [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -294,9 +346,15 @@ pub struct OutputArgs {
     /// What is printed on stdout at the end
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// Print the plan in numbers, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// No progress on stderr
     #[arg(long)]
     pub quiet: bool,
+    /// Serve metrics for Prometheus while the run lasts, at /metrics of this address and port
+    #[arg(long, value_name = "ADDR")]
+    pub prometheus: Option<SocketAddr>,
 }
 
 /// Who receives what from whom.
@@ -404,7 +462,12 @@ mod tests {
     #[test]
     fn the_documented_invocations_parse() {
         let examples = EXAMPLES.lines().map(str::trim).filter(|line| line.starts_with("loadgen"));
-        assert_eq!(examples.map(parse).count(), 7);
+        let mut count = 0;
+        for line in examples {
+            parse(&line.replace('\'', ""));
+            count += 1;
+        }
+        assert_eq!(count, 10);
     }
 
     #[test]

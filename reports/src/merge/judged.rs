@@ -1,0 +1,67 @@
+//! The ledger and the verdict of several runs.
+
+use std::collections::BTreeMap;
+
+use crate::{Contract, Finding, Judgement, Reason, Run, Verdict};
+
+/// The contracts of all runs by their QoS. Findings keep the name of the run they were made in.
+pub(super) fn ledger(runs: &[Run]) -> Vec<Contract> {
+    let mut ledger: BTreeMap<u8, Contract> = BTreeMap::new();
+    for run in runs {
+        for contract in &run.summary.ledger {
+            let sum = ledger
+                .entry(contract.qos)
+                .or_insert_with(|| Contract { qos: contract.qos, ..Contract::default() });
+            add(sum, contract);
+            sum.findings.extend(contract.findings.iter().map(|finding| Finding {
+                text: format!("{}: {}", run.name, finding.text),
+                ..finding.clone()
+            }));
+        }
+    }
+    ledger.into_values().collect()
+}
+
+fn add(sum: &mut Contract, contract: &Contract) {
+    for (sum, count) in [
+        (&mut sum.expected, contract.expected),
+        (&mut sum.delivered, contract.delivered),
+        (&mut sum.lost, contract.lost),
+        (&mut sum.duplicate, contract.duplicate),
+        (&mut sum.duplicate_with_dup, contract.duplicate_with_dup),
+        (&mut sum.reordered, contract.reordered),
+        (&mut sum.corrupted, contract.corrupted),
+        (&mut sum.late_after_drain, contract.late_after_drain),
+    ] {
+        *sum = sum.saturating_add(count);
+    }
+}
+
+/// The worst verdict of all runs, with the reasons of each under its name; none when a run has none.
+pub(super) fn verdict(runs: &[Run]) -> Option<Verdict> {
+    let verdicts: Vec<(&str, &Verdict)> = runs
+        .iter()
+        .map(|run| Some((run.name.as_str(), run.summary.verdict.as_ref()?)))
+        .collect::<Option<_>>()?;
+    let (_, worst) = verdicts.iter().max_by_key(|(_, verdict)| weight(verdict.verdict))?;
+    let reasons = verdicts
+        .iter()
+        .flat_map(|(name, verdict)| {
+            verdict.reasons.iter().map(move |reason| Reason {
+                text: format!("{name}: {}", reason.text),
+                ..reason.clone()
+            })
+        })
+        .collect();
+    Some(Verdict { verdict: worst.verdict, reasons })
+}
+
+/// A generator that was the limit makes the figures of all doubtful; then the broker; then unrest.
+fn weight(judgement: Judgement) -> u8 {
+    match judgement {
+        Judgement::Valid => 0,
+        Judgement::Unstable => 1,
+        Judgement::BrokerLimited => 2,
+        Judgement::GeneratorLimited => 3,
+    }
+}
