@@ -446,7 +446,8 @@ impl Collector {
         };
         let spent = now.usage.since(self.load_usage);
         exporter.update(|snapshot| {
-            let totals = (now.offered, now.counters);
+            // What was sent was due, even when it was sent between the end of the second and the report.
+            let totals = (now.offered.max(now.counters.sent), now.counters);
             snapshot.second(row, totals, open.samples.delivery(), open.samples.send_lag());
             snapshot.spent(spent.broker_seconds, spent.generator_seconds);
         });
