@@ -1,15 +1,16 @@
 //! The load generator.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use loadgen::calibrate::calibrate;
-use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs};
+use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, ScenariosAction};
 use loadgen::compare::{self, CompareError, Compared};
 use loadgen::run::{Outcome, RunError, dry_run, run};
-use loadgen::scenario::Scenario;
+use loadgen::scenario::{Scenario, list, shipped};
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
 use tokio::sync::watch;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     match &cli.command {
         Some(Command::Calibrate(arguments)) => return ended(calibration(arguments)),
         Some(Command::Compare(arguments)) => return compare(arguments),
+        Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
         None => {}
     }
     let scenario = match Scenario::resolve(&cli, command_line()) {
@@ -63,8 +65,30 @@ fn ended(outcome: Result<Outcome>) -> ExitCode {
             complain(&error.to_string());
             match error.downcast_ref() {
                 Some(RunError::Interrupted) => ExitCode::from(INTERRUPTED),
+                Some(RunError::Plan(_)) => ExitCode::from(2),
                 _ => ExitCode::from(FAILED),
             }
+        }
+    }
+}
+
+fn scenarios(action: Option<&ScenariosAction>) -> ExitCode {
+    let text = match action {
+        None => Ok(list()),
+        Some(ScenariosAction::Show { name }) => shipped(name).map(|found| found.text.to_owned()),
+    };
+    match text {
+        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+            // A reader that went away has read enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(&format!("it cannot be printed: {error}"));
+                ExitCode::from(FAILED)
+            }
+            _ => ExitCode::SUCCESS,
+        },
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::from(USAGE)
         }
     }
 }

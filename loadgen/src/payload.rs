@@ -1,5 +1,5 @@
 //! The payload: a temperature that any subscriber can read, then a stamp from which the receiver
-//! knows publisher, sequence number, due time and send lag.
+//! knows stream, sequence number, due time and send lag.
 //!
 //! ```text
 //! 23 kX3AAAbAAAAE7AAAB9f_Q2cAAAAaq1_
@@ -7,7 +7,7 @@
 //! │  │  │   │     │        └ send lag in µs, 5 characters, saturating (17 minutes)
 //! │  │  │   │     └ due time in ns since the run's epoch, 9 characters (208 days)
 //! │  │  │   └ sequence number, 6 characters
-//! │  │  └ publisher, 4 characters
+//! │  │  └ stream, 4 characters
 //! │  └ run tag, 3 characters
 //! └ temperature, 1 to 40
 //! ```
@@ -15,7 +15,11 @@
 //! Every field is fixed-width base 64, most significant character first. A temperature of one
 //! digit is followed by one space more at the end, so that all payloads of a run have one size.
 //!
-//! A plain payload is the temperature alone. With MQTT 5 the stamp is then the Correlation Data.
+//! A text of the user follows the stamp after a space. A plain payload is the temperature or the text
+//! alone; with MQTT 5 the stamp is then the Correlation Data.
+//!
+//! The stamp of a Will Message, which is written long before it is sent, has the planned end of the
+//! connection as due time, in nanoseconds since the load began.
 
 use bytes::BytesMut;
 
@@ -69,6 +73,8 @@ pub enum StampPlace {
     Correlation,
     /// Nowhere: deliveries can only be counted.
     Nowhere,
+    /// Of a whole run: in the payload of some, in the Correlation Data of others.
+    Mixed,
 }
 
 /// What a payload says about its message.
@@ -114,14 +120,38 @@ pub(crate) fn scramble(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Appends a payload of exactly `size` bytes, or of [`PAYLOAD_BYTES_MIN`] when that is more.
-pub(crate) fn write(out: &mut BytesMut, temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) {
+/// Appends a payload of exactly `size` bytes, or of [`PAYLOAD_BYTES_MIN`] when that is more. A `body`
+/// follows the stamp, for which `size` has room.
+pub(crate) fn write(
+    out: &mut BytesMut,
+    temperature: u8,
+    (tag, stamp): (RunTag, &Stamp),
+    body: &[u8],
+    size: usize,
+) {
     let (start, size) = (out.len(), size.max(PAYLOAD_BYTES_MIN));
     write_plain(out, temperature);
-    let text = stamp_text(tag, stamp, &out[start..], size);
+    let text = stamp_text(tag, stamp, &out[start..], checked_size(size, body));
     out.extend_from_slice(b" ");
     out.extend_from_slice(&text);
+    if !body.is_empty() {
+        out.extend_from_slice(b" ");
+        out.extend_from_slice(body);
+    }
     out.resize(start + size, b' ');
+}
+
+/// What stands for the size in a check: a text after the stamp is in it too.
+#[inline]
+fn checked_size(size: usize, body: &[u8]) -> usize {
+    let body = body.trim_ascii();
+    if body.is_empty() { size } else { size ^ text_check(body) }
+}
+
+#[cold]
+fn text_check(body: &[u8]) -> usize {
+    let all = body.iter().fold(0, |all, byte| scramble(all ^ u64::from(*byte)));
+    usize::try_from(all >> 34).unwrap_or(0)
 }
 
 /// A plain payload and its size.
@@ -190,8 +220,13 @@ pub(crate) fn read(payload: &[u8], tag: RunTag) -> Result<Stamp, Unread> {
     let temperature = &payload[..payload.len() - text.len() - 1];
     match parse_stamp(text, tag) {
         Some((stamp, checked))
-            if checked == check(tag, &stamp, temperature, payload.len()) & CHECK_MASK
-                && text[STAMP_CHARACTERS..].iter().all(|byte| *byte == b' ') =>
+            if checked
+                == check(
+                    tag,
+                    &stamp,
+                    temperature,
+                    checked_size(payload.len(), &text[STAMP_CHARACTERS..]),
+                ) & CHECK_MASK =>
         {
             Ok(stamp)
         }
@@ -302,7 +337,7 @@ mod tests {
 
     fn payload(temperature: u8, tag: RunTag, stamp: &Stamp, size: usize) -> BytesMut {
         let mut out = BytesMut::new();
-        write(&mut out, temperature, tag, stamp, size);
+        write(&mut out, temperature, (tag, stamp), b"", size);
         out
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 
 use crate::payload::StampPlace;
-use crate::plan::{Owed, Plan};
+use crate::plan::Plan;
 use crate::scenario::{Scenario, Target};
 use crate::system::descriptors;
 use crate::transport::Address;
@@ -112,12 +112,11 @@ impl Preflight {
         let pairs = pairs(scenario, plan);
         let embedded = matches!(scenario.target, Target::Embedded { .. });
         let publications = scenario.publications_per_second();
-        let packet =
-            PUBLISH_BYTES + plan.topic_name(plan.publishers()).len() + scenario.payload_bytes;
+        let packet = PUBLISH_BYTES + plan.topic_bytes_max() + scenario.overview.payload_bytes;
         let (source_addresses, ports) = sources(scenario, address, supply.ports);
         let plan = Self {
             publications_per_second: publications,
-            deliveries_per_second: publications * f64::from(plan.deliveries_per_publication()),
+            deliveries_per_second: plan.deliveries_per_second(),
             packet_bytes: packet as u64,
             clients,
             descriptors: clients * if embedded { 2 } else { 1 },
@@ -191,10 +190,9 @@ impl fmt::Display for Preflight {
 
 /// Pairs that the ledger keeps.
 fn pairs(scenario: &Scenario, plan: &Plan) -> u64 {
-    match (scenario.stamp_place, plan.owed()) {
-        (StampPlace::Nowhere, _) => 0,
-        (_, Owed::All) => u64::from(scenario.publishers) * u64::from(scenario.subscribers),
-        (_, Owed::Own) => u64::from(scenario.subscribers),
+    match scenario.overview.stamp_place {
+        StampPlace::Nowhere => 0,
+        StampPlace::Payload | StampPlace::Correlation | StampPlace::Mixed => plan.pairs(),
     }
 }
 
@@ -241,7 +239,9 @@ mod tests {
         supply: Supply,
     ) -> Result<Preflight, PreflightError> {
         let scenario = scenario(arguments);
-        Preflight::of(&scenario, &Plan::new(&scenario), &network(address), supply)
+        let scenario = std::sync::Arc::new(scenario);
+        let plan = Plan::new(&scenario, *b"abc").unwrap();
+        Preflight::of(&scenario, &plan, &network(address), supply)
     }
 
     fn scenario(arguments: &str) -> Scenario {

@@ -123,6 +123,7 @@ fn literal_config() -> Config {
         connect_rate: None,
         threads: 1,
         seed: 1,
+        scenario: None,
     }
 }
 

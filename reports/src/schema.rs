@@ -84,7 +84,7 @@ pub struct Config {
     /// `tcp`, `tls`, `ws`, `wss` or `unix`. Runs before there were several have no such key.
     #[serde(default = "before_transports")]
     pub transport: String,
-    /// `shared`, `pairs`, `fan-in` or `fan-out`.
+    /// The name of the scenario; `shared`, `pairs`, `fan-in` or `fan-out` where flags made it.
     pub topology: String,
     /// Topic Name, with `%i` where each client has its own.
     pub topic: String,
@@ -118,6 +118,9 @@ pub struct Config {
     pub threads: u32,
     /// Seed of the temperatures and of the phases.
     pub seed: u64,
+    /// The whole scenario as TOML, to run it again; absent in runs before there were scenarios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
 }
 
 /// What a run spoke before there was a choice.
@@ -196,6 +199,33 @@ pub struct Counts {
     pub connect_failed: u64,
     /// Network Connections that the broker closed during the run.
     pub disconnected: u64,
+    /// Network Connections that their clients ended by plan.
+    #[serde(default)]
+    pub left: u64,
+    /// Sessions that should have outlived a Network Connection and were gone when their clients came
+    /// back.
+    #[serde(default)]
+    pub sessions_lost: u64,
+    /// Deliveries to clients of which it is not known what they are owed: they are away at times and
+    /// have no session, or read too slowly, or their publisher breaks off. They are in no other count.
+    #[serde(default)]
+    pub not_judged: u64,
+    /// Deliveries that came again, as they may: to several subscriptions of one client that match, or
+    /// on another Network Connection of a session. They are not in `duplicate`.
+    #[serde(default)]
+    pub repeated: u64,
+    /// Retained messages that are owed for certain to clients that subscribe under load.
+    #[serde(default)]
+    pub retained_expected: u64,
+    /// Those of them that did not come.
+    #[serde(default)]
+    pub retained_missing: u64,
+    /// Will Messages that are owed, for each subscriber, because clients broke off by plan.
+    #[serde(default)]
+    pub wills_expected: u64,
+    /// Those of them that came.
+    #[serde(default)]
+    pub wills: u64,
 }
 
 /// What was owed at one QoS and what came, judged by what MQTT promises there.
@@ -283,11 +313,15 @@ pub struct Legs {
     pub pubcomp: Percentiles,
     /// From PINGREQ to PINGRESP.
     pub pingresp: Percentiles,
+    /// From CONNACK to a message that waited in the session.
+    pub queued: Percentiles,
+    /// From the planned end of a Network Connection to the arrival of its Will Message.
+    pub will: Percentiles,
 }
 
 impl Legs {
     /// Each leg with its key, in the order of a connection's life.
-    pub fn each(&self) -> [(&'static str, &Percentiles); 10] {
+    pub fn each(&self) -> [(&'static str, &Percentiles); 12] {
         [
             ("tcp_connect", &self.tcp_connect),
             ("tls_handshake", &self.tls_handshake),
@@ -299,6 +333,8 @@ impl Legs {
             ("pubrec", &self.pubrec),
             ("pubcomp", &self.pubcomp),
             ("pingresp", &self.pingresp),
+            ("queued", &self.queued),
+            ("will", &self.will),
         ]
     }
 }

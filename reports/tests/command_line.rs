@@ -87,6 +87,7 @@ fn config() -> Config {
         connect_rate: None,
         threads: 1,
         seed: 1,
+        scenario: None,
     }
 }
 

@@ -11,6 +11,7 @@ pub use compare::CompareArgs;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reports::slo::Threshold;
+use serde::{Deserialize, Serialize};
 
 use crate::mqtt::Version;
 use crate::rate::Rate;
@@ -29,6 +30,8 @@ Examples:
       the main job with bare numbers as payloads, the stamp in the Correlation Data of MQTT 5
   loadgen --clients 1000 --rate 1s --broker mqtts://localhost --cafile ca.pem -u sensor%i -P secret
       over TLS, with a user name for each client
+  loadgen --scenario churn --clients 1000 --broker mqtt://127.0.0.1:1883
+      a scenario that comes with loadgen (see: loadgen scenarios); or a file of yours
   loadgen --clients 1000 --rate 1s -h localhost --threshold 'delivery:p(99)<50ms' --threshold 'lost==0'
       exit status 99 unless both hold; --junit FILE tells a CI system
   loadgen compare kelvin mosquitto --rounds 3 -- --clients 1000 --rate 1s
@@ -41,6 +44,9 @@ Every run ends with a verdict: VALID, GENERATOR-LIMITED, BROKER-LIMITED or UNSTA
 Exit status: 0 done; 2 usage; 3 the run could not be carried out; 4 the generator was the limit,
 so that the figures are its own; 99 a threshold failed; 130 interrupted (what was measured until
 then is still written).";
+
+/// Flags that only the scenario without a file takes.
+const FILES: [&str; 2] = ["scenario", "replay"];
 
 /// Simulates MQTT publishers and subscribers in open loop and measures what each message went
 /// through: latency, loss, duplicates and order for every publisher-subscriber pair.
@@ -64,6 +70,9 @@ pub struct Cli {
     /// Print the version of loadgen
     #[arg(long, action = clap::ArgAction::Version)]
     pub version: Option<bool>,
+    /// What to run.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Which broker.
     #[command(flatten)]
     pub broker: BrokerArgs,
@@ -102,6 +111,12 @@ pub enum Command {
     /// Measure what this generator can do on this machine, against a sink in its own process, and
     /// keep it for the verdicts of later runs
     Calibrate(CalibrateArgs),
+    /// List the scenarios that come with loadgen
+    Scenarios {
+        /// What else to do with them.
+        #[command(subcommand)]
+        action: Option<ScenariosAction>,
+    },
 }
 
 /// How a calibration is done.
@@ -123,6 +138,31 @@ pub struct JudgementArgs {
     /// JUnit XML with a test case for each threshold and one for the verdict
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+}
+
+/// What to do with the shipped scenarios.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ScenariosAction {
+    /// Print the file of one, to be changed and given to --scenario
+    Show {
+        /// Its name
+        name: String,
+    },
+}
+
+/// What to run.
+#[derive(Args, Clone, Debug)]
+#[command(
+    next_help_heading = "Scenario (without one, publishers and subscribers as the flags say)"
+)]
+pub struct SourceArgs {
+    /// A scenario that comes with loadgen, or a file; other flags replace what it says
+    #[arg(long, value_name = "NAME|FILE")]
+    pub scenario: Option<String>,
+    /// Run again what this summary.json, or the folder that it is in, is about; other flags replace
+    /// what it says
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    pub replay: Option<PathBuf>,
 }
 
 /// Which broker.
@@ -170,9 +210,9 @@ pub struct TlsArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection (%i is the number of the client among its kind)")]
 pub struct ConnectionArgs {
-    /// Version of MQTT
-    #[arg(short = 'V', long, value_enum, value_name = "3.1|3.1.1|5", default_value_t = Version::V311, hide_possible_values = true)]
-    pub mqtt_version: Version,
+    /// Version of MQTT [default: 3.1.1]
+    #[arg(short = 'V', long, value_enum, value_name = "3.1|3.1.1|5", hide_possible_values = true)]
+    pub mqtt_version: Option<Version>,
     /// User Name, with %i where each client has its own
     #[arg(short = 'u', long, value_name = "NAME")]
     pub user: Option<String>,
@@ -188,11 +228,11 @@ pub struct ConnectionArgs {
     /// How long the broker keeps the session, as 1h or in seconds; needs -V 5 [default: 0]
     #[arg(long, value_name = "TIME", value_parser = seconds_u32)]
     pub session_expiry: Option<u32>,
-    /// Keep Alive, as 1m or in seconds; 0 for none
-    #[arg(short = 'k', long, value_name = "TIME", default_value = "60", value_parser = seconds_u16)]
-    pub keepalive: u16,
+    /// Keep Alive, as 1m or in seconds; 0 for none [default: 60]
+    #[arg(short = 'k', long, value_name = "TIME", value_parser = seconds_u16)]
+    pub keepalive: Option<u16>,
     /// Topic Name of a Will Message, with %i where each client has its own
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", conflicts_with_all = FILES)]
     pub will_topic: Option<String>,
     /// Its payload [default: empty]
     #[arg(long, value_name = "TEXT", requires = "will_topic")]
@@ -209,18 +249,18 @@ pub struct ConnectionArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Clients")]
 pub struct ClientArgs {
-    /// Publishers and subscribers together [default: 100]
+    /// All clients together; those of a scenario keep their proportions [default: 100]
     #[arg(short = 'c', long, value_name = "N")]
     pub clients: Option<u32>,
     /// Clients that publish [default: half of the clients, the odd one included]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with_all = FILES)]
     pub publishers: Option<u32>,
     /// Clients that subscribe [default: the other half]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with_all = FILES)]
     pub subscribers: Option<u32>,
-    /// Who receives what from whom
-    #[arg(long, value_enum, default_value_t = Topology::Shared)]
-    pub topology: Topology,
+    /// Who receives what from whom [default: shared]
+    #[arg(long, value_enum, conflicts_with_all = FILES)]
+    pub topology: Option<Topology>,
     /// Connections opened per second at most [default: unlimited]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub connect_rate: Option<f64>,
@@ -228,9 +268,9 @@ pub struct ClientArgs {
     /// [default: the system's choice; of a broker on 127.0.0.1 as many of 127.0.0.0/8 as are needed]
     #[arg(long, value_name = "ADDRESS,...", value_delimiter = ',')]
     pub ifaddr: Vec<IpAddr>,
-    /// Threads of the generator
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub threads: u16,
+    /// Threads of the generator [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
 }
 
 /// What is published, and how often.
@@ -238,26 +278,27 @@ pub struct ClientArgs {
 #[command(next_help_heading = "Messages")]
 pub struct MessageArgs {
     /// How often: 3s (a period per publisher), 500/s (the total), 10/s/client (per publisher)
-    #[arg(long, value_name = "RATE", default_value = "3s")]
-    pub rate: Rate,
+    /// [default: 3s]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
     /// Topic Name; %i is the number of the client [default: temperature, temperature/%i]
-    #[arg(short = 't', long, value_name = "TOPIC")]
+    #[arg(short = 't', long, value_name = "TOPIC", conflicts_with_all = FILES)]
     pub topic: Option<String>,
-    /// QoS of the publications
-    #[arg(short = 'q', long, value_name = "0|1|2", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
-    pub qos: u8,
-    /// QoS of the subscriptions
-    #[arg(long, value_name = "0|1|2", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
-    pub sub_qos: u8,
+    /// QoS of the publications [default: 0]
+    #[arg(short = 'q', long, value_name = "0|1|2", value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub qos: Option<u8>,
+    /// QoS of the subscriptions [default: 1]
+    #[arg(long, value_name = "0|1|2", value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub sub_qos: Option<u8>,
     /// Publish with RETAIN = 1, the default
     #[arg(short = 'r', long, overrides_with = "no_retain")]
     pub retain: bool,
     /// Publish with RETAIN = 0
     #[arg(long, overrides_with = "retain")]
     pub no_retain: bool,
-    /// What a payload is
-    #[arg(long, value_enum, default_value_t = PayloadKind::Stamped)]
-    pub payload: PayloadKind,
+    /// What a payload is [default: stamped]
+    #[arg(long, value_enum, conflicts_with_all = FILES)]
+    pub payload: Option<PayloadKind>,
     /// Payload size in bytes [default: the smallest, a temperature and a stamp]
     #[arg(short = 's', long, value_name = "BYTES")]
     pub size: Option<u32>,
@@ -266,30 +307,30 @@ pub struct MessageArgs {
     pub inflight: Option<u16>,
     /// User Property of every publication, repeatable, with %i for the number of the publisher;
     /// needs -V 5
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with_all = FILES)]
     pub user_property: Vec<String>,
     /// Send a Topic Alias instead of the Topic Name after the first publication, and let the broker
     /// do so; needs -V 5
     #[arg(long)]
     pub topic_alias: bool,
-    /// Seed of the temperatures and of the order of the publishers
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of everything that is random: a run with the same seed does the same [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
 }
 
 /// How long.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Time")]
 pub struct TimeArgs {
-    /// The measured part
-    #[arg(short = 'd', long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
-    pub duration: Duration,
-    /// Load before the measured part
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
-    pub warmup: Duration,
-    /// Wait after the measured part for deliveries that are owed, at most
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
-    pub drain: Duration,
+    /// The measured part [default: 30s]
+    #[arg(short = 'd', long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// Load before the measured part [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub warmup: Option<Duration>,
+    /// Wait after the measured part for deliveries that are owed, at most [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub drain: Option<Duration>,
 }
 
 /// What the run leaves.
@@ -299,7 +340,7 @@ pub struct OutputArgs {
     /// Folder in which the run gets its own
     #[arg(long, value_name = "DIR", default_value = "reports/runs", overrides_with = "out")]
     pub out: PathBuf,
-    /// Name of the run, at the end of its folder's name [default: the topology]
+    /// Name of the run, at the end of its folder's name [default: the scenario, or the topology]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// What is printed on stdout at the end
@@ -342,7 +383,8 @@ impl Topology {
 }
 
 /// What a payload is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PayloadKind {
     /// A temperature, then a stamp
     Stamped,
@@ -425,19 +467,30 @@ mod tests {
             parse(&line.replace('\'', ""));
             count += 1;
         }
-        assert_eq!(count, 9);
+        assert_eq!(count, 10);
     }
 
     #[test]
-    fn defaults_are_those_of_the_temperature_pattern() {
+    fn what_is_not_typed_is_left_to_the_scenario() {
         let cli = parse("loadgen --clients 5000 --rate 3s");
         assert_eq!(cli.clients.clients, Some(5000));
-        assert_eq!(cli.messages.rate, Rate::Period(Duration::from_secs(3)));
-        assert_eq!((cli.messages.qos, cli.messages.sub_qos), (0, 1));
+        assert_eq!(cli.messages.rate, Some(Rate::Period(Duration::from_secs(3))));
         assert!(!cli.messages.no_retain);
-        assert_eq!(cli.time.duration, Duration::from_secs(30));
-        assert_eq!(cli.time.warmup, Duration::from_secs(5));
         assert_eq!(cli.broker.broker, None);
+        assert_eq!((cli.messages.qos, cli.messages.sub_qos, cli.messages.seed), (None, None, None));
+        assert_eq!((cli.time.duration, cli.time.warmup), (None, None));
+    }
+
+    #[test]
+    fn flags_that_describe_publishers_and_subscribers_need_no_scenario() {
+        for flags in ["--topology pairs", "-t a", "--publishers 3", "--will-topic a"] {
+            for source in ["--scenario churn", "--replay summary.json"] {
+                let words = format!("loadgen {source} {flags}");
+                assert!(Cli::try_parse_from(words.split_whitespace()).is_err(), "{words}");
+            }
+        }
+        assert!(parse("loadgen --scenario churn -c 9 -d 2s --rate 1s").source.scenario.is_some());
+        assert!(parse("loadgen scenarios show churn").command.is_some());
     }
 
     #[test]
@@ -451,8 +504,8 @@ mod tests {
 
     #[test]
     fn times_are_seconds_or_have_a_unit() {
-        assert_eq!(parse("loadgen -k 90").connection.keepalive, 90);
-        assert_eq!(parse("loadgen -k 2m").connection.keepalive, 120);
+        assert_eq!(parse("loadgen -k 90").connection.keepalive, Some(90));
+        assert_eq!(parse("loadgen -k 2m").connection.keepalive, Some(120));
         assert_eq!(parse("loadgen --session-expiry 1h").connection.session_expiry, Some(3600));
         for wrong in ["-k 19h", "-k 1ms", "-k x", "--session-expiry 200years"] {
             let words = ["loadgen"].into_iter().chain(wrong.split_whitespace());
@@ -462,14 +515,14 @@ mod tests {
 
     #[test]
     fn versions_are_typed_as_people_say_them() {
-        assert_eq!(parse("loadgen").connection.mqtt_version, Version::V311);
+        assert_eq!(parse("loadgen").connection.mqtt_version, None);
         for (text, version) in [
             ("3.1", Version::V31),
             ("3.1.1", Version::V311),
             ("5", Version::V5),
             ("5.0", Version::V5),
         ] {
-            assert_eq!(parse(&format!("loadgen -V {text}")).connection.mqtt_version, version);
+            assert_eq!(parse(&format!("loadgen -V {text}")).connection.mqtt_version, Some(version));
         }
         let version = Cli::try_parse_from(["loadgen", "--version"]).unwrap_err();
         assert_eq!(version.kind(), clap::error::ErrorKind::DisplayVersion);

@@ -53,6 +53,11 @@ impl Inflight {
         Self { steps: VecDeque::new(), oldest: 1, open: 0, open_max: usize::from(open_max) }
     }
 
+    /// Whether nothing is in flight.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
     /// The broker allows so many: its Receive Maximum.
     pub(crate) fn limit(&mut self, open_max: u16) {
         self.open_max = self.open_max.min(usize::from(open_max));

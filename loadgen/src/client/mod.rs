@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use bytes::BytesMut;
 
 pub(crate) use inflight::{Begun, Inflight, Unexpected};
-pub(crate) use publisher::{Batch, Publisher, Settled};
-pub(crate) use templates::Templates;
+pub(crate) use publisher::{Batch, Flow, Publisher};
+pub(crate) use templates::{Content, Templates};
 
 use crate::mqtt::{
     ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode,
@@ -34,6 +34,8 @@ pub(crate) struct Client {
     version: Version,
     /// Topic Aliases that stand for a name, one bit each; the lowest is that of alias 1.
     aliases: u16,
+    /// Topic Filters of the SUBSCRIBE that awaits its answer.
+    filters: u16,
     /// Packet Identifiers of QoS 2 messages that were received and not released yet.
     received: Option<Box<Received>>,
     /// What it publishes; `None` for a subscriber.
@@ -46,6 +48,18 @@ enum State {
     Connected,
     AwaitsSubAck,
     Subscribed,
+}
+
+/// What outlives a Network Connection of a client that comes back.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Network Connections that were begun.
+    connections: u32,
+    publisher: Option<Box<Publisher>>,
+    /// Whether the broker had its subscriptions when its last Network Connection ended.
+    subscribed: bool,
+    /// The client's part of a Session State: messages of QoS 2 that are not released.
+    received: Option<Box<Received>>,
 }
 
 /// What a packet meant.
@@ -126,21 +140,70 @@ impl ClientError {
     }
 }
 
+impl Memory {
+    /// Begins another Network Connection. Answers how many were begun before.
+    pub(crate) fn begin(&mut self) -> u32 {
+        self.connections += 1;
+        self.connections - 1
+    }
+
+    /// Whether the broker had its subscriptions when its last Network Connection ended.
+    pub(crate) fn had_session(&self) -> bool {
+        self.subscribed
+    }
+}
+
 impl Client {
-    /// A client that publishes, or subscribes when there is no `publisher`.
+    /// A client that publishes if there is a `publisher`.
     pub(crate) fn new(version: Version, publisher: Option<Box<Publisher>>) -> Self {
-        Self { state: State::AwaitsConnAck, version, aliases: 0, received: None, publisher }
+        Self {
+            state: State::AwaitsConnAck,
+            version,
+            aliases: 0,
+            filters: 0,
+            received: None,
+            publisher,
+        }
+    }
+
+    /// The same client on another Network Connection, with at most `inflight_max` publications
+    /// unacknowledged.
+    pub(crate) fn again(version: Version, memory: &mut Memory, inflight_max: u16) -> Self {
+        let mut client = Self::new(version, memory.publisher.take());
+        client.received = memory.received.take();
+        if let Some(publisher) = &mut client.publisher {
+            publisher.reconnect(inflight_max);
+        }
+        client
+    }
+
+    /// Keeps what outlives the Network Connection.
+    pub(crate) fn remember(&mut self, memory: &mut Memory) {
+        memory.subscribed |= self.state == State::Subscribed;
+        memory.publisher = self.publisher.take();
+        memory.received = self.received.take();
+    }
+
+    /// Whether it has its subscriptions.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.state == State::Subscribed
+    }
+
+    /// Version of MQTT.
+    #[inline]
+    pub(crate) fn version(&self) -> Version {
+        self.version
     }
 
     /// Appends the SUBSCRIBE.
     pub(crate) fn subscribe(
         &mut self,
-        filter: &str,
-        qos: QoS,
+        filters: &[(String, QoS)],
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         self.state = State::AwaitsSubAck;
-        Encoder::new(out).subscribe(self.version, SUBSCRIBE_IDENTIFIER, filter, qos)
+        self.filters = u16::try_from(filters.len()).unwrap_or(u16::MAX);
+        Encoder::new(out).subscribe(self.version, SUBSCRIBE_IDENTIFIER, filters)
     }
 
     /// Takes a packet of the broker that came at `now_ns`; appends what is to be answered.
@@ -211,7 +274,13 @@ impl Client {
         }
         match *packet {
             Incoming::ConnAck(answer) => self.handle_connack(answer),
-            Incoming::SubAck { identifier, refusal } => self.handle_suback(identifier, refusal),
+            Incoming::SubAck { identifier, codes, refusal } => {
+                let refusal = match codes == usize::from(self.filters) {
+                    true => refusal,
+                    false => Some(Reason::bare(ReasonCode::UNSPECIFIED)),
+                };
+                self.handle_suback(identifier, refusal)
+            }
             Incoming::PubRel(identifier) => {
                 if let Some(received) = &mut self.received {
                     received.remove(&identifier);
@@ -251,7 +320,14 @@ impl Client {
     fn handle_connack<'a>(&mut self, answer: ConnAck<'a>) -> Result<Event<'a>, ClientError> {
         match (self.state, answer) {
             (State::AwaitsConnAck, ConnAck::Accepted(limits)) => {
-                self.state = State::Connected;
+                self.state = match limits.session_present {
+                    // Its subscriptions are in the session.
+                    true => State::Subscribed,
+                    false => State::Connected,
+                };
+                if !limits.session_present {
+                    self.received = None;
+                }
                 if let Some(publisher) = &mut self.publisher {
                     publisher.limit(&limits);
                 }
@@ -299,7 +375,7 @@ mod tests {
     use crate::client::templates::tests::templates;
     use crate::mqtt::ReturnCode;
     use crate::payload::StampPlace;
-    use crate::plan::Schedule;
+    use crate::plan::{Schedule, Steps, Timing};
 
     fn connected(publisher: Option<Box<Publisher>>) -> Client {
         let mut client = Client::new(Version::V5, publisher);
@@ -310,12 +386,16 @@ mod tests {
         client
     }
 
+    fn filters(qos: QoS) -> [(String, QoS); 1] {
+        [("t".to_owned(), qos)]
+    }
+
     fn subscribed() -> Client {
         let mut client = connected(None);
         let mut out = BytesMut::new();
-        client.subscribe("t", QoS::AtLeastOnce, &mut out).unwrap();
+        client.subscribe(&filters(QoS::AtLeastOnce), &mut out).unwrap();
         assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x01");
-        let answer = Incoming::SubAck { identifier: 1, refusal: None };
+        let answer = Incoming::SubAck { identifier: 1, codes: 1, refusal: None };
         assert_eq!(client.handle(answer, 70, &mut out), Ok(Event::Subscribed));
         client
     }
@@ -348,9 +428,9 @@ mod tests {
     fn a_refused_subscription_is_told() {
         let mut client = connected(None);
         let mut out = BytesMut::new();
-        client.subscribe("t", QoS::AtMostOnce, &mut out).unwrap();
+        client.subscribe(&filters(QoS::AtMostOnce), &mut out).unwrap();
         let reason = Reason { code: ReasonCode(0x87), text: "no" };
-        let answer = Incoming::SubAck { identifier: 1, refusal: Some(reason) };
+        let answer = Incoming::SubAck { identifier: 1, codes: 1, refusal: Some(reason) };
         assert_eq!(client.handle(answer, 70, &mut out), Ok(Event::NotSubscribed(reason)));
     }
 
@@ -392,14 +472,19 @@ mod tests {
 
     fn publisher(qos: QoS) -> Client {
         let templates = templates(Version::V5, qos, StampPlace::Payload, false);
-        let publisher = Publisher::new(0, 0, Rc::new(templates), *b"abc", 1, u16::MAX);
+        let timing = Timing::new(0, 50, Steps::Even, None);
+        let flow = Flow::new(0, 1, Rc::from([templates]), timing);
+        let publisher = Publisher::new(vec![flow], *b"abc", 1, u16::MAX);
         connected(Some(Box::new(publisher)))
     }
 
-    fn encode(client: &mut Client, now_ns: u64) -> u32 {
-        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 1000, period_ns: 50 };
+    fn encode(client: &mut Client, now_ns: u64) -> usize {
+        let schedule = Schedule { start_ns: 0, measure_ns: 0, end_ns: 1000 };
         let publisher = client.publisher.as_mut().unwrap();
-        publisher.encode_due(&schedule, now_ns, 10, &mut BytesMut::new()).count
+        let mut batch = Batch::default();
+        batch.begin(now_ns);
+        publisher.encode_due(0, &schedule, 10, &mut BytesMut::new(), &mut batch);
+        batch.publications().len()
     }
 
     #[test]
@@ -462,5 +547,22 @@ mod tests {
         let reason = Reason { code: ReasonCode(0x8e), text: "" };
         let event = client.handle(Incoming::Disconnect(reason), 70, &mut BytesMut::new());
         assert_eq!(event, Ok(Event::Disconnected(reason)));
+    }
+
+    #[test]
+    fn a_session_that_is_kept_needs_no_second_subscription() {
+        let mut client = subscribed();
+        let mut out = BytesMut::new();
+        let message = publish(QoS::ExactlyOnce, 9);
+        let event = client.handle(Incoming::Publish(message), 70, &mut out);
+        assert_eq!(event, Ok(Event::Delivery(message)));
+        let mut memory = Memory::default();
+        client.remember(&mut memory);
+        let mut client = Client::again(Version::V5, &mut memory, u16::MAX);
+        let limits = ServerLimits { session_present: true, ..ServerLimits::default() };
+        let accepted = Incoming::ConnAck(ConnAck::Accepted(limits));
+        client.handle(accepted, 70, &mut out).unwrap();
+        let event = client.handle(Incoming::Publish(message), 70, &mut out);
+        assert_eq!(event, Ok(Event::Nothing), "it was received on the connection before");
     }
 }

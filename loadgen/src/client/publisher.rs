@@ -5,23 +5,42 @@ use std::rc::Rc;
 use bytes::BytesMut;
 
 use super::{Begun, Inflight, Templates};
-use crate::mqtt::{PublishTemplate, QoS, ServerLimits};
-use crate::payload::{self, RunTag, Stamp, StampPlace};
-use crate::plan::Schedule;
+use crate::mqtt::{QoS, ServerLimits};
+use crate::payload::{RunTag, Stamp, scramble};
+use crate::plan::{Cursor, Schedule, Timing};
 
 /// The publishing side of a client.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    number: u32,
-    offset_ns: u64,
-    templates: Rc<Templates>,
-    naming: Naming,
+    flows: Box<[Flow]>,
     tag: RunTag,
     seed: u64,
-    /// Sequence number of the next publication.
-    next: u32,
     /// Publications that are not acknowledged; always empty at QoS 0.
     pub(super) inflight: Inflight,
+}
+
+/// What a client publishes by one entry of its group: one stream, or one for each outcome of
+/// `%rand_N`.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// The number of its first stream.
+    first_stream: u32,
+    /// From what the stream of a publication is drawn.
+    stream_seed: u64,
+    /// One for each stream.
+    templates: Rc<[Templates]>,
+    naming: Naming,
+    timing: Timing,
+    /// The next publication.
+    cursor: Cursor,
+    sequences: Sequences,
+}
+
+/// The next sequence number of each stream.
+#[derive(Debug)]
+enum Sequences {
+    One(u32),
+    Many(Box<[u32]>),
 }
 
 /// How the next publication names its topic.
@@ -35,160 +54,231 @@ pub(super) enum Naming {
     Alias,
 }
 
-/// Publications that were encoded and now are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Publications that were encoded and now are written. Used again and again.
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Sequence number of the first.
-    pub first: u32,
-    /// How many.
-    pub count: u32,
+    encoded: Vec<Encoded>,
     /// When they were encoded.
     pub encoded_ns: u64,
 }
 
-/// How much of a [`Batch`] counts as sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Settled {
-    /// Publications.
-    pub count: u32,
-    /// Their bytes: what of them is not written is owed to the socket.
-    pub bytes: usize,
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    /// The number of its stream.
+    pub stream: u32,
+    /// When it was due.
+    pub due_ns: u64,
+    /// Whether an acknowledgement is owed.
+    pub acknowledged: bool,
+    cursor: Cursor,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Begins anew, at this time.
+    pub(crate) fn begin(&mut self, now_ns: u64) {
+        self.encoded.clear();
+        self.encoded_ns = now_ns;
+    }
+
+    /// The publications: what was encoded, then what was sent.
+    pub(crate) fn publications(&self) -> &[Encoded] {
+        &self.encoded
+    }
+}
+
+impl Sequences {
+    fn new(streams: u32) -> Self {
+        match streams {
+            0 | 1 => Self::One(0),
+            _ => Self::Many((0..streams).map(|_| 0).collect()),
+        }
+    }
+
+    fn next(&mut self, variant: u32) -> Option<&mut u32> {
+        match self {
+            Self::One(next) => Some(next),
+            Self::Many(all) => all.get_mut(variant as usize),
+        }
+    }
+}
+
+impl Flow {
+    /// What is due by `timing`, on as many streams from `first_stream` on as there are `templates`.
+    pub(crate) fn new(
+        first_stream: u32,
+        stream_seed: u64,
+        templates: Rc<[Templates]>,
+        timing: Timing,
+    ) -> Self {
+        let streams = u32::try_from(templates.len()).unwrap_or(u32::MAX);
+        Self {
+            first_stream,
+            stream_seed,
+            naming: Naming::Name,
+            cursor: timing.first(),
+            timing,
+            sequences: Sequences::new(streams),
+            templates,
+        }
+    }
+
+    /// Its form of a publication, without regard to the topic.
+    pub(crate) fn form(&self) -> Option<&Templates> {
+        self.templates.first()
+    }
+
+    fn qos(&self) -> QoS {
+        self.form().map_or(QoS::AtMostOnce, Templates::qos)
+    }
+
+    fn packet_bytes_max(&self) -> usize {
+        self.templates.iter().map(Templates::packet_bytes_max).max().unwrap_or(1)
+    }
+
+    /// Which of its streams a publication belongs to.
+    fn variant(&self, tick: u32) -> u32 {
+        match u32::try_from(self.templates.len()) {
+            Ok(0 | 1) | Err(_) => 0,
+            Ok(streams) => {
+                let random = scramble(self.stream_seed ^ scramble(u64::from(tick)));
+                u32::try_from(random % u64::from(streams)).unwrap_or(0)
+            }
+        }
+    }
 }
 
 impl Publisher {
-    /// Publisher `number`, which publishes `offset_ns` into each period and has at most
-    /// `inflight_max` publications unacknowledged.
-    pub(crate) fn new(
-        number: u32,
-        offset_ns: u64,
-        templates: Rc<Templates>,
-        tag: RunTag,
-        seed: u64,
-        inflight_max: u16,
-    ) -> Self {
-        Self {
-            number,
-            offset_ns,
-            templates,
-            naming: Naming::Name,
-            tag,
-            seed,
-            next: 0,
-            inflight: Inflight::new(inflight_max),
+    /// A publisher with at most `inflight_max` publications unacknowledged.
+    pub(crate) fn new(flows: Vec<Flow>, tag: RunTag, seed: u64, inflight_max: u16) -> Self {
+        Self { flows: flows.into(), tag, seed, inflight: Inflight::new(inflight_max) }
+    }
+
+    /// What it publishes.
+    pub(crate) fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    /// Begins on a new connection: nothing is in flight, and no alias stands for anything.
+    pub(crate) fn reconnect(&mut self, inflight_max: u16) {
+        self.inflight = Inflight::new(inflight_max);
+        for flow in &mut self.flows {
+            flow.naming = Naming::Name;
         }
+    }
+
+    /// Whether all that was sent is acknowledged to the end.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.inflight.is_empty()
     }
 
     /// Keeps to what the broker takes.
     pub(super) fn limit(&mut self, limits: &ServerLimits) {
         self.inflight.limit(limits.receive_maximum);
-        if self.templates.has_alias() && limits.topic_alias_maximum > 0 {
-            self.naming = Naming::Introduce;
+        for flow in &mut self.flows {
+            let alias = flow.form().and_then(Templates::alias);
+            if alias.is_some_and(|alias| alias <= limits.topic_alias_maximum) {
+                flow.naming = Naming::Introduce;
+            }
         }
     }
 
-    /// Size of each of its packets at most.
-    pub(crate) fn packet_bytes_max(&self) -> usize {
-        self.templates.packet_bytes_max()
+    /// Size of each packet of a flow at most.
+    pub(crate) fn packet_bytes_max(&self, flow: usize) -> usize {
+        self.flows.get(flow).map_or(1, Flow::packet_bytes_max)
     }
 
-    /// When publication `sequence` is due.
-    pub(crate) fn due_ns(&self, schedule: &Schedule, sequence: u32) -> u64 {
-        schedule.due_ns(self.offset_ns, sequence)
+    /// When the next publication of a flow is due.
+    #[cfg(test)]
+    pub(crate) fn next_due_ns(&self, flow: usize, schedule: &Schedule) -> u64 {
+        schedule.at(self.flows[flow].cursor.due_ns)
     }
 
-    /// When the next publication is due.
-    pub(crate) fn next_due_ns(&self, schedule: &Schedule) -> u64 {
-        self.due_ns(schedule, self.next)
-    }
-
-    /// Appends the publications that are due by `now_ns`, at most `count_max`, stamped with this
-    /// time. Fewer when no Packet Identifier is free.
+    /// Appends the publications of a flow that are due by the time of the `batch`, at most
+    /// `count_max`, stamped with this time. Fewer when no Packet Identifier is free.
     pub(crate) fn encode_due(
         &mut self,
+        flow: usize,
         schedule: &Schedule,
-        now_ns: u64,
         count_max: u32,
         out: &mut BytesMut,
-    ) -> Batch {
-        let first = self.next;
-        let count_max = match self.naming {
-            _ if !schedule.may_send(now_ns) => 0,
+        batch: &mut Batch,
+    ) {
+        let now_ns = batch.encoded_ns;
+        let (tag, seed) = (self.tag, self.seed);
+        let Some(flow) = self.flows.get_mut(flow).filter(|_| schedule.may_send(now_ns)) else {
+            return;
+        };
+        let count_max = match flow.naming {
             // What follows is encoded another way once this one is sent.
             Naming::Introduce => count_max.min(1),
             Naming::Name | Naming::Alias => count_max,
         };
-        while self.next - first < count_max {
-            let due_ns = self.next_due_ns(schedule);
+        for _ in 0..count_max {
+            let cursor = flow.cursor;
+            let due_ns = schedule.at(cursor.due_ns);
             if due_ns > now_ns || due_ns >= schedule.end_ns {
                 break;
             }
-            let measured = schedule.is_measured(due_ns);
-            let Some(identifier) = self.identifier(Begun { at_ns: now_ns, measured }) else {
+            let begun = Begun { at_ns: now_ns, measured: schedule.is_measured(due_ns) };
+            let identifier = match flow.qos() {
+                QoS::AtMostOnce => Some(0),
+                QoS::AtLeastOnce => self.inflight.begin(false, begun),
+                QoS::ExactlyOnce => self.inflight.begin(true, begun),
+            };
+            let Some(identifier) = identifier else {
                 break;
             };
-            self.encode(due_ns, now_ns, identifier, out);
-            self.next += 1;
+            let variant = flow.variant(cursor.tick);
+            let sequence = flow.sequences.next(variant).map_or(0, |next| {
+                *next += 1;
+                *next - 1
+            });
+            let stream = flow.first_stream + variant;
+            let lag_us = (now_ns - due_ns) / 1000;
+            let stamp = Stamp { publisher: stream, sequence, due_ns, lag_us };
+            let before = out.len();
+            if let Some(templates) = flow.templates.get(variant as usize) {
+                templates.append(flow.naming, identifier, (tag, seed), &stamp, out);
+            }
+            let bytes = out.len() - before;
+            let acknowledged = identifier > 0;
+            batch.encoded.push(Encoded { stream, due_ns, acknowledged, cursor, bytes });
+            flow.cursor = flow.timing.after(cursor);
         }
-        Batch { first, count: self.next - first, encoded_ns: now_ns }
     }
 
     /// Takes back what of `batch` the socket did not take: `written` bytes of it went out.
-    /// A packet of which some bytes went out must go out whole, so it counts as sent.
-    pub(crate) fn settle(&mut self, batch: Batch, written: usize) -> Settled {
-        let mut sent = Settled::default();
-        while sent.count < batch.count && sent.bytes < written {
-            let (template, _) = self.template(batch.first + sent.count);
-            sent.bytes += template.packet_bytes();
-            sent.count += 1;
-        }
-        self.next = batch.first + sent.count;
-        if self.templates.qos() > QoS::AtMostOnce {
-            self.inflight.take_back((batch.count - sent.count) as usize);
-        }
-        if self.naming == Naming::Introduce && sent.count > 0 {
-            self.naming = Naming::Alias;
-        }
-        sent
-    }
-
-    fn identifier(&mut self, begun: Begun) -> Option<u16> {
-        match self.templates.qos() {
-            QoS::AtMostOnce => Some(0),
-            QoS::AtLeastOnce => self.inflight.begin(false, begun),
-            QoS::ExactlyOnce => self.inflight.begin(true, begun),
-        }
-    }
-
-    fn encode(&self, due_ns: u64, now_ns: u64, identifier: u16, out: &mut BytesMut) {
-        let (template, temperature) = self.template(self.next);
-        let stamp = Stamp {
-            publisher: self.number,
-            sequence: self.next,
-            due_ns,
-            lag_us: (now_ns - due_ns) / 1000,
+    /// A packet of which some bytes went out must go out whole, so it counts as sent. Answers the
+    /// bytes of what counts: what of them is not written is owed to the socket.
+    pub(crate) fn settle(&mut self, flow: usize, batch: &mut Batch, written: usize) -> usize {
+        let Some(flow) = self.flows.get_mut(flow) else {
+            return 0;
         };
-        match self.templates.stamp_place() {
-            StampPlace::Payload => {
-                template.append_head(out, identifier, &[]);
-                payload::write(out, temperature, self.tag, &stamp, template.payload_bytes());
-            }
-            StampPlace::Correlation => {
-                let (digits, size) = payload::plain(temperature);
-                let correlation = payload::stamp_text(self.tag, &stamp, &digits[..size], size);
-                template.append_head(out, identifier, &correlation);
-                out.extend_from_slice(&digits[..size]);
-            }
-            StampPlace::Nowhere => {
-                template.append_head(out, identifier, &[]);
-                payload::write_plain(out, temperature);
+        let (mut sent, mut bytes) = (0, 0);
+        while let Some(encoded) = batch.encoded.get(sent)
+            && bytes < written
+        {
+            bytes += encoded.bytes;
+            sent += 1;
+        }
+        if let Some(first_unsent) = batch.encoded.get(sent) {
+            flow.cursor = first_unsent.cursor;
+        }
+        for unsent in &batch.encoded[sent..] {
+            if let Some(next) = flow.sequences.next(unsent.stream - flow.first_stream) {
+                *next -= 1;
             }
         }
-    }
-
-    /// What publication `sequence` is encoded from, and its temperature.
-    fn template(&self, sequence: u32) -> (&PublishTemplate, u8) {
-        let temperature = payload::temperature(self.seed, self.number, sequence);
-        (self.templates.choose(self.naming, temperature), temperature)
+        if flow.qos() > QoS::AtMostOnce {
+            self.inflight.take_back(batch.encoded.len() - sent);
+        }
+        if flow.naming == Naming::Introduce && sent > 0 {
+            flow.naming = Naming::Alias;
+        }
+        batch.encoded.truncate(sent);
+        bytes
     }
 }
 
@@ -197,13 +287,36 @@ mod tests {
     use super::*;
     use crate::client::templates::tests::templates;
     use crate::mqtt::{Decoder, Incoming, Topic, Version};
+    use crate::payload::{self, StampPlace};
+    use crate::plan::Steps;
 
-    const SCHEDULE: Schedule =
-        Schedule { start_ns: 1000, measure_ns: 2000, end_ns: 10_000, period_ns: 1000 };
+    const SCHEDULE: Schedule = Schedule { start_ns: 1000, measure_ns: 2000, end_ns: 10_000 };
+
+    fn of(templates: impl Into<Rc<[Templates]>>) -> Publisher {
+        let timing = Timing::new(500, 1000, Steps::Even, None);
+        let flow = Flow::new(7, 3, templates.into(), timing);
+        Publisher::new(vec![flow], *b"abc", 1, u16::MAX)
+    }
 
     fn publisher(qos: QoS) -> Publisher {
-        let templates = templates(Version::V311, qos, StampPlace::Payload, false);
-        Publisher::new(7, 500, Rc::new(templates), *b"abc", 1, u16::MAX)
+        of([templates(Version::V311, qos, StampPlace::Payload, false)])
+    }
+
+    fn encode(publisher: &mut Publisher, now_ns: u64, count_max: u32, out: &mut BytesMut) -> Batch {
+        let mut batch = Batch::default();
+        batch.begin(now_ns);
+        publisher.encode_due(0, &SCHEDULE, count_max, out, &mut batch);
+        batch
+    }
+
+    fn count(batch: &Batch) -> usize {
+        batch.publications().len()
+    }
+
+    /// Publications and bytes that count as sent.
+    fn settle(publisher: &mut Publisher, batch: &mut Batch, written: usize) -> (usize, usize) {
+        let bytes = publisher.settle(0, batch, written);
+        (count(batch), bytes)
     }
 
     fn stamps(mut bytes: &[u8]) -> Vec<Stamp> {
@@ -222,52 +335,53 @@ mod tests {
     fn what_is_due_leaves_together_with_its_own_due_times() {
         let mut publisher = publisher(QoS::AtMostOnce);
         let mut out = BytesMut::new();
-        assert_eq!(publisher.encode_due(&SCHEDULE, 1499, 100, &mut out).count, 0);
-        let batch = publisher.encode_due(&SCHEDULE, 4_000, 100, &mut out);
-        assert_eq!((batch.first, batch.count), (0, 3));
+        assert_eq!(count(&encode(&mut publisher, 1499, 100, &mut out)), 0);
+        let mut batch = encode(&mut publisher, 4_000, 100, &mut out);
+        assert_eq!(count(&batch), 3);
         let stamps = stamps(&out);
         assert_eq!(stamps.iter().map(|stamp| stamp.due_ns).collect::<Vec<_>>(), [1500, 2500, 3500]);
         assert_eq!(stamps[0], Stamp { publisher: 7, sequence: 0, due_ns: 1500, lag_us: 2 });
+        assert_eq!(batch.publications()[2].due_ns, 3500);
         let bytes = out.len();
-        assert_eq!(publisher.settle(batch, bytes), Settled { count: 3, bytes });
+        assert_eq!(settle(&mut publisher, &mut batch, bytes), (3, bytes));
     }
 
     #[test]
     fn nothing_is_due_after_the_end() {
         let mut publisher = publisher(QoS::AtMostOnce);
-        let batch = publisher.encode_due(&SCHEDULE, 1_000_000, 100, &mut BytesMut::new());
-        assert_eq!(batch.count, 9);
-        publisher.settle(batch, 0);
-        let late = publisher.encode_due(&SCHEDULE, 2_000_000_000, 100, &mut BytesMut::new());
-        assert_eq!(late.count, 0, "the load is over");
+        let mut batch = encode(&mut publisher, 1_000_000, 100, &mut BytesMut::new());
+        assert_eq!(count(&batch), 9);
+        settle(&mut publisher, &mut batch, 0);
+        let late = encode(&mut publisher, 2_000_000_000, 100, &mut BytesMut::new());
+        assert_eq!(count(&late), 0, "the load is over");
     }
 
     #[test]
     fn what_the_socket_did_not_take_stays_due_and_is_stamped_anew() {
         let mut publisher = publisher(QoS::AtLeastOnce);
         let mut out = BytesMut::new();
-        let batch = publisher.encode_due(&SCHEDULE, 4_000, 100, &mut out);
-        assert_eq!(batch.count, 3);
-        let packet = publisher.packet_bytes_max();
-        let half = publisher.settle(batch, packet + 1);
-        assert_eq!(half, Settled { count: 2, bytes: 2 * packet }, "half a packet is finished");
+        let mut batch = encode(&mut publisher, 4_000, 100, &mut out);
+        assert_eq!(count(&batch), 3);
+        let packet = publisher.packet_bytes_max(0);
+        let half = settle(&mut publisher, &mut batch, packet + 1);
+        assert_eq!(half, (2, 2 * packet), "half a packet is finished");
         out.clear();
-        let batch = publisher.encode_due(&SCHEDULE, 2_003_500, 1, &mut out);
-        assert_eq!((batch.first, batch.count), (2, 1));
-        assert_eq!(stamps(&out)[0].lag_us, 2000);
+        let mut batch = encode(&mut publisher, 2_003_500, 1, &mut out);
+        assert_eq!(count(&batch), 1);
+        let stamp = stamps(&out)[0];
+        assert_eq!((stamp.sequence, stamp.lag_us), (2, 2000));
         let end = packet - payload::PAYLOAD_BYTES_MIN;
         assert_eq!(out[end - 2..end], [0, 3], "its Packet Identifier is used again");
-        assert_eq!(publisher.settle(batch, 0), Settled::default());
-        assert_eq!(publisher.next_due_ns(&SCHEDULE), 3500);
+        assert_eq!(settle(&mut publisher, &mut batch, 0), (0, 0));
+        assert_eq!(publisher.next_due_ns(0, &SCHEDULE), 3500);
     }
 
     #[test]
     fn plain_payloads_differ_in_size_and_are_settled_one_by_one() {
-        let templates = templates(Version::V5, QoS::AtMostOnce, StampPlace::Correlation, false);
-        let mut publisher = Publisher::new(7, 500, Rc::new(templates), *b"abc", 1, u16::MAX);
+        let new = || of([templates(Version::V5, QoS::AtMostOnce, StampPlace::Correlation, false)]);
         let mut out = BytesMut::new();
-        let batch = publisher.encode_due(&SCHEDULE, 9_999, 100, &mut out);
-        assert_eq!(batch.count, 9);
+        let batch = encode(&mut new(), 9_999, 100, &mut out);
+        assert_eq!(count(&batch), 9);
         let mut decoder = Decoder::new(Version::V5, 1000);
         let mut ends = Vec::new();
         let mut sizes = Vec::new();
@@ -285,21 +399,24 @@ mod tests {
         }
         assert_eq!(at, out.len());
         assert_ne!(sizes.iter().min(), sizes.iter().max(), "the seed gives both");
-        for (count, end) in (1..).zip(&ends) {
-            assert_eq!(publisher.settle(batch, *end), Settled { count, bytes: *end });
-            assert_eq!(publisher.settle(batch, end - 1), Settled { count, bytes: *end });
+        for (sent, end) in (1..).zip(&ends) {
+            for written in [*end, end - 1] {
+                let mut publisher = new();
+                let mut batch = encode(&mut publisher, 9_999, 100, &mut BytesMut::new());
+                assert_eq!(settle(&mut publisher, &mut batch, written), (sent, *end));
+            }
         }
     }
 
     #[test]
     fn a_topic_alias_stands_for_the_topic_once_that_was_sent() {
-        let templates = templates(Version::V5, QoS::AtMostOnce, StampPlace::Payload, true);
-        let mut publisher = Publisher::new(7, 500, Rc::new(templates), *b"abc", 1, u16::MAX);
+        let mut publisher =
+            of([templates(Version::V5, QoS::AtMostOnce, StampPlace::Payload, true)]);
         publisher.limit(&ServerLimits { topic_alias_maximum: 1, ..ServerLimits::default() });
         let topics = |publisher: &mut Publisher, taken: bool| {
             let mut out = BytesMut::new();
-            let batch = publisher.encode_due(&SCHEDULE, 3_999, 100, &mut out);
-            publisher.settle(batch, if taken { out.len() } else { 0 });
+            let mut batch = encode(publisher, 3_999, 100, &mut out);
+            settle(publisher, &mut batch, if taken { out.len() } else { 0 });
             let mut topics = Vec::new();
             let mut decoder = Decoder::new(Version::V5, 1000);
             let mut rest = &out[..];
@@ -312,17 +429,49 @@ mod tests {
         assert_eq!(topics(&mut publisher, false), [Topic::NameAndAlias(1)]);
         assert_eq!(topics(&mut publisher, true), [Topic::NameAndAlias(1)], "nothing was sent");
         assert_eq!(topics(&mut publisher, true), [Topic::Alias(1), Topic::Alias(1)]);
+        publisher.reconnect(u16::MAX);
+        publisher.limit(&ServerLimits { topic_alias_maximum: 1, ..ServerLimits::default() });
+        publisher.flows[0].cursor = publisher.flows[0].timing.first();
+        assert_eq!(topics(&mut publisher, true), [Topic::NameAndAlias(1)], "on each connection");
     }
 
     #[test]
     fn without_leave_of_the_broker_there_is_no_topic_alias() {
-        let templates = templates(Version::V5, QoS::AtMostOnce, StampPlace::Payload, true);
-        let mut publisher = Publisher::new(7, 500, Rc::new(templates), *b"abc", 1, u16::MAX);
+        let mut publisher =
+            of([templates(Version::V5, QoS::AtMostOnce, StampPlace::Payload, true)]);
         publisher.limit(&ServerLimits::default());
         let mut out = BytesMut::new();
-        publisher.encode_due(&SCHEDULE, 2_000, 1, &mut out);
+        encode(&mut publisher, 2_000, 1, &mut out);
         let read = Decoder::new(Version::V5, 1000).next(&out).unwrap();
         let Some((Incoming::Publish(publish), _)) = read else { panic!("not a PUBLISH") };
         assert_eq!(publish.topic, Topic::Name);
+    }
+
+    #[test]
+    fn each_stream_of_a_flow_has_its_own_sequence_numbers() {
+        let forms = || {
+            let form = || templates(Version::V311, QoS::AtLeastOnce, StampPlace::Payload, false);
+            [form(), form(), form()]
+        };
+        let mut whole = BytesMut::new();
+        encode(&mut of(forms()), 9_999, 100, &mut whole);
+        let expected = stamps(&whole);
+        let mut next = [0; 3];
+        for stamp in &expected {
+            let next = &mut next[stamp.publisher as usize - 7];
+            assert_eq!(stamp.sequence, *next);
+            *next += 1;
+        }
+        assert!(next.iter().all(|count| *count > 0), "each is drawn: {next:?}");
+
+        // What is taken back is drawn again the same.
+        let mut publisher = of(forms());
+        let mut out = BytesMut::new();
+        let mut batch = encode(&mut publisher, 9_999, 100, &mut out);
+        let packet = publisher.packet_bytes_max(0);
+        settle(&mut publisher, &mut batch, 4 * packet);
+        out.truncate(4 * packet);
+        encode(&mut publisher, 9_999, 100, &mut out);
+        assert_eq!(stamps(&out), expected);
     }
 }

@@ -57,15 +57,19 @@ impl Decoder {
         let packet = v4::read(&mut self.buffer, self.packet_bytes_max);
         match packet.map_err(DecodeError::Malformed)? {
             v4::Packet::ConnAck(packet) => Ok(Incoming::ConnAck(match return_code(packet.code) {
-                ReturnCode::Accepted => ConnAck::Accepted(ServerLimits::default()),
+                ReturnCode::Accepted => ConnAck::Accepted(ServerLimits {
+                    session_present: packet.session_present,
+                    ..ServerLimits::default()
+                }),
                 code => ConnAck::ReturnCode(code),
             })),
             v4::Packet::SubAck(packet) => Ok(Incoming::SubAck {
                 identifier: packet.pkid,
-                refusal: match packet.return_codes[..] {
-                    [v4::SubscribeReasonCode::Success(_)] => None,
-                    _ => Some(Reason::bare(ReasonCode::UNSPECIFIED)),
-                },
+                codes: packet.return_codes.len(),
+                refusal: packet
+                    .return_codes
+                    .contains(&v4::SubscribeReasonCode::Failure)
+                    .then_some(Reason::bare(ReasonCode::UNSPECIFIED)),
             }),
             v4::Packet::PubAck(packet) => Ok(Incoming::PubAck(packet.pkid, ReasonCode::SUCCESS)),
             v4::Packet::PubRec(packet) => Ok(Incoming::PubRec(packet.pkid, ReasonCode::SUCCESS)),
@@ -134,6 +138,7 @@ mod tests {
         let read = decode(b"\x90\x03\x00\x01\x80");
         let refused = Incoming::SubAck {
             identifier: 1,
+            codes: 1,
             refusal: Some(Reason::bare(ReasonCode::UNSPECIFIED)),
         };
         assert_eq!(read, Ok(Some((refused, 5))));

@@ -101,7 +101,8 @@ fn connack<'a>(packet: &v5::ConnAck, text: &'a str) -> Result<ConnAck<'a>, Decod
     if code != ReasonCode::SUCCESS {
         return Ok(ConnAck::Reason(Reason { code, text }));
     }
-    let mut limits = ServerLimits::default();
+    let session_present = packet.session_present;
+    let mut limits = ServerLimits { session_present, ..ServerLimits::default() };
     if let Some(properties) = &packet.properties {
         let all = u16::MAX;
         limits = ServerLimits {
@@ -114,6 +115,7 @@ fn connack<'a>(packet: &v5::ConnAck, text: &'a str) -> Result<ConnAck<'a>, Decod
             packet_bytes_max: properties.max_packet_size.unwrap_or(u32::MAX),
             topic_alias_maximum: properties.topic_alias_max.unwrap_or(0),
             keep_alive_seconds: properties.server_keep_alive,
+            session_present,
         };
         // Section 3.2.2.3.3 and 3.2.2.3.6: both are a Protocol Error.
         if limits.receive_maximum == 0 || limits.packet_bytes_max == 0 {
@@ -124,12 +126,9 @@ fn connack<'a>(packet: &v5::ConnAck, text: &'a str) -> Result<ConnAck<'a>, Decod
 }
 
 fn suback<'a>(packet: &v5::SubAck, text: &'a str) -> Incoming<'a> {
-    let code = match packet.return_codes[..] {
-        [code] => ReasonCode(code as u8),
-        _ => ReasonCode::UNSPECIFIED,
-    };
-    let refusal = code.is_failure().then_some(Reason { code, text });
-    Incoming::SubAck { identifier: packet.pkid, refusal }
+    let mut codes = packet.return_codes.iter().map(|code| ReasonCode(*code as u8));
+    let refusal = codes.find(|code| code.is_failure()).map(|code| Reason { code, text });
+    Incoming::SubAck { identifier: packet.pkid, codes: packet.return_codes.len(), refusal }
 }
 
 fn old(code: u8) -> ReturnCode {
@@ -245,6 +244,7 @@ mod tests {
             packet_bytes_max: 256,
             topic_alias_maximum: 5,
             keep_alive_seconds: Some(30),
+            session_present: false,
         };
         assert_eq!(decode(packet), Ok(Incoming::ConnAck(ConnAck::Accepted(limits))));
         let nothing = b"\x20\x03\x00\x00\x00";
@@ -260,7 +260,7 @@ mod tests {
         let packet = b"\x20\x08\x00\x87\x05\x1f\x00\x02no";
         assert_eq!(decode(packet), Ok(Incoming::ConnAck(ConnAck::Reason(reason))));
         let packet = b"\x90\x09\x00\x01\x05\x1f\x00\x02no\x87";
-        let refused = Incoming::SubAck { identifier: 1, refusal: Some(reason) };
+        let refused = Incoming::SubAck { identifier: 1, codes: 1, refusal: Some(reason) };
         assert_eq!(decode(packet), Ok(refused));
         assert_eq!(decode(b"\x40\x03\x00\x07\x97"), Ok(Incoming::PubAck(7, ReasonCode(0x97))));
         assert_eq!(decode(b"\x50\x02\x00\x07"), Ok(Incoming::PubRec(7, ReasonCode::SUCCESS)));

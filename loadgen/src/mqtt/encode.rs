@@ -40,20 +40,24 @@ impl<'a> Encoder<'a> {
         Self { out }
     }
 
-    /// A SUBSCRIBE with one Topic Filter.
+    /// A SUBSCRIBE with these Topic Filters.
     pub(crate) fn subscribe(
         &mut self,
         version: Version,
         identifier: u16,
-        filter: &str,
-        qos: QoS,
+        filters: &[(String, QoS)],
     ) -> Result<(), EncodeError> {
+        let filters = filters.iter();
         if version == Version::V5 {
-            let mut packet = v5::Subscribe::new(filter, qos.to_mqttbytes());
+            let filters = filters
+                .map(|(path, qos)| v5::SubscribeFilter::new(path.clone(), qos.to_mqttbytes()));
+            let mut packet = v5::Subscribe::new_many(filters);
             packet.pkid = identifier;
             return self.append(|out| packet.write(out));
         }
-        let mut packet = v4::Subscribe::new(filter, qos.to_mqttbytes());
+        let filters =
+            filters.map(|(path, qos)| v4::SubscribeFilter::new(path.clone(), qos.to_mqttbytes()));
+        let mut packet = v4::Subscribe::new_many(filters);
         packet.pkid = identifier;
         self.append(|out| packet.write(out))
     }
@@ -171,6 +175,11 @@ impl PublishTemplate {
     /// QoS of the publications.
     pub(crate) fn qos(&self) -> QoS {
         self.qos
+    }
+
+    /// Whether they carry RETAIN = 1.
+    pub(crate) fn retain(&self) -> bool {
+        self.head.first().is_some_and(|first| first & 1 != 0)
     }
 
     /// Size of their payloads.
@@ -343,8 +352,9 @@ mod tests {
     #[test]
     fn a_subscribe_of_mqtt_5_has_a_property_length() {
         let mut out = BytesMut::new();
-        Encoder::new(&mut out).subscribe(Version::V5, 1, "t", QoS::ExactlyOnce).unwrap();
-        assert_eq!(out[..], *b"\x82\x07\x00\x01\x00\x00\x01t\x02");
+        let filters = [("t".to_owned(), QoS::ExactlyOnce), ("u".to_owned(), QoS::AtMostOnce)];
+        Encoder::new(&mut out).subscribe(Version::V5, 1, &filters).unwrap();
+        assert_eq!(out[..], *b"\x82\x0b\x00\x01\x00\x00\x01t\x02\x00\x01u\x00");
     }
 
     #[test]

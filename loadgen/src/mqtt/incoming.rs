@@ -9,11 +9,13 @@ pub(crate) enum Incoming<'a> {
     Publish(Publish<'a>),
     /// The answer to CONNECT.
     ConnAck(ConnAck<'a>),
-    /// The answer to SUBSCRIBE with one Topic Filter.
+    /// The answer to SUBSCRIBE.
     SubAck {
         /// Packet Identifier of the SUBSCRIBE.
         identifier: u16,
-        /// Why it was refused; `None` when it was granted.
+        /// How many Topic Filters it answers.
+        codes: usize,
+        /// Why the first was refused that was; `None` when all were granted.
         refusal: Option<Reason<'a>>,
     },
     /// Received: QoS 1, the end.
@@ -52,7 +54,7 @@ impl ConnAck<'_> {
     }
 }
 
-/// What a broker of MQTT 5 takes, section 3.2.2.3. Any other takes everything.
+/// What a broker of MQTT 5 takes, section 3.2.2.3, and any has kept. Any other takes everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ServerLimits {
     /// Publications of QoS 1 and 2 that may be unacknowledged.
@@ -67,6 +69,8 @@ pub(crate) struct ServerLimits {
     pub topic_alias_maximum: u16,
     /// The Keep Alive that holds instead of the client's.
     pub keep_alive_seconds: Option<u16>,
+    /// Whether it has a session of an earlier connection.
+    pub session_present: bool,
 }
 
 impl Default for ServerLimits {
@@ -78,6 +82,7 @@ impl Default for ServerLimits {
             packet_bytes_max: u32::MAX,
             topic_alias_maximum: 0,
             keep_alive_seconds: None,
+            session_present: false,
         }
     }
 }

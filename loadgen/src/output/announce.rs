@@ -3,58 +3,91 @@
 use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::rate::Rate;
-use crate::scenario::{Scenario, Target};
+use crate::scenario::{Group, Scenario, Target};
 use crate::transport::{Address, Scheme};
 use crate::units::{grouped, nearest, seconds};
 
-/// Everything that follows from the command line, a few lines.
+/// Everything that follows from the scenario, a few lines.
 pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: &Address) -> String {
+    let overview = &scenario.overview;
     let broker = match &scenario.target {
         Target::Embedded { shards } => format!("embedded broker ({shards} thread(s)) on {address}"),
         Target::External(endpoint) if endpoint.scheme == Scheme::Unix => endpoint.to_string(),
         Target::External(endpoint) => format!("{endpoint} ({address})"),
     };
-    let blind = match scenario.stamp_place {
+    let blind = match overview.stamp_place {
         StampPlace::Nowhere => {
             "\nplain payloads before MQTT 5 have no stamp: deliveries are only counted"
         }
-        StampPlace::Payload | StampPlace::Correlation => "",
+        StampPlace::Payload | StampPlace::Correlation | StampPlace::Mixed => "",
+    };
+    let topic = match overview.topic.as_str() {
+        "" => String::new(),
+        topic => format!(" topic {topic},"),
+    };
+    let groups = match scenario.groups.len() {
+        0..=2 => String::new(),
+        _ => groups(scenario),
     };
     format!(
-        "{} publishers and {} subscribers, {}, topic {}, MQTT {}, {broker}\n\
-         {}\n\
+        "{} publishers and {} subscribers, {},{topic} MQTT {}, {broker}\n\
+         {groups}{}\n\
          {} of warm-up, {} measured{blind}",
-        grouped(u64::from(scenario.publishers)),
-        grouped(u64::from(scenario.subscribers)),
-        scenario.topology.name(),
-        scenario.topic,
-        scenario.version.name(),
+        grouped(u64::from(overview.publishers)),
+        grouped(u64::from(overview.subscribers)),
+        scenario.title,
+        overview.protocol,
         rates(scenario, plan),
         duration(scenario.warmup_ns),
         duration(scenario.duration_ns),
     )
 }
 
+/// A line for each group, where there are more than publishers and subscribers.
+fn groups(scenario: &Scenario) -> String {
+    let line = |group: &Group| {
+        let clients = grouped(u64::from(group.clients));
+        let mut parts = vec![format!("  {}: {clients} clients", group.name)];
+        if !group.publish.is_empty() {
+            parts.push(format!("{} publications/s", decimal(group.publications_per_second())));
+        }
+        let filters = group.subscribe.iter().map(|subscription| subscription.filter.to_string());
+        let filters: Vec<_> = filters.collect();
+        if !filters.is_empty() {
+            parts.push(format!("subscribed to {}", filters.join(" and ")));
+        }
+        if !group.stays() {
+            parts.push("not there all the time".to_owned());
+        }
+        parts.join(", ") + "\n"
+    };
+    scenario.groups.iter().map(line).collect()
+}
+
 /// The rate as typed and in its other reading, and what follows from it.
 fn rates(scenario: &Scenario, plan: &Plan) -> String {
-    let each = 1e9 / crate::units::fraction(scenario.period_ns);
     let total = scenario.publications_per_second();
-    let deliveries = total * f64::from(plan.deliveries_per_publication());
-    let bytes = deliveries * crate::units::fraction(scenario.payload_bytes as u64);
-    let period = humantime::format_duration(std::time::Duration::from_nanos(scenario.period_ns));
-    let meaning = match scenario.rate {
+    let deliveries = plan.deliveries_per_second();
+    let follows = format!(
+        "all together {}/s; {} deliveries/s, {} B/s of payload",
+        decimal(total),
+        decimal(deliveries),
+        decimal(plan.payload_bytes_per_second()),
+    );
+    let Some(rate) = scenario.overview.rate else {
+        return follows;
+    };
+    let period_ns = scenario.overview.period_ns.max(1);
+    let each = 1e9 / crate::units::fraction(period_ns);
+    let period = humantime::format_duration(std::time::Duration::from_nanos(period_ns));
+    let meaning = match rate {
         Rate::Period(_) => "a period per publisher",
         Rate::Total(_) => "the total over all publishers",
         Rate::PerClient(_) => "per publisher",
     };
     format!(
-        "--rate {} ({meaning}): each publishes every {period} ({}/s), all together {}/s; \
-         {} deliveries/s, {} B/s of payload",
-        scenario.rate,
-        decimal(each),
-        decimal(total),
-        decimal(deliveries),
-        decimal(bytes),
+        "--rate {rate} ({meaning}): each publishes every {period} ({}/s), {follows}",
+        decimal(each)
     )
 }
 
@@ -83,8 +116,8 @@ mod tests {
     fn announced(arguments: &str) -> String {
         let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
         let cli = Cli::try_parse_from(words).unwrap();
-        let scenario = Scenario::resolve(&cli, String::new()).unwrap();
-        let plan = Plan::new(&scenario);
+        let scenario = std::sync::Arc::new(Scenario::resolve(&cli, String::new()).unwrap());
+        let plan = Plan::new(&scenario, *b"abc").unwrap();
         let address = Address::Network("127.0.0.1:1883".parse().unwrap());
         announcement(&scenario, &plan, &address)
     }
@@ -108,5 +141,16 @@ mod tests {
         assert!(text.contains(", MQTT 5, "), "{text}");
         assert!(!text.contains("only counted"), "{text}");
         assert!(announced("--clients 4 --payload plain").ends_with("are only counted"));
+    }
+
+    #[test]
+    fn each_of_many_groups_has_a_line() {
+        let text = announced("--scenario mixed-city");
+        assert!(text.contains("\n  buses: 100 clients, 220 publications/s\n"), "{text}");
+        assert!(text.contains("subscribed to city/lamps/%i and city/lamps/all\n"), "{text}");
+        assert!(
+            text.contains("phones: 100 clients, subscribed to city/buses/%rand_100, not"),
+            "{text}"
+        );
     }
 }

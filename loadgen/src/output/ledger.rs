@@ -2,23 +2,17 @@
 
 use reports::{Contract, Counts, Finding};
 
-use crate::mqtt::QoS;
 use crate::recorder::Counters;
 use crate::scenario::Scenario;
 use crate::units::grouped;
 
 /// The counts of a run of which `offered` publications were due.
-pub(crate) fn counts(scenario: &Scenario, offered: u64, counters: &Counters) -> Counts {
+pub(crate) fn counts(offered: u64, counters: &Counters) -> Counts {
     let came = counters.measured_delivered;
     Counts {
         offered,
         sent: counters.measured_sent,
-        unacknowledged: match scenario.qos {
-            QoS::AtMostOnce => 0,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                counters.sent.saturating_sub(counters.acknowledged)
-            }
-        },
+        unacknowledged: counters.to_acknowledge.saturating_sub(counters.acknowledged),
         expected: counters.measured_owed,
         delivered: came.saturating_sub(counters.late_after_drain),
         lost: counters.measured_owed.saturating_sub(came),
@@ -34,12 +28,21 @@ pub(crate) fn counts(scenario: &Scenario, offered: u64, counters: &Counters) -> 
         connected: counters.opened,
         connect_failed: counters.connect_failed,
         disconnected: counters.disconnected,
+        left: counters.left,
+        sessions_lost: counters.sessions_lost,
+        not_judged: counters.measured_unjudged,
+        repeated: counters.repeated,
+        // Who is owed retained messages is known at the end.
+        retained_expected: 0,
+        retained_missing: 0,
+        wills_expected: counters.wills_owed,
+        wills: counters.wills,
     }
 }
 
-/// The counts at the one QoS that all deliveries of a run have, judged.
+/// The counts, judged by what is promised at the least QoS that a delivery of the run has.
 pub(super) fn contract(scenario: &Scenario, counts: &Counts) -> Contract {
-    let qos = scenario.qos.min(scenario.sub_qos).number();
+    let qos = scenario.overview.least_qos.number();
     Contract {
         qos,
         expected: counts.expected,
@@ -54,8 +57,8 @@ pub(super) fn contract(scenario: &Scenario, counts: &Counts) -> Contract {
     }
 }
 
-/// What MQTT does not allow at this QoS. No client of a run connects twice, so nothing excuses a
-/// repetition.
+/// What MQTT does not allow at this QoS. What a client that connects again may get again is not among
+/// the duplicates, so nothing excuses a repetition.
 fn findings(qos: u8, counts: &Counts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |code: &str, count: u64, what: &str, clause: &str| {

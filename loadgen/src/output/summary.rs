@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
 use reports::{
-    BrokerUse, Config, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA, Summary,
-    ThresholdResult, Verdict, rfc3339,
+    BrokerUse, Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Memory, Percentiles, SCHEMA,
+    Summary, ThresholdResult, Verdict, rfc3339,
 };
 
 use super::ledger::{contract, counts};
 use crate::payload::StampPlace;
 use crate::plan::Plan;
-use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused};
+use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused, RetainedCount};
 use crate::scenario::{Scenario, Target};
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
@@ -44,6 +44,10 @@ pub(crate) struct Measured {
     pub legs: LegHistograms,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
+    /// Retained messages that were owed.
+    pub retained: RetainedCount,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
     /// CPU time of the measured part.
     pub usage: Usage,
     /// What the broker's process spent.
@@ -76,7 +80,11 @@ pub(crate) struct Throughput {
 
 /// Sums up a run.
 pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Summary {
-    let counts = counts(scenario, measured.offered, &measured.counters);
+    let counts = Counts {
+        retained_expected: measured.retained.owed,
+        retained_missing: measured.retained.missing,
+        ..counts(measured.offered, &measured.counters)
+    };
     Summary {
         schema: SCHEMA.to_owned(),
         started: rfc3339(measured.started),
@@ -118,43 +126,44 @@ fn legs(all: &LegHistograms) -> Legs {
         web_socket_handshake: leg(all, Leg::WebSocketHandshake),
         connack: leg(all, Leg::ConnAck),
         suback: leg(all, Leg::SubAck),
-        // Nothing is timed from SUBSCRIBE to a retained message yet.
-        retained: Percentiles::default(),
+        retained: leg(all, Leg::Retained),
         puback: leg(all, Leg::PubAck),
         pubrec: leg(all, Leg::PubRec),
         pubcomp: leg(all, Leg::PubComp),
         pingresp: leg(all, Leg::PingResp),
+        queued: leg(all, Leg::Queued),
+        will: leg(all, Leg::Will),
     }
 }
 
 fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
-    let publications_per_second = scenario.publications_per_second();
+    let overview = &scenario.overview;
     Config {
         command: scenario.command.clone(),
         broker: match &scenario.target {
             Target::Embedded { .. } => "embedded".to_owned(),
             Target::External(endpoint) => endpoint.to_string(),
         },
-        protocol: scenario.version.name().to_owned(),
+        protocol: overview.protocol.clone(),
         transport: scenario.target.scheme().transport().to_owned(),
-        topology: scenario.topology.name().to_owned(),
-        topic: scenario.topic.clone(),
-        publishers: scenario.publishers,
-        subscribers: scenario.subscribers,
-        qos: scenario.qos.number(),
-        sub_qos: scenario.sub_qos.number(),
-        retain: scenario.retain,
-        payload_bytes: u32::try_from(scenario.payload_bytes).unwrap_or(u32::MAX),
-        period_seconds: seconds(scenario.period_ns),
-        publications_per_second,
-        deliveries_per_second: publications_per_second
-            * f64::from(plan.deliveries_per_publication()),
+        topology: scenario.title.clone(),
+        topic: overview.topic.clone(),
+        publishers: overview.publishers,
+        subscribers: overview.subscribers,
+        qos: overview.qos.number(),
+        sub_qos: overview.sub_qos.number(),
+        retain: overview.retain,
+        payload_bytes: u32::try_from(overview.payload_bytes).unwrap_or(u32::MAX),
+        period_seconds: seconds(overview.period_ns),
+        publications_per_second: scenario.publications_per_second(),
+        deliveries_per_second: plan.deliveries_per_second(),
         warmup_seconds: seconds(scenario.warmup_ns),
         duration_seconds: seconds(scenario.duration_ns),
         measured_seconds: seconds(measured.length_ns),
         connect_rate: scenario.connect_rate,
         threads: u32::from(scenario.threads),
         seed: scenario.seed,
+        scenario: Some(scenario.record.clone()),
     }
 }
 
@@ -170,6 +179,23 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     warn(
         counters.disconnected,
         &format!("connection(s) ended during the run; the first: {reason}"),
+    );
+    let reason = measured.connect_failure.as_deref().unwrap_or("no reason is known");
+    warn(
+        counters.connect_failed,
+        &format!("connection(s) could not be opened under load; the first: {reason}"),
+    );
+    warn(
+        counters.sessions_lost,
+        "session(s) were gone when their clients came back, and what waited in them is lost",
+    );
+    warn(
+        measured.retained.missing,
+        "retained message(s) did not come to clients that subscribed under load",
+    );
+    warn(
+        counters.wills_owed.saturating_sub(counters.wills),
+        "Will Message(s) of clients that broke off did not come",
     );
     warn(
         measured.offered.saturating_sub(counters.measured_sent),
@@ -198,11 +224,11 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         "publisher(s) sent Topic Names in spite of --topic-alias: the broker allows no Topic Alias",
     );
     warnings.extend(reasons(&measured.reasons));
-    if scenario.stamp_place == StampPlace::Nowhere {
+    if scenario.overview.stamp_place == StampPlace::Nowhere {
         warnings.push(format!(
             "plain payloads have no stamp at MQTT {}: deliveries are only counted, and latency and \
              order are not known; -V 5 has room for a stamp beside the payload",
-            scenario.version.name()
+            scenario.overview.protocol
         ));
     }
     warnings.extend(overload(measured));
@@ -255,6 +281,7 @@ mod tests {
     fn summary(change: impl FnOnce(&mut Measured)) -> Summary {
         let cli = Cli::try_parse_from(["loadgen", "-c", "4", "-h", "::1"]).unwrap();
         let scenario = Scenario::resolve(&cli, "loadgen -c 4".to_owned()).unwrap();
+        let scenario = std::sync::Arc::new(scenario);
         let mut measured = Measured {
             started: SystemTime::UNIX_EPOCH,
             complete: true,
@@ -272,6 +299,8 @@ mod tests {
             send_lag: histogram(),
             legs: LegHistograms::default(),
             reasons: Reasons::new(),
+            retained: RetainedCount::default(),
+            connect_failure: None,
             usage: Usage { broker_seconds: Some(1.0), generator_seconds: 1.0 },
             broker: None,
             thresholds: Vec::new(),
@@ -282,7 +311,7 @@ mod tests {
             warnings: Vec::new(),
         };
         change(&mut measured);
-        summarize(&scenario, &Plan::new(&scenario), &measured)
+        summarize(&scenario, &Plan::new(&scenario, *b"abc").unwrap(), &measured)
     }
 
     #[test]

@@ -26,6 +26,12 @@ pub(crate) enum Leg {
     PubComp,
     /// From PINGREQ.
     PingResp,
+    /// From SUBSCRIBE to a message that was stored before it.
+    Retained,
+    /// From CONNACK to a message that waited in a session.
+    Queued,
+    /// From the planned end of a connection to the arrival of its Will Message.
+    Will,
 }
 
 impl Leg {
@@ -42,6 +48,9 @@ impl Leg {
             Self::PubRec => "pubrec",
             Self::PubComp => "pubcomp",
             Self::PingResp => "pingresp",
+            Self::Retained => "retained",
+            Self::Queued => "queued",
+            Self::Will => "will",
         }
     }
 }

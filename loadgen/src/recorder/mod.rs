@@ -3,9 +3,11 @@
 mod histogram;
 mod ledger;
 mod legs;
+mod slots;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,11 +15,12 @@ use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
 pub(crate) use legs::{Leg, LegHistograms};
+use slots::{Slot, Slots};
 
 use crate::client::{Acknowledgement, Answered};
 use crate::mqtt::{Publish, ReasonCode};
 use crate::payload::{self, RunTag, Stamp, StampPlace, Unread};
-use crate::plan::{Owed, Plan, Schedule};
+use crate::plan::{Contract, Plan, Schedule};
 use crate::transport::Opening;
 use crate::units::nanoseconds;
 
@@ -35,6 +38,10 @@ pub(crate) struct Counters {
     pub connect_failed: u64,
     /// Network Connections that ended during the run.
     pub disconnected: u64,
+    /// Network Connections that their clients ended by plan.
+    pub left: u64,
+    /// Sessions that the broker should have kept and had not when their clients came back.
+    pub sessions_lost: u64,
     /// Subscriptions that were granted.
     pub subscribed: u64,
     /// Subscriptions that were refused.
@@ -43,6 +50,8 @@ pub(crate) struct Counters {
     pub sent: u64,
     /// Deliveries that they owe.
     pub owed: u64,
+    /// Publications of QoS 1 and 2 that were written.
+    pub to_acknowledge: u64,
     /// Publications of QoS 1 and 2 that were acknowledged to the end, or refused.
     pub acknowledged: u64,
     /// Deliveries that came, each publication once for each subscriber.
@@ -63,6 +72,15 @@ pub(crate) struct Counters {
     pub measured_duplicate_with_dup: u64,
     /// Deliveries that came after a later one of the same publisher.
     pub measured_reordered: u64,
+    /// Deliveries that came to clients of which it is not known what they are owed.
+    pub measured_unjudged: u64,
+    /// Deliveries that came again, as they may: to several subscriptions of one client, or on another
+    /// connection of a session.
+    pub repeated: u64,
+    /// Will Messages that the broker owes, for each subscriber.
+    pub wills_owed: u64,
+    /// Will Messages that came.
+    pub wills: u64,
     /// Of the measured deliveries, those that came after the end of the load.
     pub late_in_drain: u64,
     /// Those that came after the drain.
@@ -111,16 +129,19 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 31] {
+    fn fields_mut(&mut self) -> [&mut u64; 38] {
         [
             &mut self.connected,
             &mut self.opened,
             &mut self.connect_failed,
             &mut self.disconnected,
+            &mut self.left,
+            &mut self.sessions_lost,
             &mut self.subscribed,
             &mut self.not_subscribed,
             &mut self.sent,
             &mut self.owed,
+            &mut self.to_acknowledge,
             &mut self.acknowledged,
             &mut self.delivered,
             &mut self.measured_reached,
@@ -131,6 +152,10 @@ impl Counters {
             &mut self.measured_duplicate,
             &mut self.measured_duplicate_with_dup,
             &mut self.measured_reordered,
+            &mut self.measured_unjudged,
+            &mut self.repeated,
+            &mut self.wills_owed,
+            &mut self.wills,
             &mut self.late_in_drain,
             &mut self.late_after_drain,
             &mut self.skipped,
@@ -153,11 +178,15 @@ impl Counters {
 pub(crate) struct Recorder {
     tag: RunTag,
     stamp_place: StampPlace,
-    owed: Owed,
-    deliveries_per_publication: u64,
+    plan: Arc<Plan>,
+    /// Deliveries that every publication owes, where all owe the same.
+    owed: Option<u64>,
     /// Numbers of this worker's subscribers, in the order of their places.
     subscribers: Box<[u32]>,
-    publishers: u32,
+    slots: Slots,
+    /// Retained messages of this run that came to each of them under load; empty where nobody
+    /// subscribes then.
+    retained: Box<[u32]>,
     schedule: Schedule,
     ledger: Ledger,
     /// Running totals.
@@ -167,6 +196,8 @@ pub(crate) struct Recorder {
     own_lag: Histogram<u64>,
     legs: LegHistograms,
     reasons: Reasons,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
     stage: Stage,
     /// Measured deliveries when this stage began.
     delivered_before: u64,
@@ -195,6 +226,29 @@ pub(crate) struct Totals {
     pub legs: LegHistograms,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
+    /// Retained messages.
+    pub retained: RetainedCount,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
+}
+
+/// Retained messages that clients are owed for certain when they subscribe under load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RetainedCount {
+    pub owed: u64,
+    /// Those that did not come.
+    pub missing: u64,
+}
+
+/// Who receives on a connection.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    /// Its place among the worker's subscribers; unused for one that does not subscribe.
+    pub place: usize,
+    /// When the connection was accepted.
+    pub connected_ns: u64,
+    /// When SUBSCRIBE was sent on it; 0 before.
+    pub subscribed_ns: Cell<u64>,
 }
 
 impl Recorder {
@@ -205,20 +259,20 @@ impl Recorder {
         stamp_place: StampPlace,
         subscribers: Vec<u32>,
     ) -> Self {
-        let slots = match plan.owed() {
-            _ if stamp_place == StampPlace::Nowhere => 0,
-            Owed::All => plan.publishers() as usize * subscribers.len(),
-            Owed::Own => subscribers.len(),
-        };
+        let slots = Slots::new(plan, &subscribers);
+        let count = if stamp_place == StampPlace::Nowhere { 0 } else { slots.count() };
+        let owes_retained = subscribers.iter().any(|client| plan.retained_owed(*client) > 0);
+        let retained = if owes_retained { vec![0; subscribers.len()] } else { Vec::new() };
         Self {
             tag,
             stamp_place,
-            owed: plan.owed(),
-            deliveries_per_publication: u64::from(plan.deliveries_per_publication()),
+            owed: (plan.audiences().len() < 2).then(|| u64::from(plan.owed(0))),
+            plan: Arc::clone(plan),
             subscribers: subscribers.into_boxed_slice(),
-            publishers: plan.publishers(),
+            slots,
+            retained: retained.into_boxed_slice(),
             schedule: Schedule::default(),
-            ledger: Ledger::new(slots),
+            ledger: Ledger::new(count),
             counters: Counters::default(),
             second: Second::default(),
             from_send: histogram(),
@@ -227,6 +281,7 @@ impl Recorder {
             stage: Stage::Load,
             delivered_before: 0,
             reasons: Reasons::new(),
+            connect_failure: None,
         }
     }
 
@@ -291,8 +346,8 @@ impl Recorder {
     }
 
     /// A publication was written.
-    pub(crate) fn sent(&mut self, due_ns: u64, lag_ns: u64) {
-        let owed = self.deliveries_per_publication;
+    pub(crate) fn sent(&mut self, stream: u32, due_ns: u64, lag_ns: u64) {
+        let owed = self.owed.unwrap_or_else(|| u64::from(self.plan.owed(stream)));
         self.counters.sent += 1;
         self.counters.owed += owed;
         if self.schedule.is_measured(due_ns) {
@@ -304,32 +359,130 @@ impl Recorder {
         }
     }
 
-    /// A message arrived at the subscriber in this place.
+    /// A message arrived.
     #[inline]
-    pub(crate) fn delivery(&mut self, place: usize, publish: &Publish<'_>, now_ns: u64) {
+    pub(crate) fn delivery(&mut self, receiver: &Receiver, publish: &Publish<'_>, now_ns: u64) {
         if publish.retain {
-            // Stored before the subscription: old, so in no latency and in no ledger.
-            self.counters.retained += 1;
-            return;
+            return self.stored(receiver, publish, now_ns);
         }
-        let stamp = match self.stamp_place {
-            StampPlace::Payload => payload::read(publish.payload, self.tag),
-            StampPlace::Correlation => {
-                payload::read_beside(publish.correlation, publish.payload, self.tag)
-            }
-            StampPlace::Nowhere => return self.count(publish.payload),
-        };
-        let stamp = match stamp {
+        if self.stamp_place == StampPlace::Nowhere {
+            return self.count(publish.payload);
+        }
+        let stamp = match self.stamp(publish) {
             Ok(stamp) => stamp,
             Err(unread) => return self.unread(unread),
         };
-        let arrival =
-            self.slot(place, &stamp).and_then(|slot| self.ledger.record(slot, stamp.sequence));
+        if !matches!(self.slots, Slots::Dense { .. }) {
+            return self.choosy(receiver, &stamp, publish.dup, now_ns);
+        }
+        let arrival = self
+            .slot(receiver.place, &stamp)
+            .and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
         match arrival {
             Some(Arrival::InOrder) => self.first(&stamp, now_ns),
             Some(other) => self.out_of_step(other, &stamp, publish.dup, now_ns),
             None => self.counters.misrouted += 1,
         }
+    }
+
+    #[inline]
+    fn stamp(&self, publish: &Publish<'_>) -> Result<Stamp, Unread> {
+        match self.stamp_place {
+            StampPlace::Payload => payload::read(publish.payload, self.tag),
+            StampPlace::Correlation => {
+                payload::read_beside(publish.correlation, publish.payload, self.tag)
+            }
+            StampPlace::Mixed => match publish.correlation {
+                [] => payload::read(publish.payload, self.tag),
+                correlation => payload::read_beside(correlation, publish.payload, self.tag),
+            },
+            StampPlace::Nowhere => Err(Unread::Foreign),
+        }
+    }
+
+    /// A message that was stored before the subscription: old, so in no latency of deliveries and in
+    /// no ledger.
+    #[cold]
+    fn stored(&mut self, receiver: &Receiver, publish: &Publish<'_>, now_ns: u64) {
+        self.counters.retained += 1;
+        let subscribed_ns = receiver.subscribed_ns.get();
+        if subscribed_ns > 0 {
+            self.leg(Leg::Retained, now_ns.saturating_sub(subscribed_ns));
+        }
+        if self.stamp(publish).is_ok()
+            && let Some(count) = self.retained.get_mut(receiver.place)
+        {
+            *count += 1;
+        }
+    }
+
+    /// A delivery where subscribers differ in what they are owed.
+    fn choosy(&mut self, receiver: &Receiver, stamp: &Stamp, dup: bool, now_ns: u64) {
+        if stamp.publisher >= self.plan.published_streams() {
+            return self.will(receiver, stamp, now_ns);
+        }
+        let Some(slot) = self.slot(receiver.place, stamp) else {
+            self.counters.misrouted += 1;
+            return;
+        };
+        let measured = self.schedule.is_measured(stamp.due_ns);
+        match self.ledger.record(slot.index, stamp.sequence) {
+            Some(Arrival::Duplicate) if slot.may_repeat => return self.counters.repeated += 1,
+            Some(Arrival::Duplicate) => {
+                self.counters.measured_duplicate += u64::from(measured);
+                self.counters.measured_duplicate_with_dup += u64::from(measured && dup);
+                return;
+            }
+            Some(Arrival::Ambiguous) => return self.counters.ambiguous += 1,
+            Some(Arrival::Late) if !slot.shared => {
+                self.counters.caught_up += u64::from(slot.contract == Contract::Whole);
+                self.counters.measured_reordered += u64::from(measured);
+            }
+            Some(Arrival::Ahead(skipped)) if !slot.shared && slot.contract == Contract::Whole => {
+                self.counters.skipped += u64::from(skipped);
+            }
+            Some(Arrival::InOrder | Arrival::Ahead(_) | Arrival::Late) => {}
+            None => return self.counters.misrouted += 1,
+        }
+        if slot.contract == Contract::Whole {
+            self.counters.delivered += 1;
+            self.counters.measured_delivered += u64::from(measured);
+        } else {
+            self.counters.measured_unjudged += u64::from(measured);
+        }
+        if slot.contract == Contract::Slow {
+            return;
+        }
+        if slot.contract == Contract::Whole && stamp.due_ns < receiver.connected_ns {
+            // It waited for its receiver: that is no latency of a delivery.
+            self.leg(Leg::Queued, now_ns.saturating_sub(receiver.connected_ns));
+        } else {
+            self.latency(stamp, now_ns, measured);
+        }
+    }
+
+    /// A Will Message, whose stamp has the planned end of its connection as due time.
+    fn will(&mut self, receiver: &Receiver, stamp: &Stamp, now_ns: u64) {
+        let slot = self.slots.find(receiver.place, stamp.publisher);
+        let arrival = slot.and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
+        match (arrival, slot) {
+            (None, _) | (_, None) => self.counters.misrouted += 1,
+            (Some(Arrival::Duplicate), Some(slot)) if slot.may_repeat => {
+                self.counters.repeated += 1
+            }
+            (Some(Arrival::Duplicate), _) => self.counters.measured_duplicate += 1,
+            (Some(Arrival::Ambiguous), _) => self.counters.ambiguous += 1,
+            (Some(Arrival::InOrder | Arrival::Ahead(_) | Arrival::Late), Some(slot)) => {
+                self.counters.wills += u64::from(slot.contract == Contract::Whole);
+                let due_ns = self.schedule.at(stamp.due_ns);
+                self.leg(Leg::Will, now_ns.saturating_sub(due_ns));
+            }
+        }
+    }
+
+    /// The broker owes a Will Message of this stream.
+    pub(crate) fn will_owed(&mut self, stream: u32) {
+        self.counters.wills_owed += u64::from(self.plan.owed(stream));
     }
 
     #[cold]
@@ -349,19 +502,14 @@ impl Recorder {
         }
     }
 
-    /// Where the ledger keeps this pair: a row for each publisher, a place for each subscriber,
-    /// so that neighbours read one after the other share cache lines.
+    /// Where the ledger keeps this pair.
     #[inline]
-    fn slot(&self, place: usize, stamp: &Stamp) -> Option<usize> {
+    fn slot(&self, place: usize, stamp: &Stamp) -> Option<Slot> {
         // A publication that was never due is a forgery: it must not move the ledger.
         if stamp.due_ns >= self.schedule.end_ns || stamp.sequence == u32::MAX {
             return None;
         }
-        match self.owed {
-            Owed::All => (stamp.publisher < self.publishers)
-                .then(|| stamp.publisher as usize * self.subscribers.len() + place),
-            Owed::Own => (self.subscribers.get(place) == Some(&stamp.publisher)).then_some(place),
-        }
+        self.slots.find(place, stamp.publisher)
     }
 
     #[inline]
@@ -369,6 +517,11 @@ impl Recorder {
         self.counters.delivered += 1;
         let measured = self.schedule.is_measured(stamp.due_ns);
         self.counters.measured_delivered += u64::from(measured);
+        self.latency(stamp, now_ns, measured);
+    }
+
+    #[inline]
+    fn latency(&mut self, stamp: &Stamp, now_ns: u64, measured: bool) {
         let Some(latency_ns) = now_ns.checked_sub(stamp.due_ns) else {
             self.counters.impossible += 1;
             return;
@@ -439,6 +592,18 @@ impl Recorder {
             own_lag: self.own_lag.clone(),
             legs: self.legs.clone(),
             reasons: self.reasons.clone(),
+            retained: self.retained_count(),
+            connect_failure: self.connect_failure.clone(),
         }
+    }
+
+    fn retained_count(&self) -> RetainedCount {
+        let mut count = RetainedCount::default();
+        for (client, came) in self.subscribers.iter().zip(&self.retained) {
+            let owed = self.plan.retained_owed(*client);
+            count.owed += u64::from(owed);
+            count.missing += u64::from(owed.saturating_sub(*came));
+        }
+        count
     }
 }

@@ -12,15 +12,15 @@ fn recorder(arguments: &str) -> Recorder {
     let words = ["loadgen"].into_iter().chain(arguments.split_whitespace());
     let scenario = Scenario::resolve(&Cli::try_parse_from(words).unwrap(), String::new());
     let scenario = scenario.unwrap();
-    let plan = Arc::new(Plan::new(&scenario));
-    let place = scenario.stamp_place;
-    let mut recorder = Recorder::new(&plan, TAG, place, plan.subscribers_of(0, 1));
-    recorder.start(Schedule {
-        start_ns: 1000,
-        measure_ns: 2000,
-        end_ns: 1_000_000,
-        period_ns: 1000,
-    });
+    let plan = Plan::new(&Arc::new(scenario), TAG).unwrap();
+    of(plan)
+}
+
+fn of(plan: Plan) -> Recorder {
+    let plan = Arc::new(plan);
+    let place = plan.scenario().overview.stamp_place;
+    let mut recorder = Recorder::new(&plan, TAG, place, plan.subscribers_of_worker(0, 1));
+    recorder.start(Schedule { start_ns: 1000, measure_ns: 2000, end_ns: 1_000_000 });
     recorder
 }
 
@@ -36,11 +36,15 @@ fn message<'a>(payload: &'a [u8], correlation: &'a [u8]) -> Publish<'a> {
     }
 }
 
+fn receiver(place: usize) -> Receiver {
+    Receiver { place, connected_ns: 1, subscribed_ns: Cell::new(0) }
+}
+
 fn arrive(recorder: &mut Recorder, place: usize, stamp: Stamp, retain: bool, now_ns: u64) {
     let mut payload = BytesMut::new();
-    payload::write(&mut payload, 20, TAG, &stamp, 0);
+    payload::write(&mut payload, 20, (TAG, &stamp), b"", 0);
     let publish = Publish { retain, ..message(&payload, b"") };
-    recorder.delivery(place, &publish, now_ns);
+    recorder.delivery(&receiver(place), &publish, now_ns);
 }
 
 fn stamp(publisher: u32, sequence: u32) -> Stamp {
@@ -65,7 +69,7 @@ fn retained_foreign_and_impossible_messages_are_counted_apart() {
     assert_eq!((recorder.counters.retained, recorder.counters.delivered), (1, 0));
     arrive(&mut recorder, 0, stamp(0, 1), false, 10);
     assert_eq!((recorder.counters.impossible, recorder.counters.delivered), (1, 1));
-    recorder.delivery(0, &message(b"21", b""), 10);
+    recorder.delivery(&receiver(0), &message(b"21", b""), 10);
     assert_eq!(recorder.counters.foreign, 1);
     assert!(recorder.take_second().measured.delivery.is_empty());
 }
@@ -100,9 +104,9 @@ fn duplicates_with_dup_and_gaps_are_told_apart() {
     let mut recorder = recorder("--clients 4");
     let mut again = |sequence, dup| {
         let mut payload = BytesMut::new();
-        payload::write(&mut payload, 20, TAG, &stamp(0, sequence), 0);
+        payload::write(&mut payload, 20, (TAG, &stamp(0, sequence)), b"", 0);
         let publish = Publish { dup, ..message(&payload, b"") };
-        recorder.delivery(0, &publish, 90_000);
+        recorder.delivery(&receiver(0), &publish, 90_000);
     };
     for (sequence, dup) in [(0, false), (0, true), (0, false), (5, false), (2, false)] {
         again(sequence, dup);
@@ -117,9 +121,9 @@ fn duplicates_with_dup_and_gaps_are_told_apart() {
 fn a_damaged_message_is_no_delivery_and_not_foreign() {
     let mut recorder = recorder("--clients 4");
     let mut payload = BytesMut::new();
-    payload::write(&mut payload, 20, TAG, &stamp(0, 0), 0);
+    payload::write(&mut payload, 20, (TAG, &stamp(0, 0)), b"", 0);
     payload[0] = b'3';
-    recorder.delivery(0, &message(&payload, b""), 90_000);
+    recorder.delivery(&receiver(0), &message(&payload, b""), 90_000);
     let counters = recorder.counters();
     assert_eq!((counters.corrupted, counters.foreign, counters.delivered), (1, 0, 0));
 }
@@ -153,8 +157,8 @@ fn what_a_subscriber_is_not_owed_is_misrouted() {
 fn a_stamp_beside_a_plain_payload_is_as_good() {
     let mut recorder = recorder("--clients 4 -V 5 --payload plain");
     let text = payload::stamp_text(TAG, &stamp(0, 0), b"21", 2);
-    recorder.delivery(0, &message(b"21", &text), 12_000);
-    recorder.delivery(0, &message(b"21", b""), 12_000);
+    recorder.delivery(&receiver(0), &message(b"21", &text), 12_000);
+    recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
     let counters = recorder.counters;
     assert_eq!((counters.measured_delivered, counters.foreign), (1, 1));
     assert_eq!(recorder.take_second().measured.delivery.max() / 1000, 10);
@@ -163,8 +167,8 @@ fn a_stamp_beside_a_plain_payload_is_as_good() {
 #[test]
 fn without_a_stamp_deliveries_are_counted_and_nothing_else() {
     let mut recorder = recorder("--clients 4 --payload plain");
-    recorder.delivery(0, &message(b"21", b""), 12_000);
-    recorder.delivery(0, &message(b"hello", b""), 12_000);
+    recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
+    recorder.delivery(&receiver(0), &message(b"hello", b""), 12_000);
     let counters = recorder.counters;
     assert_eq!((counters.delivered, counters.foreign), (1, 1));
     assert!(recorder.take_second().measured.delivery.is_empty());

@@ -10,8 +10,10 @@ use tokio::time::Instant;
 
 use super::RunError;
 use crate::output::{Exporter, Live, Progress, counts};
-use crate::plan::Schedule;
-use crate::recorder::{Counters, LegHistograms, Reasons, Second, Totals, histogram, merge};
+use crate::plan::{Offered, Schedule};
+use crate::recorder::{
+    Counters, LegHistograms, Reasons, RetainedCount, Second, Totals, histogram, merge,
+};
 use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
 use crate::worker::{News, Report, Setup};
@@ -38,6 +40,9 @@ pub(super) struct Collector {
     /// The last second that each worker has reported; `u64::MAX` when it is done.
     reported: Vec<Option<u64>>,
     previous: Row,
+    offered: Offered,
+    /// Publications that are due before the measured part.
+    offered_before: u64,
     /// Median delivery latency of the last second in which something arrived.
     last_wait_ns: u64,
     /// Counters at the end of the last second before the measured part.
@@ -62,6 +67,9 @@ pub(super) struct Results {
     pub own_lag: Histogram<u64>,
     pub legs: LegHistograms,
     pub reasons: Reasons,
+    pub retained: RetainedCount,
+    /// Why the first connection was not opened under load.
+    pub connect_failure: Option<String>,
     pub disconnect_reason: Option<String>,
     /// The last that was seen: a process that has ended has none.
     pub broker_peak_bytes: Option<u64>,
@@ -105,6 +113,8 @@ impl Default for Results {
             own_lag: histogram(),
             legs: LegHistograms::default(),
             reasons: Reasons::new(),
+            retained: RetainedCount::default(),
+            connect_failure: None,
             disconnect_reason: None,
             broker_peak_bytes: None,
             warnings: Vec::new(),
@@ -128,6 +138,8 @@ impl Collector {
             open: BTreeMap::new(),
             reported: vec![None; workers],
             previous: Row::default(),
+            offered: Offered::new(&setup.plan),
+            offered_before: 0,
             last_wait_ns: 0,
             measured_from: Counters::default(),
             broken: None,
@@ -158,11 +170,11 @@ impl Collector {
     pub(super) fn export(&mut self, exporter: Exporter) {
         let scenario = &self.setup.scenario;
         let publications = scenario.publications_per_second();
-        let fan_out = f64::from(self.setup.plan.deliveries_per_publication());
+        let deliveries = self.setup.plan.deliveries_per_second();
         exporter.update(|snapshot| {
             snapshot.clients = u64::from(scenario.clients());
             snapshot.publications_per_second = publications;
-            snapshot.deliveries_per_second = publications * fan_out;
+            snapshot.deliveries_per_second = deliveries;
         });
         self.exporter = Some(exporter);
     }
@@ -170,6 +182,7 @@ impl Collector {
     /// The load begins.
     pub(super) fn start(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
+        self.offered_before = Offered::new(&self.setup.plan).before(&schedule, schedule.measure_ns);
         self.stage = Stage::Load;
         self.previous = Row {
             usage: Usage::now(self.broker),
@@ -225,7 +238,10 @@ impl Collector {
         match self.stage {
             // The reason comes with a later report than the count.
             Stage::Connect => counters.disconnected > 0 && self.results.disconnect_reason.is_some(),
-            Stage::Load | Stage::Drain => counters.connected == 0,
+            // Clients that come and go may all be away.
+            Stage::Load | Stage::Drain => {
+                counters.connected == 0 && !self.setup.plan.has_absences()
+            }
             Stage::Finish => false,
         }
     }
@@ -290,6 +306,11 @@ impl Collector {
         merge(&mut self.results.from_send, &totals.from_send);
         merge(&mut self.results.own_lag, &totals.own_lag);
         self.results.legs.add(&totals.legs);
+        self.results.retained.owed += totals.retained.owed;
+        self.results.retained.missing += totals.retained.missing;
+        if let Some(failure) = &totals.connect_failure {
+            self.results.connect_failure.get_or_insert_with(|| failure.clone());
+        }
         for (reason, count) in &totals.reasons {
             *self.results.reasons.entry(*reason).or_default() += count;
         }
@@ -333,7 +354,7 @@ impl Collector {
             usage: Usage::now(self.broker),
             switches: BrokerSample::now(self.broker).switches,
             time_ns: end_ns,
-            offered: self.setup.plan.offered(&schedule, &(schedule.start_ns..end_ns)),
+            offered: self.offered.before(&schedule, end_ns),
         };
         let row = self.row(&schedule, &now, open);
         self.show(&row, &now, open);
@@ -368,8 +389,8 @@ impl Collector {
             return;
         }
         let length_ns = now.time_ns - schedule.measure_ns;
-        let offered = self.setup.plan.offered(schedule, &(schedule.measure_ns..now.time_ns));
-        let mut counts = counts(&self.setup.scenario, offered, &now.counters);
+        let offered = now.offered.saturating_sub(self.offered_before);
+        let mut counts = counts(offered, &now.counters);
         // What is merely on its way is not lost: a later message of the same publisher must have come.
         let open = |counters: &Counters| counters.skipped.saturating_sub(counters.caught_up);
         counts.lost = open(&now.counters).saturating_sub(open(&self.measured_from));
@@ -425,7 +446,8 @@ impl Collector {
         };
         let spent = now.usage.since(self.load_usage);
         exporter.update(|snapshot| {
-            let totals = (now.offered, now.counters);
+            // What was sent was due, even when it was sent between the end of the second and the report.
+            let totals = (now.offered.max(now.counters.sent), now.counters);
             snapshot.second(row, totals, open.samples.delivery(), open.samples.send_lag());
             snapshot.spent(spent.broker_seconds, spent.generator_seconds);
         });

@@ -8,6 +8,7 @@ use reports::WriteError;
 
 use super::target::TargetError;
 use crate::preflight::PreflightError;
+use crate::scenario::PlanError;
 use crate::system::LimitError;
 use crate::units::grouped;
 use crate::worker::{ConnectError, WorkerError};
@@ -25,6 +26,9 @@ pub enum RunError {
     /// The broker could not be started or found.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// What the groups do does not go together.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The main thread has no runtime.
     #[error("the generator could not be started: {0}")]
     Start(#[source] io::Error),

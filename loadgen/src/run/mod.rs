@@ -26,12 +26,11 @@ use target::Broker;
 pub use target::TargetError;
 
 use crate::clock::Clock;
-use crate::mqtt::QoS;
 use crate::output::{self, Exporter, Measured, Progress, Throughput};
 use crate::payload::run_tag;
-use crate::plan::{Plan, SEND_GRACE_NS, Schedule};
+use crate::plan::{Offered, Plan, SEND_GRACE_NS, Schedule};
 use crate::preflight::Preflight;
-use crate::scenario::{Scenario, Target};
+use crate::scenario::{Group, Scenario, Target};
 use crate::system::{BrokerSample, Usage, raise_open_files};
 use crate::transport::Address;
 use crate::units::{SECOND_NS, nanoseconds};
@@ -94,7 +93,8 @@ pub fn dry_run(scenario: &Scenario) -> Result<(), RunError> {
         Target::Embedded { .. } => Address::Network(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         Target::External(endpoint) => target::address(endpoint)?,
     };
-    let plan = Plan::new(scenario);
+    let scenario = &Arc::new(scenario.clone());
+    let plan = Plan::new(scenario, run_tag(scenario.seed, 0))?;
     let preflight = Preflight::check(scenario, &plan, &address)?;
     raise_open_files(scenario.clients(), matches!(scenario.target, Target::Embedded { .. }))?;
     let text = format!("{}\n{preflight}\n", output::announcement(scenario, &plan, &address));
@@ -113,9 +113,20 @@ pub fn run(
     raise_open_files(scenario.clients(), embedded)?;
     let machine = Machine::detect(allocator);
     let broker = Broker::start(&scenario)?;
-    let plan = Plan::new(&scenario);
+    let scenario = Arc::new(scenario);
+    let started = SystemTime::now();
+    let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let tag = run_tag(scenario.seed, nanoseconds(since_epoch));
+    let plan = Plan::new(&scenario, tag)?;
     let preflight = Preflight::check(&scenario, &plan, broker.dialer().address())?;
-    let mut run = Run::new(scenario, plan, &preflight, machine, broker, interrupt)?;
+    let setup = Setup {
+        plan: Arc::new(plan),
+        dialer: broker.dialer().clone(),
+        clock: Clock::start(),
+        tag,
+        scenario,
+    };
+    let mut run = Run::new(setup, started, &preflight, machine, broker, interrupt)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -169,22 +180,13 @@ struct Run {
 
 impl Run {
     fn new(
-        scenario: Scenario,
-        plan: Plan,
+        setup: Setup,
+        started: SystemTime,
         preflight: &Preflight,
         machine: Machine,
         broker: Broker,
         interrupt: watch::Receiver<bool>,
     ) -> Result<Self, RunError> {
-        let (started, clock) = (SystemTime::now(), Clock::start());
-        let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let setup = Setup {
-            plan: Arc::new(plan),
-            dialer: broker.dialer().clone(),
-            clock,
-            tag: run_tag(scenario.seed, nanoseconds(since_epoch)),
-            scenario: Arc::new(scenario),
-        };
         let mut progress = Progress::new(setup.scenario.quiet);
         progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.dialer.address()));
         progress.note(&preflight.to_string());
@@ -248,20 +250,24 @@ impl Run {
     }
 
     async fn connect(&mut self) -> Result<(), RunError> {
-        let clients = self.setup.scenario.clients();
+        let clients = self.setup.plan.clients_before_load(|_| true);
         let paced = self.setup.scenario.connect_rate.map_or(0.0, |rate| f64::from(clients) / rate);
-        let time = CONNECT_BASE + CONNECT_EACH * clients + Duration::from_secs_f64(paced);
+        let time = CONNECT_BASE
+            + CONNECT_EACH * clients
+            + Duration::from_secs_f64(paced)
+            + Duration::from_nanos(self.setup.plan.connect_ns());
         let all = u64::from(clients);
-        let waited = self.wait(time, |collector| collector.counters().opened == all).await?;
+        let waited = self.wait(time, |collector| collector.counters().opened >= all).await?;
         self.before_load(waited, "connected", self.collector.counters().opened, all, time)
     }
 
     async fn subscribe(&mut self) -> Result<(), RunError> {
         self.command(Command::Subscribe);
-        let subscribers = self.setup.scenario.subscribers;
+        let is_subscriber = |group: &Group| !group.subscribe.is_empty();
+        let subscribers = self.setup.plan.clients_before_load(is_subscriber);
         let time = SUBSCRIBE_BASE + SUBSCRIBE_EACH * subscribers;
         let all = u64::from(subscribers);
-        let waited = self.wait(time, |collector| collector.counters().subscribed == all).await?;
+        let waited = self.wait(time, |collector| collector.counters().subscribed >= all).await?;
         self.before_load(waited, "subscribed", self.collector.counters().subscribed, all, time)
     }
 
@@ -295,8 +301,7 @@ impl Run {
     fn start_load(&mut self) -> Schedule {
         let scenario = &self.setup.scenario;
         let start_ns = self.setup.clock.now_ns() + START_DELAY_NS;
-        let schedule =
-            self.setup.plan.schedule_at(start_ns, scenario.warmup_ns, scenario.duration_ns);
+        let schedule = Schedule::new(start_ns, scenario.warmup_ns, scenario.duration_ns);
         self.collector.start(schedule);
         self.command(Command::Start(schedule));
         schedule
@@ -341,14 +346,15 @@ impl Run {
         let stop_ns = now_ns.min(schedule.end_ns);
         self.collector.drain();
         self.command(Command::Drain { stop_ns });
-        let planned = self.setup.plan.offered(schedule, &(schedule.start_ns..stop_ns));
+        let planned = Offered::new(&self.setup.plan).before(schedule, stop_ns);
         let deadline_ns = now_ns + drain_ns;
-        let acknowledges = self.setup.scenario.qos > QoS::AtMostOnce;
         let waited = self.wait_until(deadline_ns, |collector| {
             let counters = collector.counters();
             let all_sent = counters.sent >= planned || clock.now_ns() > stop_ns + SEND_GRACE_NS;
-            let all_acknowledged = !acknowledges || counters.acknowledged >= counters.sent;
-            all_sent && all_acknowledged && counters.delivered >= counters.owed
+            all_sent
+                && counters.acknowledged >= counters.to_acknowledge
+                && counters.delivered >= counters.owed
+                && counters.wills >= counters.wills_owed
         });
         if waited.await? == Waited::Done || ended != Waited::Deadline {
             return Ok(());
@@ -357,7 +363,7 @@ impl Run {
         self.command(Command::Overtime);
         let all = |collector: &Collector| {
             let counters = collector.counters();
-            counters.delivered >= counters.owed
+            counters.delivered >= counters.owed && counters.wills >= counters.wills_owed
         };
         self.wait(OVERTIME, all).await?;
         Ok(())

@@ -7,7 +7,7 @@ use super::collector::Results;
 use super::{Load, Outcome, Run, Waited, evidence};
 use crate::output::{self, Measured};
 use crate::payload::StampPlace;
-use crate::plan::Schedule;
+use crate::plan::{Offered, Schedule};
 use crate::recorder::Counters;
 use crate::system::peak_bytes;
 use crate::units::seconds;
@@ -19,12 +19,14 @@ impl Run {
         let ceiling_per_thread = self.ceiling_per_thread();
         let results = self.collector.take_results();
         let window = schedule.measure_ns..load.stopped_ns.max(schedule.measure_ns);
-        let offered = self.setup.plan.offered(schedule, &window);
+        let mut offered = Offered::new(&self.setup.plan);
+        let before = offered.before(schedule, window.start);
+        let offered = offered.before(schedule, window.end) - before;
         // A worker may have sent what became due while the interruption was on its way.
         let offered = offered.max(results.counters.measured_sent);
         let evidence = evidence::evidence(&evidence::Seen {
             window: &window,
-            period_ns: self.setup.scenario.period_ns,
+            period_ns: self.setup.scenario.overview.period_ns,
             offered,
             results: &results,
             load,
@@ -40,10 +42,14 @@ impl Run {
             machine: self.machine.clone(),
             length_ns: window.end - window.start,
             offered,
-            counters: match self.setup.scenario.stamp_place {
+            counters: match self.setup.scenario.overview.stamp_place {
                 StampPlace::Nowhere => attributed(results.counters),
-                StampPlace::Payload | StampPlace::Correlation => results.counters,
+                StampPlace::Payload | StampPlace::Correlation | StampPlace::Mixed => {
+                    results.counters
+                }
             },
+            retained: results.retained,
+            connect_failure: results.connect_failure,
             reasons: results.reasons,
             from_due: results.from_due,
             from_send: results.from_send,
@@ -84,7 +90,7 @@ impl Run {
         latencies.extend(results.legs.each());
         let observed = Observed {
             latencies,
-            counts: output::counts(scenario, offered, &results.counters),
+            counts: output::counts(offered, &results.counters),
             seconds: seconds(length_ns),
         };
         let judged = scenario.options.thresholds.iter().enumerate().map(|(index, threshold)| {

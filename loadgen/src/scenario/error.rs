@@ -1,6 +1,8 @@
 //! Why a command line makes no run.
 
-use super::{CLIENTS_MAX, PAIRS_MAX, PAYLOAD_BYTES_MAX};
+use super::command_line::PAYLOAD_BYTES_MAX;
+use super::fault::GroupError;
+use super::{CLIENTS_MAX, PAIRS_MAX};
 use crate::payload::PAYLOAD_BYTES_MIN;
 use crate::rate::RateError;
 
@@ -159,4 +161,92 @@ pub enum ScenarioError {
         /// Their product.
         pairs: u64,
     },
+    /// No shipped scenario of this name, and no file.
+    #[error("there is no scenario {name}; {hint}")]
+    NoScenario {
+        /// What was typed.
+        name: String,
+        /// What was meant.
+        hint: String,
+    },
+    /// A file that is no scenario.
+    #[error("{origin}: {reason}")]
+    File {
+        /// Name of the file or of the shipped scenario.
+        origin: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A summary without a scenario.
+    #[error("{0} cannot be replayed: it is of a version that did not record its scenario")]
+    NoRecord(String),
+    /// A record without its User Names and Passwords.
+    #[error(
+        "{0} was recorded without its user names and passwords; give them with --user and \
+         --password"
+    )]
+    Redacted(String),
+    /// A group that makes no sense.
+    #[error("group {group}: {fault}")]
+    Group {
+        /// Its name, or its number.
+        group: String,
+        /// What is wrong.
+        fault: GroupError,
+    },
+    /// No clients at all.
+    #[error(
+        "the scenario has no [[group]]; write one with name, clients, and publish or subscribe"
+    )]
+    NoGroup,
+    /// Payloads without a stamp beside others.
+    #[error(
+        "payload = \"plain\" has no stamp unless all groups speak MQTT 5, and could not be told from \
+         the other publications of the scenario; write version = 5 for all, or payload = \"stamped\""
+    )]
+    BlindAmongOthers,
+    /// Fewer clients than groups.
+    #[error("--clients {clients} are fewer than the {groups} groups of the scenario need")]
+    TooFewForGroups {
+        /// `--clients`.
+        clients: u32,
+        /// How many groups.
+        groups: usize,
+    },
+    /// Groups that cannot grow.
+    #[error(
+        "every group of the scenario has one client, so --clients {clients} says nothing about \
+         which is to grow; leave it out or change the file"
+    )]
+    AllOnes {
+        /// `--clients`.
+        clients: u32,
+    },
+    /// What the plan of the groups together does not allow.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// What groups cannot do together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Too many pairs for the ledger.
+    #[error(
+        "the topics of this scenario and who receives them make more than {PAIRS_MAX} pairs, and \
+         the record of who received what takes 8 bytes for each; lower --clients, or let each \
+         client subscribe to less"
+    )]
+    Pairs,
+    /// Too many Topic Names.
+    #[error(
+        "the clients of this scenario publish to more than {0} topics, counted for each client; \
+         lower --clients or N of %rand_N"
+    )]
+    Streams(u32),
+    /// A message that could come as that of either subscription.
+    #[error(
+        "a client of group {0} has a shared subscription and another one that both match the topic \
+         {1}: nobody could say which of them a message came for; give them different topics"
+    )]
+    SharedTwice(String, String),
 }

@@ -1,24 +1,49 @@
-//! What to do: the command line resolved, completed with defaults, and checked.
+//! What to do: a scenario from a file, from the command line or from an earlier run; resolved,
+//! completed, checked.
+//!
+//! ```text
+//! file          the format, as it is written
+//! shipped       files that come with the binary
+//! command_line  the file that flags make when no scenario is named
+//! overrides     what flags mean in a file
+//! pattern       placeholders
+//! resolve       from a group of the file to what its clients do
+//! ```
 
-mod connection;
+mod command_line;
 mod error;
+mod fault;
+mod file;
+mod group;
 mod options;
+mod overrides;
+mod pattern;
+mod resolve;
+mod shipped;
 mod sides;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-pub use connection::{Connection, Will};
-use connection::{connection, tls, user_properties};
-pub use error::ScenarioError;
+pub use error::{PlanError, ScenarioError};
+pub use fault::GroupError;
+pub use file::{Arrival, Bytes, File, Leave, Meeting, Moment, Text, Time};
+pub use group::{
+    Absence, Body, Connecting, Connection, Group, Payload, Presence, Publication, Subscription,
+    Will,
+};
 pub use options::RunOptions;
-use sides::sides;
+pub(crate) use pattern::Names;
+pub use pattern::{Pattern, PatternError};
+use resolve::Context;
+pub use shipped::{SHIPPED, Shipped, list, shipped};
 
-use crate::cli::{Cli, Format, PayloadKind, Topology};
-use crate::mqtt::{QoS, TOPIC_BYTES_MAX, Version};
-use crate::payload::{PAYLOAD_BYTES_MIN, PLAIN_BYTES_MAX, StampPlace};
+use crate::cli::{Cli, Format, Topology};
+use crate::mqtt::{QoS, Version};
+use crate::payload::StampPlace;
 use crate::rate::Rate;
 use crate::transport::{Endpoint, EndpointError, Scheme, TlsOptions};
-use crate::units::{SECOND_NS, fraction, nanoseconds};
+use crate::units::{SECOND_NS, nearest};
 
 /// Clients when nothing else is said.
 const CLIENTS_DEFAULT: u32 = 100;
@@ -26,17 +51,16 @@ const CLIENTS_DEFAULT: u32 = 100;
 /// Clients at most: far above what one machine's ports and memory allow.
 const CLIENTS_MAX: u32 = 1_000_000;
 
-/// Payload at most: the Remaining Length field holds 256 MiB, the rest is the Topic Name.
-const PAYLOAD_BYTES_MAX: u32 = 16 * 1024 * 1024;
-
 /// Publisher-subscriber pairs at most: the ledger takes 8 bytes for each, 8 GiB together.
-const PAIRS_MAX: u64 = 1 << 30;
+pub(crate) const PAIRS_MAX: u64 = 1 << 30;
 
 /// Longest warm-up or measured part: the stamp holds 208 days of nanoseconds.
 const TIME_MAX_NS: u64 = 30 * 86_400 * SECOND_NS;
 
-/// Where %i stands for the number of the client.
-pub const CLIENT_NUMBER: &str = "%i";
+/// Times when nothing is said.
+const WARMUP_SECONDS: u64 = 5;
+const DURATION_SECONDS: u64 = 30;
+const DRAIN_SECONDS: u64 = 5;
 
 /// A run, resolved and valid.
 #[derive(Clone, Debug)]
@@ -47,50 +71,26 @@ pub struct Scenario {
     pub target: Target,
     /// What was asked for about TLS.
     pub tls: TlsOptions,
-    /// Version of MQTT.
-    pub version: Version,
-    /// What each client says about itself.
-    pub connection: Connection,
-    /// Who receives what from whom.
-    pub topology: Topology,
-    /// Clients that publish; at least one.
-    pub publishers: u32,
-    /// Clients that subscribe; at least one.
-    pub subscribers: u32,
-    /// Topic Name, with `%i` where each publisher has its own.
-    pub topic: String,
-    /// QoS of the publications.
-    pub qos: QoS,
-    /// QoS of the subscriptions.
-    pub sub_qos: QoS,
-    /// Whether publications carry RETAIN = 1.
-    pub retain: bool,
-    /// Payload size; of plain payloads the greatest.
-    pub payload_bytes: usize,
-    /// Where the stamp is.
-    pub stamp_place: StampPlace,
-    /// Unacknowledged publications of a publisher at most.
-    pub inflight_max: u16,
-    /// User Properties of every publication, with `%i` where each publisher has its own.
-    pub user_properties: Vec<(String, String)>,
-    /// Whether Topic Aliases are used and allowed.
-    pub topic_alias: bool,
-    /// How often, as typed.
-    pub rate: Rate,
-    /// Time between two publications of one publisher.
-    pub period_ns: u64,
+    /// What it is called: the topology, the shipped scenario, or the name of the file.
+    pub title: String,
+    /// The clients.
+    pub groups: Vec<Group>,
     /// Load before the measured part.
     pub warmup_ns: u64,
     /// The measured part.
     pub duration_ns: u64,
     /// How long deliveries that are owed are waited for.
     pub drain_ns: u64,
-    /// Connections opened per second at most.
+    /// Connections opened per second at most before the load.
     pub connect_rate: Option<f64>,
     /// Threads of the generator.
     pub threads: u16,
-    /// Seed of the temperatures and of the order of the publishers.
+    /// Seed of everything that is random.
     pub seed: u64,
+    /// The whole of it as a file, to run it again.
+    pub record: String,
+    /// Figures of all groups together.
+    pub overview: Overview,
     /// Folder in which the run gets its own.
     pub out: PathBuf,
     /// Name of the run.
@@ -101,6 +101,35 @@ pub struct Scenario {
     pub quiet: bool,
     /// What is asked of the run beside its load.
     pub options: RunOptions,
+}
+
+/// What all groups together come to, for tables in which a run is one line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// Clients that publish.
+    pub publishers: u32,
+    /// Clients that subscribe.
+    pub subscribers: u32,
+    /// Versions of MQTT that are spoken.
+    pub protocol: String,
+    /// Topic Name of the first publications, with its placeholders.
+    pub topic: String,
+    /// The greatest QoS of a publication.
+    pub qos: QoS,
+    /// The greatest QoS of a subscription.
+    pub sub_qos: QoS,
+    /// The least QoS that a delivery may have: what can be promised of all of them.
+    pub least_qos: QoS,
+    /// Whether there are publications with RETAIN = 1.
+    pub retain: bool,
+    /// Size of the largest payload.
+    pub payload_bytes: usize,
+    /// Where the stamps are.
+    pub stamp_place: StampPlace,
+    /// Mean time between two publications of one publisher.
+    pub period_ns: u64,
+    /// The rate as it is written, where there is one entry alone.
+    pub rate: Option<Rate>,
 }
 
 /// Which broker.
@@ -128,45 +157,31 @@ impl Target {
 impl Scenario {
     /// Resolves what was typed. `command` is kept for the record.
     pub fn resolve(cli: &Cli, command: String) -> Result<Self, ScenarioError> {
-        let topology = cli.clients.topology;
-        let (publishers, subscribers) = sides(cli)?;
-        let topic = topic(cli)?;
-        let period_ns = cli.messages.rate.period_ns(publishers)?;
-        let (warmup_ns, duration_ns) = times(cli)?;
-        let publications = (warmup_ns + duration_ns) / period_ns + 1;
-        if publications > u64::from(u32::MAX) {
-            return Err(ScenarioError::Sequences);
-        }
-        let target = target(cli)?;
-        let version = cli.connection.mqtt_version;
+        let (title, file) = read(cli)?;
+        let target = target(cli, &file)?;
+        let (warmup_ns, duration_ns, drain_ns) = times(&file)?;
+        let all_new = file
+            .groups
+            .iter()
+            .all(|group| group.version.is_some_and(|version| version.0 == Version::V5));
+        let groups = groups(&file, &Context { warmup_ns, duration_ns, all_new })?;
+        let overview = overview(&file, &groups);
         Ok(Self {
             command,
             tls: tls(cli, &target)?,
             target,
-            version,
-            connection: connection(cli)?,
-            topology,
-            publishers,
-            subscribers,
-            topic,
-            qos: qos(cli.messages.qos),
-            sub_qos: qos(cli.messages.sub_qos),
-            retain: !cli.messages.no_retain,
-            payload_bytes: payload_bytes(cli)?,
-            stamp_place: stamp_place(cli.messages.payload, version),
-            inflight_max: inflight_max(cli)?,
-            user_properties: user_properties(cli)?,
-            topic_alias: topic_alias(cli)?,
-            rate: cli.messages.rate,
-            period_ns,
+            groups,
             warmup_ns,
             duration_ns,
-            drain_ns: drain_ns(cli)?,
-            connect_rate: cli.clients.connect_rate,
-            threads: cli.clients.threads,
-            seed: cli.messages.seed,
+            drain_ns,
+            connect_rate: file.connect_rate,
+            threads: file.threads.unwrap_or(1).clamp(1, 256),
+            seed: file.seed.unwrap_or(1),
+            record: file.record(),
+            overview,
             out: cli.output.out.clone(),
-            name: cli.output.name.clone().unwrap_or_else(|| topology.name().to_owned()),
+            name: cli.output.name.clone().unwrap_or_else(|| title.clone()),
+            title,
             format: cli.output.format,
             quiet: cli.output.quiet,
             options: RunOptions::new(cli),
@@ -175,30 +190,177 @@ impl Scenario {
 
     /// All clients.
     pub fn clients(&self) -> u32 {
-        self.publishers + self.subscribers
+        self.groups.iter().map(|group| group.clients).sum()
     }
 
     /// Publications per second, all publishers together.
     pub fn publications_per_second(&self) -> f64 {
-        f64::from(self.publishers) * 1e9 / fraction(self.period_ns)
+        self.groups.iter().map(Group::publications_per_second).sum()
     }
 }
 
-/// The range was checked by the command line.
-fn qos(number: u8) -> QoS {
-    QoS::from_number(number).unwrap_or(QoS::ExactlyOnce)
+/// The name of the scenario and the scenario, with everything in it that was typed.
+fn read(cli: &Cli) -> Result<(String, File), ScenarioError> {
+    let source = &cli.source;
+    let (title, mut file) = match (&source.scenario, &source.replay) {
+        (Some(name), _) => named(name)?,
+        (None, Some(path)) => recorded(path)?,
+        (None, None) => {
+            let topology = cli.clients.topology.unwrap_or(Topology::Shared);
+            return Ok((topology.name().to_owned(), command_line::file(cli)?));
+        }
+    };
+    overrides::apply(&mut file, cli)?;
+    if file.is_redacted() {
+        return Err(ScenarioError::Redacted(title));
+    }
+    Ok((title, file))
 }
 
-fn target(cli: &Cli) -> Result<Target, ScenarioError> {
+/// A shipped scenario, or a file.
+fn named(name: &str) -> Result<(String, File), ScenarioError> {
+    let path = Path::new(name);
+    let is_path = path.extension().is_some() || name.contains('/');
+    let (title, text) = if is_path {
+        let text = fs::read_to_string(path).map_err(|error| ScenarioError::File {
+            origin: name.to_owned(),
+            reason: format!("it cannot be read: {error}"),
+        })?;
+        let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        (title, text)
+    } else {
+        let shipped = shipped(name)?;
+        (shipped.name.to_owned(), shipped.text.to_owned())
+    };
+    let fault = |reason| ScenarioError::File { origin: name.to_owned(), reason };
+    let mut file = File::parse(&text).map_err(fault)?;
+    // Paths in it are relative to the folder that it is in.
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    for entry in file.groups.iter_mut().flat_map(|group| &mut group.publish) {
+        if let Some(path) = &mut entry.file {
+            *path = folder.join(&*path);
+        }
+    }
+    Ok((title, file))
+}
+
+/// The scenario of an earlier run.
+fn recorded(path: &Path) -> Result<(String, File), ScenarioError> {
+    let origin = path.display().to_string();
+    let fault = |reason: String| ScenarioError::File { origin: origin.clone(), reason };
+    let summary = reports::Summary::read(path).map_err(|error| fault(error.to_string()))?;
+    let record = summary.config.scenario;
+    let record = record.ok_or_else(|| ScenarioError::NoRecord(origin.clone()))?;
+    Ok((summary.config.topology, File::parse(&record).map_err(fault)?))
+}
+
+fn groups(file: &File, context: &Context) -> Result<Vec<Group>, ScenarioError> {
+    let clients = overrides::clients(&file.groups);
+    if file.groups.is_empty() {
+        return Err(ScenarioError::NoGroup);
+    }
+    if clients > u64::from(CLIENTS_MAX) {
+        return Err(ScenarioError::TooMany(clients));
+    }
+    let mut groups = Vec::with_capacity(file.groups.len());
+    for (number, written) in (1..).zip(&file.groups) {
+        let group = match written.name.as_str() {
+            "" => format!("number {number}"),
+            name => name.to_owned(),
+        };
+        let is_known = groups.iter().any(|other: &Group| other.name == written.name);
+        let resolved = match is_known {
+            true => Err(GroupError::SameName),
+            false => resolve::group(written, context),
+        };
+        groups.push(resolved.map_err(|fault| ScenarioError::Group { group, fault })?);
+    }
+    let mut publications = groups.iter().flat_map(|group| &group.publish);
+    let blind = |one: &Publication| one.payload.stamp_place == StampPlace::Nowhere;
+    if publications.clone().any(blind) && !publications.all(blind) {
+        return Err(ScenarioError::BlindAmongOthers);
+    }
+    for number in 0..groups.len() {
+        groups[number].label = label(&groups, number);
+    }
+    Ok(groups)
+}
+
+/// The shortest beginning of a group's name that no other group's name has.
+fn label(groups: &[Group], number: usize) -> String {
+    let name = &groups[number].name;
+    let is_alone = |label: &str| {
+        let mut others = groups.iter().enumerate().filter(|(other, _)| *other != number);
+        others.all(|(_, other)| !other.name.starts_with(label))
+    };
+    let ends = name.char_indices().skip(1).map(|(at, _)| at);
+    let mut labels = ends.map(|end| &name[..end]);
+    labels.find(|label| is_alone(label)).unwrap_or(name).to_owned()
+}
+
+fn overview(file: &File, groups: &[Group]) -> Overview {
+    let publications = || groups.iter().flat_map(|group| &group.publish);
+    let clients = |is_in: fn(&&Group) -> bool| {
+        groups.iter().filter(is_in).map(|group| group.clients).sum::<u32>()
+    };
+    let mut versions: Vec<_> = groups.iter().map(|group| group.version).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let protocol: Vec<_> = versions.iter().map(|version| version.name()).collect();
+    let publishers = clients(|group| !group.publish.is_empty());
+    let per_second: f64 = groups.iter().map(Group::publications_per_second).sum();
+    let mut entries = file.groups.iter().flat_map(|group| &group.publish);
+    let rate = match (entries.next(), entries.next()) {
+        (Some(entry), None) => entry.rate.map(|rate| rate.0),
+        _ => None,
+    };
+    let places: Vec<_> =
+        publications().map(|publication| publication.payload.stamp_place).collect();
+    Overview {
+        publishers,
+        subscribers: clients(|group| !group.subscribe.is_empty()),
+        protocol: protocol.join(", "),
+        topic: publications().next().map_or_else(String::new, |first| first.topic.to_string()),
+        qos: publications().map(|one| one.qos).max().unwrap_or(QoS::AtMostOnce),
+        sub_qos: groups
+            .iter()
+            .flat_map(|group| &group.subscribe)
+            .map(|subscription| subscription.qos)
+            .max()
+            .unwrap_or(QoS::AtMostOnce),
+        least_qos: publications()
+            .map(|one| one.qos)
+            .chain(groups.iter().flat_map(|group| &group.subscribe).map(|one| one.qos))
+            .min()
+            .unwrap_or(QoS::AtMostOnce),
+        retain: publications().any(|publication| publication.retain),
+        payload_bytes: publications().map(|one| one.payload.bytes).max().unwrap_or(0),
+        stamp_place: match places.split_first() {
+            None => StampPlace::Payload,
+            Some((first, others)) if others.iter().all(|place| place == first) => *first,
+            Some(_) => StampPlace::Mixed,
+        },
+        period_ns: match per_second {
+            0.0 => 0,
+            _ => nearest(f64::from(publishers) * 1e9 / per_second),
+        },
+        rate,
+    }
+}
+
+fn target(cli: &Cli, file: &File) -> Result<Target, ScenarioError> {
     let arguments = &cli.broker;
     if let Some(url) = &arguments.broker {
         return external(url);
     }
-    if arguments.host.is_none() && arguments.port.is_none() {
-        return Ok(Target::Embedded { shards: arguments.broker_shards });
+    if arguments.host.is_some() || arguments.port.is_some() {
+        let host = arguments.host.as_deref().unwrap_or("127.0.0.1");
+        return Ok(Target::External(Endpoint::tcp(host, arguments.port)));
     }
-    let host = arguments.host.as_deref().unwrap_or("127.0.0.1");
-    Ok(Target::External(Endpoint::tcp(host, arguments.port)))
+    match &file.broker {
+        Some(url) => external(url),
+        None => Ok(Target::Embedded { shards: arguments.broker_shards }),
+    }
 }
 
 fn external(url: &str) -> Result<Target, ScenarioError> {
@@ -214,100 +376,48 @@ pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ScenarioError> {
     })
 }
 
-fn stamp_place(payload: PayloadKind, version: Version) -> StampPlace {
-    match (payload, version) {
-        (PayloadKind::Stamped, _) => StampPlace::Payload,
-        (PayloadKind::Plain, Version::V5) => StampPlace::Correlation,
-        (PayloadKind::Plain, Version::V31 | Version::V311) => StampPlace::Nowhere,
-    }
-}
-
-fn inflight_max(cli: &Cli) -> Result<u16, ScenarioError> {
-    match cli.messages.inflight {
-        Some(_) if cli.messages.qos == 0 => Err(ScenarioError::InflightAtQos0),
-        inflight => Ok(inflight.unwrap_or(u16::MAX)),
-    }
-}
-
-fn topic_alias(cli: &Cli) -> Result<bool, ScenarioError> {
-    match (cli.messages.topic_alias, cli.connection.mqtt_version) {
-        (true, Version::V31 | Version::V311) => Err(ScenarioError::NeedsVersion5("--topic-alias")),
-        (wanted, _) => Ok(wanted),
-    }
-}
-
-fn topic(cli: &Cli) -> Result<String, ScenarioError> {
-    let topology = cli.clients.topology;
-    let Some(topic) = &cli.messages.topic else {
-        return Ok(match topology {
-            Topology::Shared | Topology::FanOut => "temperature".to_owned(),
-            Topology::Pairs | Topology::FanIn => format!("temperature/{CLIENT_NUMBER}"),
-        });
+/// Resolved and checked.
+fn tls(cli: &Cli, target: &Target) -> Result<TlsOptions, ScenarioError> {
+    let arguments = &cli.tls;
+    let options = TlsOptions {
+        authorities: arguments.cafile.clone(),
+        identity: arguments.cert.clone().zip(arguments.key.clone()),
+        insecure: arguments.insecure,
     };
-    let fault = |reason| Err(ScenarioError::Topic { topic: topic.clone(), reason });
-    // The number of a client takes at most seven digits in place of the two characters of %i.
-    let bytes = topic.len() + 5 * topic.matches(CLIENT_NUMBER).count();
-    if topic.is_empty() {
-        return fault("it is empty");
-    }
-    if bytes > TOPIC_BYTES_MAX {
-        return fault("it is longer than the 65,535 bytes that MQTT allows");
-    }
-    if topic.contains(['+', '#']) {
-        return fault("it holds a wildcard; publications need plain topics, with %i for a number");
-    }
-    if topic.contains('\0') {
-        return fault("it holds the character U+0000");
-    }
-    match topology {
-        Topology::Pairs if !topic.contains(CLIENT_NUMBER) => {
-            Err(ScenarioError::PairsTopic(topic.clone()))
-        }
-        Topology::Shared | Topology::FanIn if !whole_levels(topic) => {
-            fault("%i must be a whole level, as in a/%i/b, so that + can stand for it")
-        }
-        _ => Ok(topic.clone()),
+    let scheme = target.scheme();
+    match options.given() {
+        Some(option) if !scheme.is_secure() => Err(ScenarioError::NoTls {
+            option,
+            scheme: scheme.secured(),
+            embedded: matches!(target, Target::Embedded { .. }),
+        }),
+        _ => Ok(options),
     }
 }
 
-/// Whether `%i` only occurs as a level of its own.
-fn whole_levels(topic: &str) -> bool {
-    topic.split('/').all(|level| level == CLIENT_NUMBER || !level.contains(CLIENT_NUMBER))
+/// Warm-up, measured part, drain.
+fn times(file: &File) -> Result<(u64, u64, u64), ScenarioError> {
+    let ns = |time: Option<Text<Time>>, default: u64| {
+        time.map_or(default * SECOND_NS, |time| time.0.ns())
+    };
+    let warmup_ns = ns(file.warmup, WARMUP_SECONDS);
+    let duration_ns = ns(file.duration, DURATION_SECONDS);
+    let drain_ns = ns(file.drain, DRAIN_SECONDS);
+    check_times(warmup_ns, duration_ns, drain_ns)?;
+    Ok((warmup_ns, duration_ns, drain_ns))
 }
 
-fn payload_bytes(cli: &Cli) -> Result<usize, ScenarioError> {
-    match cli.messages.size {
-        Some(_) if cli.messages.payload == PayloadKind::Plain => Err(ScenarioError::PlainSize),
-        None if cli.messages.payload == PayloadKind::Plain => Ok(PLAIN_BYTES_MAX),
-        None => Ok(PAYLOAD_BYTES_MIN),
-        Some(size) if size > PAYLOAD_BYTES_MAX => Err(ScenarioError::SizeTooLarge(size)),
-        Some(size) => match usize::try_from(size) {
-            Ok(bytes) if bytes >= PAYLOAD_BYTES_MIN => Ok(bytes),
-            _ => Err(ScenarioError::SizeTooSmall(size)),
-        },
-    }
-}
-
-fn drain_ns(cli: &Cli) -> Result<u64, ScenarioError> {
-    match nanoseconds(cli.time.drain) {
-        TIME_MAX_NS.. => Err(ScenarioError::TooLong("drain")),
-        drain_ns => Ok(drain_ns),
-    }
-}
-
-fn times(cli: &Cli) -> Result<(u64, u64), ScenarioError> {
-    let warmup_ns = nanoseconds(cli.time.warmup);
-    let duration_ns = nanoseconds(cli.time.duration);
+fn check_times(warmup_ns: u64, duration_ns: u64, drain_ns: u64) -> Result<(), ScenarioError> {
     if duration_ns == 0 {
         return Err(ScenarioError::NoDuration);
     }
-    if warmup_ns > TIME_MAX_NS {
-        return Err(ScenarioError::TooLong("warmup"));
+    for (option, time_ns) in [("warmup", warmup_ns), ("duration", duration_ns), ("drain", drain_ns)]
+    {
+        if time_ns > TIME_MAX_NS {
+            return Err(ScenarioError::TooLong(option));
+        }
     }
-    if duration_ns > TIME_MAX_NS {
-        return Err(ScenarioError::TooLong("duration"));
-    }
-    Ok((warmup_ns, duration_ns))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -322,16 +432,17 @@ mod tests {
     }
 
     fn sides_of(arguments: &str) -> Result<(u32, u32), ScenarioError> {
-        resolve(arguments).map(|scenario| (scenario.publishers, scenario.subscribers))
+        resolve(arguments)
+            .map(|scenario| (scenario.overview.publishers, scenario.overview.subscribers))
     }
 
     #[test]
     fn the_main_job_is_half_and_half_on_one_topic() {
         let scenario = resolve("--clients 5000 --rate 3s").unwrap();
-        assert_eq!((scenario.publishers, scenario.subscribers), (2500, 2500));
-        assert_eq!(scenario.topic, "temperature");
-        assert_eq!(scenario.period_ns, 3_000_000_000);
-        assert!(scenario.retain);
+        assert_eq!((scenario.overview.publishers, scenario.overview.subscribers), (2500, 2500));
+        assert_eq!(scenario.overview.topic, "temperature");
+        assert_eq!(scenario.overview.period_ns, 3_000_000_000);
+        assert!(scenario.overview.retain);
         assert_eq!(scenario.target, Target::Embedded { shards: 1 });
         assert!((scenario.publications_per_second() - 833.333).abs() < 0.001);
     }
@@ -374,8 +485,8 @@ mod tests {
 
     #[test]
     fn topics_fit_their_topology() {
-        assert_eq!(resolve("--topology pairs").unwrap().topic, "temperature/%i");
-        assert_eq!(resolve("--topology fan-in").unwrap().topic, "temperature/%i");
+        assert_eq!(resolve("--topology pairs").unwrap().overview.topic, "temperature/%i");
+        assert_eq!(resolve("--topology fan-in").unwrap().overview.topic, "temperature/%i");
         let error = resolve("--topology pairs --topic a").unwrap_err();
         assert_eq!(error, ScenarioError::PairsTopic("a".into()));
         assert!(resolve("--topology pairs --topic a%i").is_ok());
@@ -409,7 +520,7 @@ mod tests {
 
     #[test]
     fn plain_payloads_have_their_stamp_where_the_version_has_room_for_it() {
-        let place = |arguments| resolve(arguments).map(|scenario| scenario.stamp_place);
+        let place = |arguments| resolve(arguments).map(|scenario| scenario.overview.stamp_place);
         assert_eq!(place(""), Ok(StampPlace::Payload));
         assert_eq!(place("-V 5"), Ok(StampPlace::Payload));
         assert_eq!(place("-V 5 --payload plain"), Ok(StampPlace::Correlation));
@@ -440,10 +551,19 @@ mod tests {
     #[test]
     fn limits_are_checked() {
         assert_eq!(resolve("--size 10").unwrap_err(), ScenarioError::SizeTooSmall(10));
-        assert_eq!(resolve("--size 100").unwrap().payload_bytes, 100);
+        assert_eq!(resolve("--size 100").unwrap().overview.payload_bytes, 100);
         assert_eq!(resolve("-d 0s").unwrap_err(), ScenarioError::NoDuration);
         assert_eq!(resolve("-d 31days").unwrap_err(), ScenarioError::TooLong("duration"));
         let error = resolve("-c 2 --rate 900000/ms -d 1h").unwrap_err();
         assert_eq!(error, ScenarioError::Sequences);
     }
+}
+
+/// A group of one client with these keys and this warm-up, for the tests of others.
+#[cfg(test)]
+pub(crate) fn tests_group(keys: &str, warmup_ns: u64) -> Group {
+    let text = format!("[[group]]\nname = 'g'\nclients = 1\n{keys}");
+    let file = File::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let context = Context { warmup_ns, duration_ns: SECOND_NS, all_new: false };
+    resolve::group(&file.groups[0], &context).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -7,7 +7,7 @@ use crate::payload::PUBLISHERS_MAX;
 /// Publishers and subscribers, resolved and checked.
 pub(super) fn sides(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
     let arguments = &cli.clients;
-    let (publishers, subscribers) = match arguments.topology {
+    let (publishers, subscribers) = match topology(cli) {
         Topology::Shared | Topology::Pairs => halves(cli)?,
         Topology::FanIn => ends(cli, arguments.subscribers, "subscriber")?,
         Topology::FanOut => {
@@ -22,7 +22,7 @@ pub(super) fn sides(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
     if clients > u64::from(CLIENTS_MAX) || publishers >= PUBLISHERS_MAX {
         return Err(ScenarioError::TooMany(clients));
     }
-    match arguments.topology {
+    match topology(cli) {
         Topology::Pairs if publishers != subscribers => match arguments.clients {
             Some(clients) if arguments.publishers.or(arguments.subscribers).is_none() => {
                 Err(ScenarioError::Odd(clients + 1))
@@ -38,6 +38,10 @@ pub(super) fn sides(cli: &Cli) -> Result<(u32, u32), ScenarioError> {
         }
         _ => Ok((publishers, subscribers)),
     }
+}
+
+fn topology(cli: &Cli) -> Topology {
+    cli.clients.topology.unwrap_or(Topology::Shared)
 }
 
 /// Two sides of about the same size, unless one of them is given.
@@ -67,9 +71,9 @@ fn ends(cli: &Cli, ones: Option<u32>, role: &'static str) -> Result<(u32, u32), 
     if let Some(count) = ones
         && count != 1
     {
-        return Err(ScenarioError::One { topology: arguments.topology.name(), role, count });
+        return Err(ScenarioError::One { topology: topology(cli).name(), role, count });
     }
-    let many = match arguments.topology {
+    let many = match topology(cli) {
         Topology::FanIn => arguments.publishers,
         _ => arguments.subscribers,
     };

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::io;
 
 use crate::client::Client;
-use crate::recorder::{Leg, Recorder};
+use crate::mqtt::EncodeError;
+use crate::recorder::{Leg, Receiver, Recorder};
 use crate::transport::Stream;
 use bytes::BytesMut;
 
@@ -21,6 +22,8 @@ pub(super) enum Failure {
     Unread,
     #[error("the broker did not answer PINGREQ within the Keep Alive")]
     Silent,
+    #[error(transparent)]
+    Encode(EncodeError),
     #[error("the broker sent DISCONNECT: {0}")]
     Disconnected(String),
 }
@@ -28,8 +31,10 @@ pub(super) enum Failure {
 /// A connection. Idle, it owns no buffer.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Its place among the worker's subscribers; unused for a publisher.
-    pub subscriber: usize,
+    /// Who receives on it.
+    pub receiver: Receiver,
+    /// Bytes per second that are read at most; `u32::MAX` for all that come.
+    pub read_bytes_per_second: u32,
     pub stream: RefCell<Stream>,
     pub client: RefCell<Client>,
     /// The beginning of a packet whose end has not arrived.
@@ -54,15 +59,16 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        subscriber: usize,
+        receiver: Receiver,
         stream: Stream,
         client: Client,
         partial: Vec<u8>,
         keep_alive_seconds: u16,
-        now_ns: u64,
     ) -> Self {
+        let written_ns = Cell::new(receiver.connected_ns);
         Self {
-            subscriber,
+            receiver,
+            read_bytes_per_second: u32::MAX,
             stream: RefCell::new(stream),
             client: RefCell::new(client),
             partial: RefCell::new(partial),
@@ -70,7 +76,7 @@ impl Connection {
             blocked: Cell::new(false),
             failed: Cell::new(false),
             failure: RefCell::new(None),
-            written_ns: Cell::new(now_ns),
+            written_ns,
             keep_alive_seconds,
             ping_ns: Cell::new(0),
             asked_ns: Cell::new(0),
@@ -84,6 +90,13 @@ impl Connection {
             0 => {}
             asked_ns => recorder.leg(leg, now_ns.saturating_sub(asked_ns)),
         }
+    }
+
+    /// Whether all that was published is acknowledged and written.
+    pub(super) fn is_settled(&self) -> bool {
+        let client = self.client.borrow();
+        let acknowledged = client.publisher.as_ref().is_none_or(|one| one.is_settled());
+        acknowledged && self.pending.borrow().is_empty()
     }
 
     /// Says why it is about to end, unless that is known.

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::connection::{Connection, Failure};
 use super::timer::Timer;
 use super::{Command, News, Report, Worker, WorkerError};
 use crate::mqtt::{EncodeError, Encoder};
@@ -68,20 +69,43 @@ pub(super) async fn run(
 
 impl Worker {
     async fn subscribe_all(self: &Rc<Self>) -> Result<(), EncodeError> {
-        let qos = self.setup.scenario.sub_qos;
         for (subscriber, number) in self.subscribers.iter().enumerate() {
-            if let Some(connection) = self.connection(self.publishers.len() + subscriber) {
-                let filter = self.setup.plan.topic_filter(*number);
-                let mut packet = BytesMut::new();
-                connection.client.borrow_mut().subscribe(&filter, qos, &mut packet)?;
-                connection.asked_ns.set(self.setup.clock.now_ns());
-                self.send(&connection, &packet);
+            let place = self.clients.binary_search(number).unwrap_or(usize::MAX);
+            if let Some(connection) = self.connection(place) {
+                self.subscribe(place, &connection)?;
             }
             if subscriber % PACKETS_PER_TURN == PACKETS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
+    }
+
+    /// Sends SUBSCRIBE.
+    fn subscribe(
+        self: &Rc<Self>,
+        place: usize,
+        connection: &Rc<Connection>,
+    ) -> Result<(), EncodeError> {
+        let mut packet = BytesMut::new();
+        connection.client.borrow_mut().subscribe(&self.filters(place), &mut packet)?;
+        let now_ns = self.setup.clock.now_ns();
+        connection.asked_ns.set(now_ns);
+        connection.receiver.subscribed_ns.set(now_ns);
+        self.send(connection, &packet);
+        Ok(())
+    }
+
+    /// Subscribes a client that connected under load, unless the broker has kept its session.
+    pub(super) fn subscribe_under_load(self: &Rc<Self>, place: usize, connection: &Rc<Connection>) {
+        let client = self.clients.get(place).copied().unwrap_or(0);
+        let is_subscribed = connection.client.borrow().is_subscribed();
+        if self.load.get().is_none() || is_subscribed || !self.setup.plan.subscribes(client) {
+            return;
+        }
+        if let Err(error) = self.subscribe(place, connection) {
+            connection.abandon(Failure::Encode(error));
+        }
     }
 
     async fn disconnect_all(self: &Rc<Self>) -> Result<(), EncodeError> {

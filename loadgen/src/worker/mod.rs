@@ -3,22 +3,29 @@
 //!
 //! ```text
 //! connect    opens the connections, a bounded number of handshakes at a time
+//! handshake  one of them, up to the CONNACK
+//! life       clients that come and go by plan
+//! clients    what a client says and publishes, made from the plan
 //! connection one socket: reads into the worker's buffer, writes, keeps what did not fit
 //! pacer      decides which publications are due, in the order of their due times
 //! keep_alive sends PINGREQ where nothing else was sent
 //! control    takes commands from the main thread and reports to it
 //! ```
 
+mod clients;
 mod connect;
 mod connection;
 mod control;
+mod handshake;
 mod keep_alive;
+mod life;
 mod pacer;
 mod read;
 mod timer;
 mod write;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,17 +34,17 @@ use std::thread;
 use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 
-pub(crate) use connect::ConnectError;
 use connection::Connection;
+pub(crate) use handshake::ConnectError;
 use pacer::Pacer;
 
-use crate::client::Templates;
+use crate::client::{Batch, Templates};
 use crate::clock::Clock;
-use crate::mqtt::{Decoder, EncodeError, PublicationForm};
+use crate::mqtt::{Decoder, EncodeError, Version};
 use crate::payload::RunTag;
 use crate::plan::{Plan, Schedule};
 use crate::recorder::{Counters, Recorder, Second, Totals};
-use crate::scenario::{CLIENT_NUMBER, Scenario};
+use crate::scenario::Scenario;
 use crate::transport::Dialer;
 
 /// What the names of the workers' threads begin with.
@@ -181,7 +188,7 @@ fn run(
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
         .map_err(WorkerError::Start)?;
-    let worker = Rc::new(Worker::new(number, setup)?);
+    let worker = Rc::new(Worker::new(number, setup));
     runtime.block_on(control::run(worker, inbox, reports))
 }
 
@@ -190,19 +197,27 @@ fn run(
 struct Worker {
     number: u32,
     setup: Setup,
-    /// Numbers of the publishers and then of the subscribers that are this worker's.
-    publishers: Box<[u32]>,
+    /// The clients that are this worker's, in ascending order: their places are those in here.
+    clients: Box<[u32]>,
+    /// Those of them that subscribe.
     subscribers: Box<[u32]>,
-    /// One for each publisher and then for each subscriber; `None` before and after.
+    /// One for each client; `None` before, after, and while it is away.
     connections: RefCell<Box<[Option<Rc<Connection>>]>>,
     recorder: RefCell<Recorder>,
-    decoder: RefCell<Decoder>,
+    /// For MQTT 3 and for MQTT 5.
+    decoders: [RefCell<Decoder>; 2],
     read_buffer: RefCell<Box<[u8]>>,
     /// Where packets are encoded before they are written. Empty between two uses.
     write_buffer: RefCell<BytesMut>,
+    /// The publications that are being written. Empty between two uses.
+    batch: RefCell<Batch>,
     pacer: RefCell<Pacer>,
-    /// What all publications share, where publishers do not differ.
-    templates: Option<Rc<Templates>>,
+    /// What the publications by an entry have in common, where clients do not differ.
+    templates: RefCell<HashMap<usize, Rc<[Templates]>>>,
+    /// The schedule, from the start of the load on.
+    load: Cell<Option<Schedule>>,
+    /// Tells clients that come and go that the load begins.
+    started: Notify,
     /// When the next publication is due; `u64::MAX` when none is. Read after every read.
     next_due_ns: Cell<u64>,
     /// Tells the pacer that there is a schedule.
@@ -218,40 +233,50 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(number: u32, setup: &Setup) -> Result<Self, WorkerError> {
+    fn new(number: u32, setup: &Setup) -> Self {
         let workers = u32::from(setup.scenario.threads);
-        let publishers = setup.plan.publishers_of(number, workers);
-        let subscribers = setup.plan.subscribers_of(number, workers);
-        let clients = publishers.len() + subscribers.len();
-        let templates = are_alike(setup).then(|| templates(setup, 0)).transpose()?;
-        let stamp_place = setup.scenario.stamp_place;
-        Ok(Self {
+        let clients = setup.plan.clients_of_worker(number, workers);
+        let subscribers = setup.plan.subscribers_of_worker(number, workers);
+        let stamp_place = setup.scenario.overview.stamp_place;
+        let bytes_max = packet_bytes_max(&setup.scenario);
+        let decoder = |version| RefCell::new(Decoder::new(version, bytes_max));
+        Self {
             number,
-            connections: RefCell::new((0..clients).map(|_| None).collect()),
+            connections: RefCell::new(clients.iter().map(|_| None).collect()),
             recorder: RefCell::new(Recorder::new(
                 &setup.plan,
                 setup.tag,
                 stamp_place,
                 subscribers.clone(),
             )),
-            decoder: RefCell::new(Decoder::new(
-                setup.scenario.version,
-                packet_bytes_max(&setup.scenario),
-            )),
+            decoders: [decoder(Version::V311), decoder(Version::V5)],
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
             write_buffer: RefCell::new(BytesMut::new()),
-            pacer: RefCell::new(Pacer::new(&setup.plan, &publishers)),
-            templates,
+            batch: RefCell::new(Batch::default()),
+            pacer: RefCell::new(Pacer::new(&setup.plan, &clients)),
+            templates: RefCell::new(HashMap::new()),
+            load: Cell::new(None),
+            started: Notify::new(),
             next_due_ns: Cell::new(u64::MAX),
             scheduled: Notify::new(),
             finishing: Cell::new(false),
             connect_stopped: Cell::new(false),
             connect_failure: RefCell::new(None),
             disconnect_reason: RefCell::new(None),
-            publishers: publishers.into_boxed_slice(),
+            clients: clients.into_boxed_slice(),
             subscribers: subscribers.into_boxed_slice(),
             setup: setup.clone(),
-        })
+        }
+    }
+
+    /// Reads what a client of this version receives.
+    #[inline]
+    fn decoder(&self, version: Version) -> &RefCell<Decoder> {
+        let [old, new] = &self.decoders;
+        match version {
+            Version::V31 | Version::V311 => old,
+            Version::V5 => new,
+        }
     }
 
     /// The connection in this place, while it is open.
@@ -259,9 +284,20 @@ impl Worker {
         self.connections.borrow().get(place).cloned().flatten()
     }
 
-    /// All places: publishers, then subscribers.
+    /// All places.
     fn places(&self) -> usize {
-        self.publishers.len() + self.subscribers.len()
+        self.clients.len()
+    }
+
+    /// The connection in this place ended as it was planned.
+    fn left(&self, place: usize, connection: &Connection) {
+        connection.failed.set(true);
+        if let Some(connection) = self.connections.borrow_mut().get_mut(place) {
+            *connection = None;
+        }
+        let counters = &mut self.recorder.borrow_mut().counters;
+        counters.connected = counters.connected.saturating_sub(1);
+        counters.left += 1;
     }
 
     /// The connection in this place ended.
@@ -280,34 +316,5 @@ impl Worker {
 
 /// Bytes of a packet, without its fixed header, that every client takes.
 fn packet_bytes_max(scenario: &Scenario) -> usize {
-    PACKET_BYTES_MIN.max(2 * scenario.payload_bytes)
-}
-
-/// Whether all publishers can have the same templates.
-fn are_alike(setup: &Setup) -> bool {
-    let mut properties = setup.scenario.user_properties.iter();
-    setup.plan.has_one_topic()
-        && properties
-            .all(|(name, value)| !name.contains(CLIENT_NUMBER) && !value.contains(CLIENT_NUMBER))
-}
-
-/// What all publications of a publisher share.
-fn templates(setup: &Setup, publisher: u32) -> Result<Rc<Templates>, EncodeError> {
-    let scenario = &setup.scenario;
-    let number = publisher.to_string();
-    let numbered = |text: &String| text.replace(CLIENT_NUMBER, &number);
-    let properties = scenario.user_properties.iter();
-    let user_properties: Vec<_> =
-        properties.map(|(name, value)| (numbered(name), numbered(value))).collect();
-    let form = PublicationForm {
-        version: scenario.version,
-        topic: &setup.plan.topic_name(publisher),
-        qos: scenario.qos,
-        retain: scenario.retain,
-        payload_bytes: scenario.payload_bytes,
-        topic_alias: None,
-        correlation_bytes: 0,
-        user_properties: &user_properties,
-    };
-    Templates::new(&form, scenario.stamp_place, scenario.topic_alias).map(Rc::new)
+    PACKET_BYTES_MIN.max(2 * scenario.overview.payload_bytes)
 }

@@ -1,11 +1,13 @@
 //! When to publish: publications in the order of their due times, a bounded number at a turn.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::Worker;
 use super::timer::Timer;
-use crate::plan::{Plan, Schedule};
+use crate::plan::{Cursor, NEVER, Plan, Schedule, Timing};
 
 /// Writes of one turn at most, before another socket is read: a worker that is behind its schedule
 /// must still take in what arrives. 16 writes are about 0.1 ms.
@@ -23,45 +25,133 @@ const SPIN_BELOW_NS: u64 = 20_000;
 const TURN_NS: u64 = 4_000;
 
 /// Which publication of this worker is due next.
-///
-/// All publishers have one period, so their due times come in one order again and again: a position
-/// in this order and a round are enough to know the next, whatever their number.
 #[derive(Debug)]
 pub(super) struct Pacer {
-    /// When publications are due.
+    /// When the parts of the load are.
     pub schedule: Schedule,
-    /// Offset and place of each publisher, by offset.
-    order: Box<[(u64, usize)]>,
-    position: usize,
-    round: u32,
+    order: Order,
+}
+
+/// What one client publishes by one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FlowPlace {
+    /// Place of the client.
+    pub client: usize,
+    /// Which of its flows.
+    pub flow: usize,
+}
+
+#[derive(Debug)]
+enum Order {
+    /// All have one period and are never away, so their due times come in one order again and again:
+    /// a position in this order and a round are enough to know the next, whatever their number.
+    Rotating {
+        period_ns: u64,
+        /// Offset of each, in ascending order.
+        flows: Box<[(u64, FlowPlace)]>,
+        position: usize,
+        round: u64,
+    },
+    /// Any others: a heap of the next publication of each.
+    Calendar { next: BinaryHeap<Reverse<(u64, usize)>>, flows: Box<[Paced]> },
+}
+
+#[derive(Debug)]
+struct Paced {
+    place: FlowPlace,
+    timing: Timing,
+    cursor: Cursor,
 }
 
 impl Pacer {
-    pub(super) fn new(plan: &Plan, publishers: &[u32]) -> Self {
-        let mut order: Box<[_]> = publishers
-            .iter()
-            .enumerate()
-            .map(|(place, &publisher)| (plan.offset_ns(publisher), place))
-            .collect();
-        order.sort_unstable();
-        Self { schedule: Schedule::default(), order, position: 0, round: 0 }
+    /// Of the clients of a worker, in the order of their places.
+    pub(super) fn new(plan: &Plan, clients: &[u32]) -> Self {
+        let mut flows = Vec::new();
+        for (place, client) in clients.iter().enumerate() {
+            let (group, number) = plan.group_of(*client);
+            for (flow, entry) in plan.entries_of_group(group).enumerate() {
+                let place = FlowPlace { client: place, flow };
+                flows.push((place, plan.timing(entry, number)));
+            }
+        }
+        Self { schedule: Schedule::default(), order: Order::new(flows) }
     }
 
     /// Due time and place of the next publication; `None` when no more are due.
-    fn next(&self) -> Option<(u64, usize)> {
-        let &(offset_ns, place) = self.order.get(self.position)?;
-        let due_ns = self.schedule.due_ns(offset_ns, self.round);
-        // A publisher late in the period may be past the end while an earlier one is not: then all
-        // after it in this round are past the end too, and so is the next round.
+    fn next(&self) -> Option<(u64, FlowPlace)> {
+        let (planned_ns, place) = match &self.order {
+            Order::Rotating { period_ns, flows, position, round } => {
+                let (offset_ns, place) = flows.get(*position)?;
+                (offset_ns + round * period_ns, *place)
+            }
+            Order::Calendar { next, flows } => {
+                let Reverse((planned_ns, number)) = *next.peek()?;
+                (planned_ns, flows.get(number)?.place)
+            }
+        };
+        // One late in the period may be past the end while an earlier one is not: then all after it
+        // are past the end too.
+        let due_ns = self.schedule.at(planned_ns);
         (due_ns < self.schedule.end_ns).then_some((due_ns, place))
     }
 
     fn advance(&mut self) {
-        self.position += 1;
-        if self.position == self.order.len() {
-            self.position = 0;
-            self.round += 1;
+        match &mut self.order {
+            Order::Rotating { flows, position, round, .. } => {
+                *position += 1;
+                if *position == flows.len() {
+                    *position = 0;
+                    *round += 1;
+                }
+            }
+            Order::Calendar { next, flows } => {
+                let Some(mut top) = next.peek_mut() else {
+                    return;
+                };
+                if let Some(flow) = flows.get_mut(top.0.1) {
+                    flow.cursor = flow.timing.after(flow.cursor);
+                    // The heap sifts it down when `top` goes.
+                    top.0.0 = flow.cursor.due_ns;
+                }
+            }
         }
+    }
+}
+
+impl Order {
+    fn new(flows: Vec<(FlowPlace, Timing)>) -> Self {
+        let mut periods = flows.iter().map(|(_, timing)| timing.even().map(|(_, period)| period));
+        let period_ns = periods.next().flatten();
+        let within = |(_, timing): &(FlowPlace, Timing)| {
+            timing.even().is_some_and(|(offset_ns, period_ns)| offset_ns < period_ns)
+        };
+        match period_ns {
+            Some(period_ns)
+                if periods.all(|period| period == Some(period_ns)) && flows.iter().all(within) =>
+            {
+                let offset = |(place, timing): &(FlowPlace, Timing)| {
+                    (timing.even().map_or(0, |(offset_ns, _)| offset_ns), *place)
+                };
+                let mut flows: Box<[_]> = flows.iter().map(offset).collect();
+                flows.sort_unstable();
+                Self::Rotating { period_ns, flows, position: 0, round: 0 }
+            }
+            _ => Self::calendar(flows),
+        }
+    }
+
+    fn calendar(flows: Vec<(FlowPlace, Timing)>) -> Self {
+        let paced = |(place, timing): (FlowPlace, Timing)| {
+            let cursor = timing.first();
+            Paced { place, timing, cursor }
+        };
+        let flows: Box<[_]> = flows.into_iter().map(paced).collect();
+        let all = flows.iter().enumerate();
+        let next = all
+            .filter(|(_, flow)| flow.cursor.due_ns != NEVER)
+            .map(|(number, flow)| Reverse((flow.cursor.due_ns, number)))
+            .collect();
+        Self::Calendar { next, flows }
     }
 }
 
@@ -71,6 +161,8 @@ impl Worker {
         self.recorder.borrow_mut().start(schedule);
         let mut pacer = self.pacer.borrow_mut();
         pacer.schedule = schedule;
+        self.load.set(Some(schedule));
+        self.started.notify_waiters();
         self.next_due_ns.set(pacer.next().map_or(u64::MAX, |(due_ns, _)| due_ns));
         self.scheduled.notify_one();
     }
@@ -104,9 +196,9 @@ impl Worker {
             }
             let reached_ns = now_ns;
             // One that is gone or blocked is passed over: what it owes stays due.
-            let sent = self
-                .connection(place)
-                .map_or(0, |connection| self.publish_due(&connection, PUBLICATIONS_PER_WRITE));
+            let sent = self.connection(place.client).map_or(0, |connection| {
+                self.publish_due(&connection, place.flow, PUBLICATIONS_PER_WRITE)
+            });
             if sent > 0 {
                 writes += 1;
                 now_ns = self.setup.clock.now_ns();
@@ -144,32 +236,50 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Steps;
 
-    fn pacer(offsets_ns: &[u64]) -> Pacer {
-        let mut order: Box<[_]> =
-            offsets_ns.iter().enumerate().map(|(place, &offset_ns)| (offset_ns, place)).collect();
-        order.sort_unstable();
-        Pacer {
-            schedule: Schedule { start_ns: 100, measure_ns: 100, end_ns: 135, period_ns: 20 },
-            order,
-            position: 0,
-            round: 0,
+    fn flows(timings: Vec<Timing>) -> Vec<(FlowPlace, Timing)> {
+        let place = |client| FlowPlace { client, flow: 0 };
+        timings.into_iter().enumerate().map(|(client, timing)| (place(client), timing)).collect()
+    }
+
+    fn dues(order: Order) -> Vec<(u64, usize)> {
+        let schedule = Schedule { start_ns: 100, measure_ns: 100, end_ns: 135 };
+        let mut pacer = Pacer { schedule, order };
+        let mut all = Vec::new();
+        while let Some((due_ns, place)) = pacer.next() {
+            all.push((due_ns, place.client));
+            pacer.advance();
         }
+        all
+    }
+
+    fn even(offset_ns: u64, period_ns: u64) -> Timing {
+        Timing::new(offset_ns, period_ns, Steps::Even, None)
     }
 
     #[test]
     fn publications_come_in_the_order_of_their_due_times_until_the_end() {
-        let mut pacer = pacer(&[10, 0, 15]);
-        let mut all = Vec::new();
-        while let Some(next) = pacer.next() {
-            all.push(next);
-            pacer.advance();
-        }
-        assert_eq!(all, [(100, 1), (110, 0), (115, 2), (120, 1), (130, 0)]);
+        let timings = || vec![even(10, 20), even(0, 20), even(15, 20)];
+        let expected = [(100, 1), (110, 0), (115, 2), (120, 1), (130, 0)];
+        let rotating = Order::new(flows(timings()));
+        assert!(matches!(rotating, Order::Rotating { .. }));
+        assert_eq!(dues(rotating), expected);
+        assert_eq!(dues(Order::calendar(flows(timings()))), expected);
+    }
+
+    #[test]
+    fn different_periods_need_a_calendar() {
+        let order = Order::new(flows(vec![even(0, 20), even(1, 7)]));
+        assert!(matches!(order, Order::Calendar { .. }));
+        let expected = [(100, 0), (101, 1), (108, 1), (115, 1), (120, 0), (122, 1), (129, 1)];
+        assert_eq!(dues(order), expected);
+        let burst = Timing::new(0, 10, Steps::Burst { size: 2 }, None);
+        assert_eq!(dues(Order::new(flows(vec![burst]))), [(100, 0), (100, 0), (120, 0), (120, 0)]);
     }
 
     #[test]
     fn a_worker_without_publishers_has_nothing_to_do() {
-        assert_eq!(pacer(&[]).next(), None);
+        assert_eq!(dues(Order::new(Vec::new())), []);
     }
 }

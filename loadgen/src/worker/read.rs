@@ -4,9 +4,11 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::sleep;
 
 use super::Worker;
 use super::connection::{Connection, Failure};
@@ -29,6 +31,16 @@ pub(super) enum End {
     Connected,
 }
 
+/// Bytes of one read at most: of a client that reads slowly those of a tenth of a second, so that it
+/// reads evenly.
+#[inline]
+fn read_bytes_max(connection: &Connection) -> usize {
+    match connection.read_bytes_per_second {
+        u32::MAX => usize::MAX >> 1,
+        rate => usize::try_from(rate / 10).unwrap_or(usize::MAX).max(1),
+    }
+}
+
 /// Whether something happened that lets a publisher go on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
@@ -38,12 +50,33 @@ struct Seen {
 impl Worker {
     /// Reads until the connection ends.
     pub(super) async fn read(self: &Rc<Self>, connection: &Rc<Connection>) -> End {
+        if let Err(end) = self.take_early(connection) {
+            return end;
+        }
         loop {
             let read = std::future::poll_fn(|context| self.poll_read(context, connection));
-            if let Err(end) = read.await {
-                return end;
+            let length = match read.await {
+                Ok(length) => length,
+                Err(end) => return end,
+            };
+            let per_second = connection.read_bytes_per_second;
+            if per_second != u32::MAX && !self.finishing.get() {
+                let length = u32::try_from(length).unwrap_or(u32::MAX);
+                sleep(Duration::from_secs(1).mul_f64(f64::from(length) / f64::from(per_second)))
+                    .await;
             }
         }
+    }
+
+    /// What came together with the CONNACK: messages that waited in the session.
+    fn take_early(self: &Rc<Self>, connection: &Rc<Connection>) -> Result<(), End> {
+        let early = connection.partial.take();
+        if early.is_empty() {
+            return Ok(());
+        }
+        let taken = self.take_packets(connection, &early, self.setup.clock.now_ns())?;
+        connection.partial.replace(early[taken..].to_vec());
+        Ok(())
     }
 
     /// One read. `poll_read` and not `try_read`: tokio then knows from a short read that the socket
@@ -52,14 +85,15 @@ impl Worker {
         self: &Rc<Self>,
         context: &mut Context<'_>,
         connection: &Rc<Connection>,
-    ) -> Poll<Result<(), End>> {
+    ) -> Poll<Result<usize, End>> {
         let mut buffer = self.read_buffer.borrow_mut();
         let mut partial = connection.partial.take();
         // A packet that outgrows half of the shared buffer is gathered in its connection's own.
         let shared = partial.len() <= buffer.len() / 2;
         let start = if shared { partial.len() } else { 0 };
         buffer[..start].copy_from_slice(&partial[..start]);
-        let mut free = ReadBuf::new(&mut buffer[start..]);
+        let end = buffer.len().min(start + read_bytes_max(connection));
+        let mut free = ReadBuf::new(&mut buffer[start..end]);
         let read = Pin::new(&mut *connection.stream.borrow_mut()).poll_read(context, &mut free);
         let length = free.filled().len();
         match read {
@@ -83,7 +117,7 @@ impl Worker {
         drop(buffer);
         connection.partial.replace(rest);
         self.catch_up(now_ns);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(length))
     }
 
     /// Handles every whole packet; answers how many bytes they were.
@@ -103,7 +137,7 @@ impl Worker {
         self.write_buffer.replace(answer);
         if seen.acknowledged {
             // Bounded by the Packet Identifiers that are free now.
-            self.publish_due(connection, u32::MAX);
+            self.publish_all_due(connection, u32::MAX);
         }
         taken
     }
@@ -116,9 +150,10 @@ impl Worker {
         answer: &mut BytesMut,
         seen: &mut Seen,
     ) -> Result<usize, End> {
-        let mut decoder = self.decoder.borrow_mut();
-        let mut recorder = self.recorder.borrow_mut();
         let mut client = connection.client.borrow_mut();
+        let version = client.version();
+        let mut decoder = self.decoder(version).borrow_mut();
+        let mut recorder = self.recorder.borrow_mut();
         let mut taken = 0;
         connection.ping_ns.set(0);
         while let Some((packet, length)) =
@@ -127,7 +162,7 @@ impl Worker {
             taken += length;
             match client.handle(packet, now_ns, answer)? {
                 Event::Delivery(publish) => {
-                    recorder.delivery(connection.subscriber, &publish, now_ns);
+                    recorder.delivery(&connection.receiver, &publish, now_ns);
                 }
                 Event::Nothing => {}
                 Event::Acknowledged(answered) => {
@@ -147,7 +182,7 @@ impl Worker {
                 }
                 Event::NotSubscribed(reason) => {
                     recorder.counters.not_subscribed += 1;
-                    return Err(End::NotSubscribed(match self.setup.scenario.version {
+                    return Err(End::NotSubscribed(match version {
                         Version::V5 => format!(": {reason}"),
                         Version::V31 | Version::V311 => String::new(),
                     }));

@@ -10,7 +10,7 @@ use tokio::io::AsyncWrite;
 
 use super::Worker;
 use super::connection::{Connection, Failure, PENDING_BYTES_MAX};
-use crate::client::{Batch, Settled};
+use crate::client::Batch;
 use crate::transport::Written;
 
 /// Bytes of publications that one write carries at most: a socket's send buffer takes about this.
@@ -36,13 +36,18 @@ impl Worker {
         self.keep(connection, &bytes[written.bytes..], written.flushed);
     }
 
-    /// Writes what is due of a publisher, at most `count_max` publications, each stamped when it
-    /// is encoded. Stops where the socket does or no Packet Identifier is free: what is due then
-    /// stays due. Answers how many were written.
-    pub(super) fn publish_due(self: &Rc<Self>, connection: &Rc<Connection>, count_max: u32) -> u32 {
+    /// Writes what is due of one flow of a publisher, at most `count_max` publications, each stamped
+    /// when it is encoded. Stops where the socket does or no Packet Identifier is free: what is due
+    /// then stays due. Answers how many were written.
+    pub(super) fn publish_due(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        flow: usize,
+        count_max: u32,
+    ) -> u32 {
         let mut left = count_max;
         while left > 0 && !connection.blocked.get() && !connection.failed.get() {
-            match self.publish_batch(connection, left) {
+            match self.publish_batch(connection, flow, left) {
                 0 => break,
                 sent => left -= sent,
             }
@@ -50,40 +55,65 @@ impl Worker {
         count_max - left
     }
 
-    fn publish_batch(self: &Rc<Self>, connection: &Rc<Connection>, count_max: u32) -> u32 {
+    /// The same for all flows of a publisher that could go on, at most `count_max` of each. Answers
+    /// whether some of a flow may be left.
+    pub(super) fn publish_all_due(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        count_max: u32,
+    ) -> bool {
+        let client = connection.client.borrow();
+        let flows = client.publisher.as_ref().map_or(0, |publisher| publisher.flows().len());
+        drop(client);
+        let mut is_left = false;
+        for flow in 0..flows {
+            is_left |= self.publish_due(connection, flow, count_max) == count_max;
+        }
+        is_left
+    }
+
+    fn publish_batch(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        flow: usize,
+        count_max: u32,
+    ) -> u32 {
         let schedule = self.pacer.borrow().schedule;
         let mut client = connection.client.borrow_mut();
         let Some(publisher) = client.publisher.as_mut() else {
             return 0;
         };
-        let fit = WRITE_BYTES_MAX / publisher.packet_bytes_max();
+        let fit = WRITE_BYTES_MAX / publisher.packet_bytes_max(flow);
         let fit = u32::try_from(fit).unwrap_or(1).max(1);
         let mut buffer = self.write_buffer.take();
-        let now_ns = self.setup.clock.now_ns();
-        let batch = publisher.encode_due(&schedule, now_ns, count_max.min(fit), &mut buffer);
-        let mut sent = Settled::default();
-        if batch.count > 0 {
+        let mut batch = self.batch.take();
+        batch.begin(self.setup.clock.now_ns());
+        publisher.encode_due(flow, &schedule, count_max.min(fit), &mut buffer, &mut batch);
+        if !buffer.is_empty() {
             let written = self.write(connection, &buffer);
             let taken = written.as_ref().map_or(0, |written| written.bytes);
-            sent = publisher.settle(batch, taken);
-            self.record_sent(batch, sent.count, |sequence| publisher.due_ns(&schedule, sequence));
+            let counted = publisher.settle(flow, &mut batch, taken);
+            self.record_sent(&batch);
             match written {
                 Ok(written) => {
-                    self.keep(connection, &buffer[taken..sent.bytes], written.flushed);
+                    self.keep(connection, &buffer[taken..counted], written.flushed);
                 }
                 Err(error) => connection.abandon(error.into()),
             }
         }
+        let sent = batch.publications().len();
         buffer.clear();
         self.write_buffer.replace(buffer);
-        sent.count
+        self.batch.replace(batch);
+        u32::try_from(sent).unwrap_or(u32::MAX)
     }
 
-    fn record_sent(&self, batch: Batch, sent: u32, due_ns: impl Fn(u32) -> u64) {
+    fn record_sent(&self, batch: &Batch) {
         let mut recorder = self.recorder.borrow_mut();
-        for sequence in batch.first..batch.first + sent {
-            let due_ns = due_ns(sequence);
-            recorder.sent(due_ns, batch.encoded_ns.saturating_sub(due_ns));
+        for sent in batch.publications() {
+            let lag_ns = batch.encoded_ns.saturating_sub(sent.due_ns);
+            recorder.sent(sent.stream, sent.due_ns, lag_ns);
+            recorder.counters.to_acknowledge += u64::from(sent.acknowledged);
         }
     }
 
@@ -120,7 +150,7 @@ impl Worker {
             return connection.abandon(error.into());
         }
         connection.blocked.set(false);
-        while self.publish_due(connection, PUBLICATIONS_PER_TURN) == PUBLICATIONS_PER_TURN {
+        while self.publish_all_due(connection, PUBLICATIONS_PER_TURN) {
             tokio::task::yield_now().await;
         }
     }

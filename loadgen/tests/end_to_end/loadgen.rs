@@ -35,6 +35,13 @@ impl Folder {
         Self { path }
     }
 
+    /// Writes a file into it, to be named on a command line.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
     /// Starts the binary with these arguments, its files in this folder.
     pub(crate) fn start(&self, arguments: &str) -> Child {
         Command::new(env!("CARGO_BIN_EXE_loadgen"))

@@ -12,6 +12,7 @@ mod interruption;
 mod loadgen;
 mod prometheus;
 mod refusals;
+mod scenarios;
 mod scripted;
 mod thresholds;
 mod transports;

@@ -198,6 +198,8 @@ impl Merged {
             pubrec: self.step("pubrec"),
             pubcomp: self.step("pubcomp"),
             pingresp: self.step("pingresp"),
+            queued: self.step("queued"),
+            will: self.step("will"),
         }
     }
 }
@@ -340,6 +342,14 @@ fn added(one: &Counts, other: &Counts) -> Counts {
         connected: sum(|counts| counts.connected),
         connect_failed: sum(|counts| counts.connect_failed),
         disconnected: sum(|counts| counts.disconnected),
+        left: sum(|counts| counts.left),
+        sessions_lost: sum(|counts| counts.sessions_lost),
+        not_judged: sum(|counts| counts.not_judged),
+        repeated: sum(|counts| counts.repeated),
+        retained_expected: sum(|counts| counts.retained_expected),
+        retained_missing: sum(|counts| counts.retained_missing),
+        wills_expected: sum(|counts| counts.wills_expected),
+        wills: sum(|counts| counts.wills),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) fn leg_name(key: &'static str) -> &'static str {
         "pubrec" => "PUBREC",
         "pubcomp" => "PUBCOMP",
         "pingresp" => "PINGRESP",
+        "queued" => "waited in session",
+        "will" => "Will Message",
         key => key,
     }
 }
