@@ -233,6 +233,7 @@ mod tests {
     const SUPPLY: Supply =
         Supply { descriptors_max: 20_000, ports: 28_000, memory_available: Some(8_000_000_000) };
 
+    #[expect(clippy::unwrap_in_result, reason = "only the check may fail")]
     fn preflight(
         arguments: &str,
         address: &str,

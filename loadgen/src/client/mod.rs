@@ -275,9 +275,10 @@ impl Client {
         match *packet {
             Incoming::ConnAck(answer) => self.handle_connack(answer),
             Incoming::SubAck { identifier, codes, refusal } => {
-                let refusal = match codes == usize::from(self.filters) {
-                    true => refusal,
-                    false => Some(Reason::bare(ReasonCode::UNSPECIFIED)),
+                let refusal = if codes == usize::from(self.filters) {
+                    refusal
+                } else {
+                    Some(Reason::bare(ReasonCode::UNSPECIFIED))
                 };
                 self.handle_suback(identifier, refusal)
             }
@@ -320,11 +321,8 @@ impl Client {
     fn handle_connack<'a>(&mut self, answer: ConnAck<'a>) -> Result<Event<'a>, ClientError> {
         match (self.state, answer) {
             (State::AwaitsConnAck, ConnAck::Accepted(limits)) => {
-                self.state = match limits.session_present {
-                    // Its subscriptions are in the session.
-                    true => State::Subscribed,
-                    false => State::Connected,
-                };
+                self.state =
+                    if limits.session_present { State::Subscribed } else { State::Connected };
                 if !limits.session_present {
                     self.received = None;
                 }

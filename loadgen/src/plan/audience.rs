@@ -140,15 +140,14 @@ impl<'a> Audiences<'a> {
             certain: group.stays() || group.presence.leave == Leave::Disconnect,
         };
         let key = (self.filters.matching(topic), kind);
-        let number = match self.known.get(&key) {
-            Some(number) => *number,
-            None => {
-                let audience = self.audience(topic, &key.0, kind)?;
-                let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-                self.all.push(audience);
-                self.known.insert(key, number);
-                number
-            }
+        let number = if let Some(number) = self.known.get(&key) {
+            *number
+        } else {
+            let audience = self.audience(topic, &key.0, kind)?;
+            let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+            self.all.push(audience);
+            self.known.insert(key, number);
+            number
         };
         let members = self.all.get(number as usize).map_or(0, |audience| audience.members.len());
         self.pairs = self.pairs.saturating_add(streams.saturating_mul(members as u64));

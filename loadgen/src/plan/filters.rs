@@ -50,14 +50,13 @@ impl Filters {
             if level == ALL_LEVELS {
                 return *self.nodes[at].rest.get_or_insert(new);
             }
-            at = match self.nodes[at].children.get(level) {
-                Some(child) => *child,
-                None => {
-                    let child = self.nodes.len();
-                    self.nodes.push(Node::default());
-                    self.nodes[at].children.insert(level.to_owned(), child);
-                    child
-                }
+            at = if let Some(child) = self.nodes[at].children.get(level) {
+                *child
+            } else {
+                let child = self.nodes.len();
+                self.nodes.push(Node::default());
+                self.nodes[at].children.insert(level.to_owned(), child);
+                child
             };
         }
         *self.nodes[at].here.get_or_insert(new)

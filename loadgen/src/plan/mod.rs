@@ -143,9 +143,10 @@ impl Plan {
                 first_client: client,
                 clients: group.clients,
                 first_entry: entries.len(),
-                order: match group.stays() {
-                    true => Box::default(),
-                    false => shuffled(group.clients, self.draw(Draw::Order, number as u64, 0)),
+                order: if group.stays() {
+                    Box::default()
+                } else {
+                    shuffled(group.clients, self.draw(Draw::Order, number as u64, 0))
                 },
                 first_will: None,
                 retained: Box::default(),

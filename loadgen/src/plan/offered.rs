@@ -27,12 +27,11 @@ impl Offered {
         let mut even = Vec::new();
         let mut others = Vec::new();
         for timing in timings {
-            match timing.even() {
-                Some(offset_and_period) => even.push(offset_and_period),
-                None => {
-                    let first = timing.first();
-                    others.push((timing, first));
-                }
+            if let Some(offset_and_period) = timing.even() {
+                even.push(offset_and_period);
+            } else {
+                let first = timing.first();
+                others.push((timing, first));
             }
         }
         Self { even: even.into(), others, counted: 0 }

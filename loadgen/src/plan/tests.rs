@@ -3,6 +3,7 @@
 use clap::Parser;
 use proptest::prelude::*;
 
+use super::Contract::{Open, Whole};
 use super::*;
 use crate::cli::Cli;
 
@@ -15,6 +16,7 @@ fn plan(arguments: &str) -> Plan {
 }
 
 /// The plan of a file with these groups.
+#[expect(clippy::unwrap_in_result, reason = "only the plan may fail")]
 fn planned(groups: &str) -> Result<Plan, PlanError> {
     let path = std::env::temp_dir().join(format!(
         "kelvin-plan-{}-{:x}.toml",
@@ -149,7 +151,6 @@ fn each_stream_knows_who_is_owed_and_what_can_be_judged() {
             members.map(|member| (member.client, member.contract, member.may_repeat)).collect();
         (members, audience.owed)
     };
-    use Contract::{Open, Whole};
     // QoS 0 to a client that is away at times is owed nothing.
     assert_eq!(told(0), (vec![(3, Whole, false), (4, Whole, false), (7, Open, false)], 2));
     // Two filters of a client that match are one delivery at least.

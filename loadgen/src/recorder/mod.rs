@@ -468,7 +468,7 @@ impl Recorder {
         match (arrival, slot) {
             (None, _) | (_, None) => self.counters.misrouted += 1,
             (Some(Arrival::Duplicate), Some(slot)) if slot.may_repeat => {
-                self.counters.repeated += 1
+                self.counters.repeated += 1;
             }
             (Some(Arrival::Duplicate), _) => self.counters.measured_duplicate += 1,
             (Some(Arrival::Ambiguous), _) => self.counters.ambiguous += 1,

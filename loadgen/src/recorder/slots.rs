@@ -149,14 +149,14 @@ fn is_dense(plan: &Plan, subscribers: &[u32]) -> bool {
     let [audience] = plan.audiences() else {
         return false;
     };
-    let plain = audience.members.iter().all(|member| {
+    let owed_alike = audience.members.iter().all(|member| {
         member.share.is_none() && member.contract == Contract::Whole && !member.may_repeat
     });
     let has_wills = plan.streams() > plan.published_streams();
     let is_member = |client: &u32| {
         audience.members.binary_search_by_key(client, |member| member.client).is_ok()
     };
-    plain && !has_wills && subscribers.iter().all(is_member)
+    owed_alike && !has_wills && subscribers.iter().all(is_member)
 }
 
 #[cfg(test)]

@@ -271,7 +271,7 @@ impl Collector {
         match report.news {
             News::None => {}
             News::Second { index, samples } => {
-                self.take_second(worker, index, &samples, report.counters);
+                self.take_second(worker, index, &samples, &report.counters);
             }
             News::ConnectFailed(source) => {
                 return Err(RunError::Connect {
@@ -289,7 +289,7 @@ impl Collector {
         Ok(())
     }
 
-    fn take_second(&mut self, worker: usize, index: u64, samples: &Second, counters: Counters) {
+    fn take_second(&mut self, worker: usize, index: u64, samples: &Second, counters: &Counters) {
         let workers = self.latest.len();
         let open = self
             .open
@@ -297,7 +297,7 @@ impl Collector {
             .or_insert_with(|| Open { samples: Second::default(), counters: vec![None; workers] });
         open.samples.add(samples);
         if let Some(place) = open.counters.get_mut(worker) {
-            *place = Some(counters);
+            *place = Some(*counters);
         }
         self.report(worker, index);
     }
@@ -514,7 +514,7 @@ impl Collector {
         row.retained = counters.retained.saturating_sub(self.previous.counters.retained);
         self.previous.counters = counters;
         if let Some(exporter) = &self.exporter {
-            exporter.update(|snapshot| snapshot.connecting(counters));
+            exporter.update(|snapshot| snapshot.connecting(&counters));
         }
         self.progress.live(&Live {
             phase: Phase::Connect,

@@ -43,7 +43,7 @@ impl Run {
             length_ns: window.end - window.start,
             offered,
             counters: match self.setup.scenario.overview.stamp_place {
-                StampPlace::Nowhere => attributed(results.counters),
+                StampPlace::Nowhere => attributed(&results.counters),
                 StampPlace::Payload | StampPlace::Correlation | StampPlace::Mixed => {
                     results.counters
                 }
@@ -131,13 +131,13 @@ pub(super) fn outcome(summary: &Summary) -> Outcome {
 
 /// Deliveries without a stamp, told apart as well as can be: those of the warm-up came first, and
 /// what came beyond what is owed came twice.
-fn attributed(counters: Counters) -> Counters {
+fn attributed(counters: &Counters) -> Counters {
     let warmup = counters.owed.saturating_sub(counters.measured_owed);
     let measured = counters.delivered.saturating_sub(warmup);
     Counters {
         measured_delivered: measured.min(counters.measured_owed),
         measured_duplicate: measured.saturating_sub(counters.measured_owed),
-        ..counters
+        ..*counters
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn deliveries_without_a_stamp_belong_to_the_warm_up_first() {
         let counters = |delivered| {
-            attributed(Counters { owed: 100, measured_owed: 80, delivered, ..Counters::default() })
+            attributed(&Counters { owed: 100, measured_owed: 80, delivered, ..Counters::default() })
         };
         let told = |delivered| {
             let counters = counters(delivered);

@@ -54,7 +54,7 @@ pub(super) fn file(cli: &Cli) -> Result<File, ScenarioError> {
     let group =
         |name: &str, clients| GroupFile { name: name.to_owned(), clients, ..common.clone() };
     let seconds = |time: Option<Duration>, default| {
-        Some(Text(Time(time.unwrap_or(Duration::from_secs(default)))))
+        Some(Text(Time(time.unwrap_or_else(|| Duration::from_secs(default)))))
     };
     Ok(File {
         warmup: seconds(cli.time.warmup, super::WARMUP_SECONDS),
@@ -210,8 +210,9 @@ fn size(cli: &Cli) -> Result<Option<Text<Bytes>>, ScenarioError> {
 }
 
 fn check_times(cli: &Cli, publishers: u32) -> Result<(), ScenarioError> {
-    let ns =
-        |time: Option<Duration>, default| nanoseconds(time.unwrap_or(Duration::from_secs(default)));
+    let ns = |time: Option<Duration>, default| {
+        nanoseconds(time.unwrap_or_else(|| Duration::from_secs(default)))
+    };
     let warmup_ns = ns(cli.time.warmup, super::WARMUP_SECONDS);
     let duration_ns = ns(cli.time.duration, super::DURATION_SECONDS);
     super::check_times(warmup_ns, duration_ns, ns(cli.time.drain, super::DRAIN_SECONDS))?;

@@ -269,10 +269,8 @@ fn groups(file: &File, context: &Context) -> Result<Vec<Group>, ScenarioError> {
             name => name.to_owned(),
         };
         let is_known = groups.iter().any(|other: &Group| other.name == written.name);
-        let resolved = match is_known {
-            true => Err(GroupError::SameName),
-            false => resolve::group(written, context),
-        };
+        let resolved =
+            if is_known { Err(GroupError::SameName) } else { resolve::group(written, context) };
         groups.push(resolved.map_err(|fault| ScenarioError::Group { group, fault })?);
     }
     let mut publications = groups.iter().flat_map(|group| &group.publish);
@@ -420,6 +418,15 @@ fn check_times(warmup_ns: u64, duration_ns: u64, drain_ns: u64) -> Result<(), Sc
     Ok(())
 }
 
+/// A group of one client with these keys and this warm-up, for the tests of others.
+#[cfg(test)]
+pub(crate) fn tests_group(keys: &str, warmup_ns: u64) -> Group {
+    let text = format!("[[group]]\nname = 'g'\nclients = 1\n{keys}");
+    let file = File::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let context = Context { warmup_ns, duration_ns: SECOND_NS, all_new: false };
+    resolve::group(&file.groups[0], &context).unwrap_or_else(|error| panic!("{error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -557,13 +564,4 @@ mod tests {
         let error = resolve("-c 2 --rate 900000/ms -d 1h").unwrap_err();
         assert_eq!(error, ScenarioError::Sequences);
     }
-}
-
-/// A group of one client with these keys and this warm-up, for the tests of others.
-#[cfg(test)]
-pub(crate) fn tests_group(keys: &str, warmup_ns: u64) -> Group {
-    let text = format!("[[group]]\nname = 'g'\nclients = 1\n{keys}");
-    let file = File::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let context = Context { warmup_ns, duration_ns: SECOND_NS, all_new: false };
-    resolve::group(&file.groups[0], &context).unwrap_or_else(|error| panic!("{error}"))
 }

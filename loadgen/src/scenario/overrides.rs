@@ -72,7 +72,7 @@ fn scale_clients(groups: &mut [GroupFile], clients: u32) -> Result<(), ScenarioE
     let many = groups.len() - ones;
     let fixed = u32::try_from(ones).unwrap_or(u32::MAX);
     let too_few = ScenarioError::TooFewForGroups { clients, groups: groups.len() };
-    let free = clients.checked_sub(fixed).ok_or(too_few.clone())?;
+    let free = clients.checked_sub(fixed).ok_or_else(|| too_few.clone())?;
     if (free as usize) < many {
         return Err(too_few);
     }
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(before, File::parse(TWO).unwrap());
         let file = applied(TWO, "-d 2s --warmup 0s --qos 1 --retain -V 5 -k 9 --size 64 -c 3");
         assert_eq!(file.seed, Some(5));
-        assert_eq!(file.duration.map(|time| time.to_owned().0.ns()), Some(2_000_000_000));
+        assert_eq!(file.duration.map(|time| time.0.ns()), Some(2_000_000_000));
         assert_eq!(clients(&file.groups), 3);
         for group in &file.groups {
             assert_eq!(group.keep_alive, Some(9));

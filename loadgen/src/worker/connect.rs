@@ -146,12 +146,12 @@ impl Worker {
     }
 
     fn accepted(&self, place: usize, client: Client, accepted: Accepted) -> Rc<Connection> {
-        let Accepted { stream, rest, limits, accepted_ns } = accepted;
+        let Accepted { stream, rest, limits, at_ns } = accepted;
         let number = self.clients.get(place).copied().unwrap_or(0);
         let group = self.setup.plan.group(self.setup.plan.group_of(number).0);
         let receiver = Receiver {
             place: self.subscribers.binary_search(&number).unwrap_or(usize::MAX),
-            connected_ns: accepted_ns,
+            connected_ns: at_ns,
             subscribed_ns: std::cell::Cell::new(0),
         };
         let keep_alive = limits.keep_alive_seconds.unwrap_or(group.connection.keep_alive_seconds);

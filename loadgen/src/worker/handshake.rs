@@ -88,7 +88,7 @@ pub(super) struct Accepted {
     /// What arrived after the CONNACK.
     pub rest: Vec<u8>,
     pub limits: ServerLimits,
-    pub accepted_ns: u64,
+    pub at_ns: u64,
 }
 
 impl Worker {
@@ -138,7 +138,7 @@ impl Worker {
                         now_ns - started_ns,
                     );
                     let rest = received.split_off(length);
-                    return Ok(Accepted { stream, rest, limits, accepted_ns: now_ns });
+                    return Ok(Accepted { stream, rest, limits, at_ns: now_ns });
                 }
                 _ => return Err(protocol(ClientError::OutOfPlace("packet before CONNACK"))),
             }

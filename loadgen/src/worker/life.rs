@@ -36,12 +36,11 @@ impl Worker {
     /// When the load begins, or began.
     pub(super) async fn load_started(&self) -> Schedule {
         let started = self.started.notified();
-        match self.load.get() {
-            Some(schedule) => schedule,
-            None => {
-                started.await;
-                self.load.get().unwrap_or_default()
-            }
+        if let Some(schedule) = self.load.get() {
+            schedule
+        } else {
+            started.await;
+            self.load.get().unwrap_or_default()
         }
     }
 

@@ -50,9 +50,9 @@ struct Buckets {
 
 impl Snapshot {
     /// Clients are being connected.
-    pub(crate) fn connecting(&mut self, counters: Counters) {
+    pub(crate) fn connecting(&mut self, counters: &Counters) {
         self.phase = Some(Phase::Connect);
-        self.counters = counters;
+        self.counters = *counters;
     }
 
     /// A second of the load has ended: its row, the running totals, and its samples in nanoseconds.

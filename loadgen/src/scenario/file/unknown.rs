@@ -75,12 +75,11 @@ fn hint(key: &str, known: &toml::Table) -> String {
         .map(|name| (strsim::jaro_winkler(key, name), name))
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
-    match best {
-        Some((_, name)) => format!("; did you mean `{name}`?"),
-        None => {
-            let names: Vec<_> = known.keys().map(|name| format!("`{name}`")).collect();
-            format!("; here are {}", names.join(", "))
-        }
+    if let Some((_, name)) = best {
+        format!("; did you mean `{name}`?")
+    } else {
+        let names: Vec<_> = known.keys().map(|name| format!("`{name}`")).collect();
+        format!("; here are {}", names.join(", "))
     }
 }
 

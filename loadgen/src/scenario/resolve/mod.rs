@@ -109,7 +109,7 @@ fn connection(file: &GroupFile, version: Version) -> Result<Connection, GroupErr
         clean: file.clean.unwrap_or(true),
         session_expiry_seconds: file.session_expiry,
         keep_alive_seconds: file.keep_alive.unwrap_or(KEEP_ALIVE_SECONDS),
-        will: file.will.as_ref().map(|file| will(file)).transpose()?,
+        will: file.will.as_ref().map(will).transpose()?,
     })
 }
 
@@ -135,6 +135,7 @@ mod tests {
     const CONTEXT: Context =
         Context { warmup_ns: 1_000_000_000, duration_ns: 10_000_000_000, all_new: false };
 
+    #[expect(clippy::unwrap_in_result, reason = "only the group may be wrong")]
     fn resolve(keys: &str) -> Result<Group, GroupError> {
         let text = format!("[[group]]\nname = 'g'\nclients = 2\n{keys}");
         group(&File::parse(&text).unwrap().groups[0], &CONTEXT)
