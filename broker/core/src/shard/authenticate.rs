@@ -5,34 +5,12 @@
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
+use super::exchange::{Authentication, Turn};
 use crate::access::{Admission, Authenticator, Principal, Refusal, Step};
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{Auth, Connect, Frame, PacketType, ReasonCode};
 use crate::session::SessionKey;
 use crate::time::Time;
-
-/// The enhanced authentication of one Network Connection.
-#[derive(Debug)]
-pub(super) struct Authentication {
-    /// That of the CONNECT, which holds throughout, [MQTT-4.12.0-5].
-    method: Box<str>,
-    /// `None` while it takes a step.
-    authenticator: Option<Box<dyn Authenticator>>,
-    turn: Turn,
-    /// The body of the CONNECT for as long as it waits.
-    connect: Vec<u8>,
-}
-
-/// Who is to do something next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// The Client, which may ask for re-authentication: nothing is under way.
-    Settled,
-    /// The Client, which has got an AUTH.
-    Client,
-    /// The authenticator.
-    Server,
-}
 
 /// A step of an authentication that is to be taken: it may wait, so that it is no work of the
 /// shard's thread.

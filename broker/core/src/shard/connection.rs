@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::aliases::{InboundAliases, OutboundAliases};
-use super::authenticate::Authentication;
+use super::exchange::Authentication;
 use super::output::Output;
 use crate::access::Admission;
 use crate::codec::{DecodeError, PacketType, ProtocolVersion, ReasonCode};

@@ -14,6 +14,7 @@ mod connection;
 mod delivery;
 mod encoder;
 mod event;
+mod exchange;
 mod forward;
 mod group;
 mod held;
