@@ -153,7 +153,7 @@ mod tests {
                 e.own_lag_p99_us = Some(6_000.0);
                 e.delivery_p99_us = Some(8_000.0);
             }),
-            ("generator_cpu", |e| e.workers.push(WorkerLoad { busy: 0.97, waiting: None })),
+            ("generator_cpu", |e| e.workers.push(WorkerLoad { busy: 0.995, waiting: None })),
             ("run_queue_wait", |e| e.workers[0].waiting = Some(0.3)),
             ("run_queue_wait", |e| {
                 e.workers[0] = WorkerLoad { busy: 0.82, waiting: Some(0.15) };
@@ -184,7 +184,7 @@ mod tests {
             assert_eq!(codes, expected);
             let (verdict, codes) = judged(|evidence| {
                 change(evidence);
-                evidence.workers[0].busy = 0.99;
+                evidence.workers[0].busy = 0.999;
             });
             assert_eq!(verdict, Judgement::GeneratorLimited);
             assert_eq!(codes[0], "generator_cpu");

@@ -19,9 +19,10 @@ const LAG_LIMIT_US: f64 = 50_000.0;
 /// of it, the figure says more about the generator than about the broker.
 const LAG_SHARE_OF_LATENCY: f64 = 0.5;
 
-/// Share of a thread's time that it may be busy: past it, what arrives waits for the generator and not for
-/// the broker, and nobody can tell.
-const BUSY_SHARE: f64 = 0.95;
+/// Share of a thread's time that it may be busy. Below it the thread still ran out of work again and again:
+/// all that had come was read. Past it, what arrives waits for the generator and not for the broker, and
+/// nobody can tell.
+const BUSY_SHARE: f64 = 0.99;
 
 /// Share of a thread's time that it may wait for a CPU: each such wait is read as latency of the broker, and
 /// at a fifth every fifth message meets one.
