@@ -156,7 +156,7 @@ mod tests {
             ("generator_cpu", |e| e.workers.push(WorkerLoad { busy: 0.995, waiting: None })),
             ("run_queue_wait", |e| e.workers[0].waiting = Some(0.3)),
             ("run_queue_wait", |e| {
-                e.workers[0] = WorkerLoad { busy: 0.82, waiting: Some(0.15) };
+                e.workers[0] = WorkerLoad { busy: 0.845, waiting: Some(0.15) };
             }),
         ];
         for (code, change) in table {
