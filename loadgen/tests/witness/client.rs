@@ -14,6 +14,9 @@ const PAYLOAD_BYTES: usize = 33;
 /// How long deliveries are waited for after the last publication.
 const DRAIN: Duration = Duration::from_secs(3);
 
+/// How often it is looked at the clock while nothing is due.
+const TICK: Duration = Duration::from_millis(10);
+
 /// What is played.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
@@ -78,16 +81,17 @@ pub(crate) fn play(load: &Load) -> io::Result<Seen> {
         if over {
             break;
         }
-        // epoll counts milliseconds: what is due within one is waited for awake.
-        let wait = if due < end { (start + due).saturating_duration_since(now) } else { DRAIN };
-        let wait =
-            if wait < Duration::from_millis(2) { Duration::ZERO } else { Duration::from_millis(1) };
+        // To the nanosecond, and asleep: a client that spins finds an awake core and a broker that need not wake it,
+        // and would see less than one that waits as the load generator does.
+        let wait = if due < end { (start + due).saturating_duration_since(now) } else { TICK };
         let mut events = [epoll::Event {
             flags: epoll::EventFlags::empty(),
             data: epoll::EventData::new_u64(0),
         }; 256];
-        let timeout =
-            rustix::event::Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
+        let timeout = rustix::event::Timespec {
+            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: i64::from(wait.subsec_nanos()),
+        };
         let count = epoll::wait(&epoll, &mut events, Some(&timeout))?;
         for event in &events[..count] {
             let index = usize::try_from(event.data.u64()).unwrap_or(0);
