@@ -317,11 +317,13 @@ pub struct Legs {
     pub queued: Percentiles,
     /// From the planned end of a Network Connection to the arrival of its Will Message.
     pub will: Percentiles,
+    /// How long what had arrived waited for the generator to read it, sampled: so much of the delivery latency is its own.
+    pub read_lag: Percentiles,
 }
 
 impl Legs {
     /// Each leg with its key, in the order of a connection's life.
-    pub fn each(&self) -> [(&'static str, &Percentiles); 12] {
+    pub fn each(&self) -> [(&'static str, &Percentiles); 13] {
         [
             ("tcp_connect", &self.tcp_connect),
             ("tls_handshake", &self.tls_handshake),
@@ -335,6 +337,7 @@ impl Legs {
             ("pingresp", &self.pingresp),
             ("queued", &self.queued),
             ("will", &self.will),
+            ("read_lag", &self.read_lag),
         ]
     }
 }

@@ -265,6 +265,7 @@ fn leg_label(key: &'static str) -> &'static str {
         "pubrec" => "PUBREC",
         "pubcomp" => "PUBCOMP",
         "pingresp" => "PINGRESP",
+        "read_lag" => "read lag",
         key => key,
     }
 }

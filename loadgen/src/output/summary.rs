@@ -133,6 +133,7 @@ fn legs(all: &LegHistograms) -> Legs {
         pingresp: leg(all, Leg::PingResp),
         queued: leg(all, Leg::Queued),
         will: leg(all, Leg::Will),
+        read_lag: leg(all, Leg::ReadLag),
     }
 }
 

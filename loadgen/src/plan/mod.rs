@@ -472,6 +472,11 @@ impl Plan {
         &self.audiences
     }
 
+    /// Whether some publication reaches several clients.
+    pub(crate) fn fans_out(&self) -> bool {
+        self.audiences.iter().any(|audience| audience.members.len() > 1)
+    }
+
     /// Deliveries that one publication on a stream owes.
     #[inline]
     pub(crate) fn owed(&self, stream: u32) -> u32 {

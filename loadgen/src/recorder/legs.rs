@@ -32,6 +32,8 @@ pub(crate) enum Leg {
     Queued,
     /// From the planned end of a connection to the arrival of its Will Message.
     Will,
+    /// From the moment that a timer was ready to be read to its reading: what arrives waits as long.
+    ReadLag,
 }
 
 impl Leg {
@@ -51,6 +53,7 @@ impl Leg {
             Self::Retained => "retained",
             Self::Queued => "queued",
             Self::Will => "will",
+            Self::ReadLag => "read_lag",
         }
     }
 }

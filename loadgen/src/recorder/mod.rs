@@ -345,6 +345,13 @@ impl Recorder {
         }
     }
 
+    /// What was ready to be read at `ready_ns` is read at `now_ns`.
+    pub(crate) fn read_late(&mut self, ready_ns: u64, now_ns: u64) {
+        if self.schedule.is_measured(ready_ns) {
+            self.leg(Leg::ReadLag, now_ns.saturating_sub(ready_ns));
+        }
+    }
+
     /// A publication was written.
     pub(crate) fn sent(&mut self, stream: u32, due_ns: u64, lag_ns: u64) {
         let owed = self.owed.unwrap_or_else(|| u64::from(self.plan.owed(stream)));
@@ -359,28 +366,46 @@ impl Recorder {
         }
     }
 
-    /// A message arrived.
+    /// A message arrived. Answers what it says of itself, where that can be believed and it is not an old one.
     #[inline]
-    pub(crate) fn delivery(&mut self, receiver: &Receiver, publish: &Publish<'_>, now_ns: u64) {
+    pub(crate) fn delivery(
+        &mut self,
+        receiver: &Receiver,
+        publish: &Publish<'_>,
+        now_ns: u64,
+    ) -> Option<Stamp> {
         if publish.retain {
-            return self.stored(receiver, publish, now_ns);
+            self.stored(receiver, publish, now_ns);
+            return None;
         }
         if self.stamp_place == StampPlace::Nowhere {
-            return self.count(publish.payload);
+            self.count(publish.payload);
+            return None;
         }
-        let stamp = match self.stamp(publish) {
-            Ok(stamp) => stamp,
-            Err(unread) => return self.unread(unread),
-        };
+        match self.stamp(publish) {
+            Ok(stamp) => {
+                self.arrived(receiver, &stamp, publish.dup, now_ns);
+                Some(stamp)
+            }
+            Err(unread) => {
+                self.unread(unread);
+                None
+            }
+        }
+    }
+
+    /// A message with this stamp arrived.
+    #[inline]
+    pub(crate) fn arrived(&mut self, receiver: &Receiver, stamp: &Stamp, dup: bool, now_ns: u64) {
         if !matches!(self.slots, Slots::Dense { .. }) {
-            return self.choosy(receiver, &stamp, publish.dup, now_ns);
+            return self.choosy(receiver, stamp, dup, now_ns);
         }
         let arrival = self
-            .slot(receiver.place, &stamp)
+            .slot(receiver.place, stamp)
             .and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
         match arrival {
-            Some(Arrival::InOrder) => self.first(&stamp, now_ns),
-            Some(other) => self.out_of_step(other, &stamp, publish.dup, now_ns),
+            Some(Arrival::InOrder) => self.first(stamp, now_ns),
+            Some(other) => self.out_of_step(other, stamp, dup, now_ns),
             None => self.counters.misrouted += 1,
         }
     }

@@ -7,7 +7,7 @@ use reports::{BrokerUse, Phase, TimelineRow};
 use super::Load;
 use super::collector::Results;
 use crate::clock::Clock;
-use crate::recorder::Counters;
+use crate::recorder::{Counters, Leg};
 use crate::system::{BrokerProcess, BrokerSample, ThreadTime, own_threads};
 use crate::units::{fraction, nearest, seconds};
 use crate::verdict::{Evidence, Second, WorkerLoad};
@@ -61,6 +61,8 @@ pub(super) fn evidence(seen: &Seen<'_>) -> Evidence {
     let counters = &seen.results.counters;
     let percentiles = reports::Percentiles::from_histogram;
     let own_lag = percentiles(&seen.results.own_lag);
+    let from_due = percentiles(&seen.results.from_due);
+    let read_lag = seen.results.legs.get(Leg::ReadLag).map(percentiles).unwrap_or_default();
     let broker_seconds = seen.load.usage.broker_seconds;
     Evidence {
         length_seconds,
@@ -70,7 +72,9 @@ pub(super) fn evidence(seen: &Seen<'_>) -> Evidence {
         sent: counters.measured_sent,
         own_lag_p99_us: own_lag.p99,
         own_lag_max_us: own_lag.max,
-        delivery_p99_us: percentiles(&seen.results.from_due).p99,
+        read_lag_us: (read_lag.p50, read_lag.p99),
+        delivery_p50_us: from_due.p50,
+        delivery_p99_us: from_due.p99,
         workers: seen.load.workers.clone(),
         deliveries_offered: deliveries_offered(seen.offered, counters),
         arrived: seen.load.throughput.arrived,

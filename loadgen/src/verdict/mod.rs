@@ -27,7 +27,10 @@ pub(crate) struct Evidence {
     pub own_lag_p99_us: Option<f64>,
     /// Greatest of them.
     pub own_lag_max_us: Option<f64>,
-    /// 99th percentile of the delivery latency from due, likewise.
+    /// Median and 99th percentile of how long what had arrived waited to be read.
+    pub read_lag_us: (Option<f64>, Option<f64>),
+    /// Median and 99th percentile of the delivery latency from due, likewise.
+    pub delivery_p50_us: Option<f64>,
     pub delivery_p99_us: Option<f64>,
     /// The generator's threads.
     pub workers: Vec<WorkerLoad>,
@@ -105,6 +108,8 @@ mod tests {
             sent: 10_000,
             own_lag_p99_us: Some(150.0),
             own_lag_max_us: Some(900.0),
+            read_lag_us: (Some(90.0), Some(400.0)),
+            delivery_p50_us: Some(700.0),
             delivery_p99_us: Some(2_000.0),
             workers: vec![WorkerLoad { busy: 0.4, waiting: Some(0.02) }],
             deliveries_offered: 1_000_000,
@@ -145,9 +150,17 @@ mod tests {
     #[test]
     fn what_limits_the_generator_is_named() {
         type Change = fn(&mut Evidence);
-        let table: [(&str, Change); 6] = [
+        let table: [(&str, Change); 8] = [
             ("missed_schedule", |e| (e.reached, e.sent) = (9_800, 9_800)),
             ("send_lag", |e| e.own_lag_p99_us = Some(60_000.0)),
+            ("read_lag", |e| {
+                e.delivery_p50_us = Some(20_000.0);
+                e.read_lag_us.0 = Some(11_000.0);
+            }),
+            ("read_lag", |e| {
+                e.delivery_p99_us = Some(20_000.0);
+                e.read_lag_us.1 = Some(11_000.0);
+            }),
             ("send_lag", |e| {
                 // Less than any limit of its own, and yet most of what is read as the broker's latency.
                 e.own_lag_p99_us = Some(6_000.0);

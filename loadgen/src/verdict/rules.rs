@@ -41,7 +41,8 @@ const ON_ITS_WAY_SECONDS: f64 = 0.2;
 /// What speaks against the generator.
 pub(super) fn generator(evidence: &Evidence) -> Vec<Reason> {
     let time = worst(&evidence.workers).map(|worker| saturated(worker, evidence.workers.len()));
-    [missed_schedule(evidence), send_lag(evidence), time.flatten()].into_iter().flatten().collect()
+    let lags = [send_lag(evidence), read_lag(evidence)];
+    [missed_schedule(evidence)].into_iter().chain(lags).chain([time.flatten()]).flatten().collect()
 }
 
 fn missed_schedule(evidence: &Evidence) -> Option<Reason> {
@@ -85,6 +86,33 @@ fn send_lag(evidence: &Evidence) -> Option<Reason> {
             ],
         )
     })
+}
+
+fn read_lag(evidence: &Evidence) -> Option<Reason> {
+    let (median_us, p99_us) = evidence.read_lag_us;
+    let at =
+        [("p50", median_us, evidence.delivery_p50_us), ("p99", p99_us, evidence.delivery_p99_us)];
+    let (name, lag_us, latency_us) = at.into_iter().find_map(|(name, lag_us, latency_us)| {
+        let (lag_us, latency_us) = lag_us.zip(latency_us)?;
+        let much = lag_us > LAG_TOLERATED_US && lag_us > LAG_SHARE_OF_LATENCY * latency_us;
+        much.then_some((name, lag_us, latency_us))
+    })?;
+    Some(reason(
+        "read_lag",
+        format!(
+            "what had arrived waited {:.1} ms at {name} for the generator to read it, {:.0} % of the {name} of the \
+             delivery latency ({:.1} ms): give it more CPU, or --threads",
+            lag_us / 1e3,
+            percent(lag_us, latency_us),
+            latency_us / 1e3
+        ),
+        [
+            ("read_lag_us", lag_us),
+            ("delivery_us", latency_us),
+            ("limit_share", LAG_SHARE_OF_LATENCY),
+            ("tolerated_us", LAG_TOLERATED_US),
+        ],
+    ))
 }
 
 /// The thread with the least time to spare.
@@ -215,16 +243,20 @@ pub(super) fn kept_up(evidence: &Evidence) -> Reason {
         Some(lag_us) => format!("{:.2} ms late at most", lag_us / 1e3),
         None => "in time".to_owned(),
     };
+    let read = evidence.read_lag_us.0.map_or_else(String::new, |lag_us| {
+        format!(", read what had come {:.2} ms after it at p50", lag_us / 1e3)
+    });
     reason(
         "kept_up",
         format!(
-            "the generator was {lag} at p99 and busy {:.0} % of the time; the broker delivered what was offered, \
-             {}/s",
+            "the generator was {lag} at p99{read}, and busy {:.0} % of the time; the broker delivered what was \
+             offered, {}/s",
             worker.busy * 100.0,
             grouped(nearest(offered_rate))
         ),
         [
             ("own_lag_p99_us", evidence.own_lag_p99_us.unwrap_or(0.0)),
+            ("read_lag_p50_us", evidence.read_lag_us.0.unwrap_or(0.0)),
             ("busy_share", worker.busy),
             ("run_queue_wait_share", worker.waiting.unwrap_or(0.0)),
             ("offered_per_second", offered_rate),

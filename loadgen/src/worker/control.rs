@@ -39,6 +39,8 @@ pub(super) async fn run(
     tokio::task::spawn_local(Rc::clone(&worker).connect_all());
     tokio::task::spawn_local(Rc::clone(&worker).pace(timer));
     tokio::task::spawn_local(Rc::clone(&worker).keep_alive());
+    let probe = Timer::new().map_err(WorkerError::Timer)?;
+    tokio::task::spawn_local(Rc::clone(&worker).probe(probe));
     let mut reporter = Reporter::new(Rc::clone(&worker), reports);
     loop {
         tokio::select! {

@@ -7,7 +7,9 @@
 //! life       clients that come and go by plan
 //! clients    what a client says and publishes, made from the plan
 //! connection one socket: reads into the worker's buffer, writes, keeps what did not fit
+//! known      deliveries that were read before
 //! pacer      decides which publications are due, in the order of their due times
+//! probe      samples how long what has arrived waits to be read
 //! keep_alive sends PINGREQ where nothing else was sent
 //! control    takes commands from the main thread and reports to it
 //! ```
@@ -18,8 +20,10 @@ mod connection;
 mod control;
 mod handshake;
 mod keep_alive;
+mod known;
 mod life;
 mod pacer;
+mod probe;
 mod read;
 mod timer;
 mod write;
@@ -36,6 +40,7 @@ use tokio::sync::{Notify, mpsc};
 
 use connection::Connection;
 pub(crate) use handshake::ConnectError;
+use known::Known;
 use pacer::Pacer;
 
 use crate::client::{Batch, Templates};
@@ -206,6 +211,7 @@ struct Worker {
     recorder: RefCell<Recorder>,
     /// For MQTT 3 and for MQTT 5.
     decoders: [RefCell<Decoder>; 2],
+    known: RefCell<Known>,
     read_buffer: RefCell<Box<[u8]>>,
     /// Where packets are encoded before they are written. Empty between two uses.
     write_buffer: RefCell<BytesMut>,
@@ -250,6 +256,7 @@ impl Worker {
                 subscribers.clone(),
             )),
             decoders: [decoder(Version::V311), decoder(Version::V5)],
+            known: RefCell::new(Known::new(setup.plan.fans_out())),
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
             write_buffer: RefCell::new(BytesMut::new()),
             batch: RefCell::new(Batch::default()),

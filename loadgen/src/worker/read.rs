@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::Worker;
 use super::connection::{Connection, Failure};
 use crate::client::{ClientError, Event};
-use crate::mqtt::Version;
+use crate::mqtt::{Topic, Version};
 use crate::recorder::{Leg, Refused};
 
 /// Why a connection ended.
@@ -154,15 +154,26 @@ impl Worker {
         let version = client.version();
         let mut decoder = self.decoder(version).borrow_mut();
         let mut recorder = self.recorder.borrow_mut();
+        let mut known = self.known.borrow_mut();
         let mut taken = 0;
         connection.ping_ns.set(0);
-        while let Some((packet, length)) =
-            decoder.next(&bytes[taken..]).map_err(ClientError::Decode)?
-        {
+        loop {
+            if client.is_subscribed() {
+                while let Some((stamp, length)) = known.find(version, &bytes[taken..]) {
+                    taken += length;
+                    recorder.arrived(&connection.receiver, &stamp, false, now_ns);
+                }
+            }
+            let next = decoder.next(&bytes[taken..]).map_err(ClientError::Decode)?;
+            let Some((packet, length)) = next else { break };
+            let frame = &bytes[taken..taken + length];
             taken += length;
             match client.handle(packet, now_ns, answer)? {
                 Event::Delivery(publish) => {
-                    recorder.delivery(&connection.receiver, &publish, now_ns);
+                    let stamp = recorder.delivery(&connection.receiver, &publish, now_ns);
+                    if let (Some(stamp), Topic::Name) = (stamp, publish.topic) {
+                        known.learn(version, frame, stamp);
+                    }
                 }
                 Event::Nothing => {}
                 Event::Acknowledged(answered) => {

@@ -30,6 +30,14 @@ impl Timer {
         Ok(Self { descriptor })
     }
 
+    /// From now on is ready to be read at the end of each period.
+    pub(super) fn start(&self, period: Duration) -> io::Result<()> {
+        let period = timespec(period.max(Duration::from_nanos(1)));
+        let value = Itimerspec { it_interval: period, it_value: period };
+        timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &value)?;
+        Ok(())
+    }
+
     /// Waits for so long, give or take what the scheduler adds.
     pub(super) async fn sleep(&self, duration: Duration) -> io::Result<()> {
         let value = Itimerspec {
@@ -38,13 +46,19 @@ impl Timer {
             it_value: timespec(duration.max(Duration::from_nanos(1))),
         };
         timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &value)?;
+        self.ends().await?;
+        Ok(())
+    }
+
+    /// Waits until it is ready, and answers how often it became ready since the last time.
+    pub(super) async fn ends(&self) -> io::Result<u64> {
         loop {
             let mut ready = self.descriptor.readable().await?;
             let mut expirations = [0; 8];
             let read = ready
                 .try_io(|descriptor| Ok(rustix::io::read(descriptor.get_ref(), &mut expirations)?));
             match read {
-                Ok(Ok(_)) => return Ok(()),
+                Ok(Ok(_)) => return Ok(u64::from_ne_bytes(expirations)),
                 Ok(Err(error)) => return Err(error),
                 // Readiness that was left over from an earlier time.
                 Err(_would_block) => {}

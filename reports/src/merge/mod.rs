@@ -200,6 +200,7 @@ impl Merged {
             pingresp: self.step("pingresp"),
             queued: self.step("queued"),
             will: self.step("will"),
+            read_lag: self.step("read_lag"),
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn leg_name(key: &'static str) -> &'static str {
         "pingresp" => "PINGRESP",
         "queued" => "waited in session",
         "will" => "Will Message",
+        "read_lag" => "read lag",
         key => key,
     }
 }

@@ -3,7 +3,7 @@
 use crate::Counts;
 
 /// Names of the latencies that a threshold can be about. `delivery` is from due.
-pub const LATENCIES: [&str; 14] = [
+pub const LATENCIES: [&str; 15] = [
     "delivery",
     "delivery.from_due",
     "delivery.from_send",
@@ -18,6 +18,7 @@ pub const LATENCIES: [&str; 14] = [
     "pubrec",
     "pubcomp",
     "pingresp",
+    "read_lag",
 ];
 
 /// Those that are known while the run goes on.
