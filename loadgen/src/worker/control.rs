@@ -39,6 +39,9 @@ pub(super) async fn run(
     tokio::task::spawn_local(Rc::clone(&worker).connect_all());
     tokio::task::spawn_local(Rc::clone(&worker).pace(timer));
     tokio::task::spawn_local(Rc::clone(&worker).keep_alive());
+    if worker.is_closed_loop {
+        tokio::task::spawn_local(Rc::clone(&worker).give_up());
+    }
     let mut reporter = Reporter::new(Rc::clone(&worker), reports);
     loop {
         tokio::select! {

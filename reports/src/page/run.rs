@@ -61,9 +61,13 @@ fn tiles(summary: &Summary) -> Markup {
         .and_then(|seconds| cpu_per_delivery(seconds, counts.delivered))
         .map_or_else(absent, microseconds);
     let (memory, memory_note) = memory(summary);
+    let offered = match summary.config.window {
+        Some(_) => "in a closed loop".to_owned(),
+        None => format!("{} publications/s offered", rate(summary.config.publications_per_second)),
+    };
     html! {
         dl.tiles {
-            (tile("deliveries per second", &delivery_rate(summary).map_or_else(absent, rate), &format!("{} publications/s offered", rate(summary.config.publications_per_second)), false))
+            (tile("deliveries per second", &delivery_rate(summary).map_or_else(absent, rate), &offered, false))
             (tile("delivered of owed", &share(counts.delivered, counts.expected), &lost, counts.lost > 0))
             (tile("p50", &p50, "from due", false))
             (tile("p99", &p99, "from due", false))
@@ -223,7 +227,7 @@ fn environment(run: &Run) -> Markup {
                             (row("clients", &format!("{} publishers, {} subscribers", count(config.publishers.into()), count(config.subscribers.into()))))
                             (row("QoS", &format!("{} published, {} subscribed{}", config.qos, config.sub_qos, if config.retain { ", RETAIN = 1" } else { "" })))
                             (row("payload", &format!("{} bytes", count(config.payload_bytes.into()))))
-                            (row("period", &format!("{} for each publisher", crate::text::period(config.period_seconds))))
+                            (row("each publisher", &crate::text::pace(config)))
                             (row("deliveries", &format!("{} per second", rate(config.deliveries_per_second))))
                             (row("time", &format!("{} of warm-up, {} measured", seconds(config.warmup_seconds), seconds(config.measured_seconds))))
                             (row("connections opened", &connect_rate))
