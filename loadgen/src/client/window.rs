@@ -26,7 +26,7 @@ pub(crate) struct Window {
     arrived: Cell<u64>,
     /// Whether the publisher stopped for it.
     waiting: Cell<bool>,
-    /// What had arrived at the last look, and how many looks ago.
+    /// What had arrived at the last look, and how many looks ago that came; before the first, nothing can be equal.
     seen: Cell<(u64, u8)>,
 }
 
@@ -51,7 +51,7 @@ impl Window {
             sent: Cell::new(0),
             arrived: Cell::new(0),
             waiting: Cell::new(false),
-            seen: Cell::new((0, 0)),
+            seen: Cell::new((u64::MAX, 0)),
         }
     }
 
