@@ -49,6 +49,9 @@ struct Arguments {
     /// The document with the table
     #[arg(long, default_value = "docs/performance.md")]
     document: PathBuf,
+    /// Measure nothing: take the compare.json of an earlier run of the one row that is named
+    #[arg(long, value_name = "FILE")]
+    read: Option<PathBuf>,
     /// Folder of the runs
     #[arg(long, default_value = "reports/runs/peers")]
     out: PathBuf,
@@ -68,7 +71,10 @@ fn main() -> Result<()> {
     for row in chosen {
         say(&format!("{}: {}", row.name, row.load));
         let words = words(row, &arguments);
-        let rounds = measure(&words)?;
+        let rounds = match &arguments.read {
+            Some(path) => read(path, row)?,
+            None => measure(&words)?,
+        };
         document.set(row, &rounds, &format!("loadgen {}", words.join(" ")));
         // After each row: they take minutes.
         fs::write(&arguments.document, document.text())
@@ -114,6 +120,17 @@ fn measure(words: &[String]) -> Result<Rounds> {
         Ok(rounds) => Ok(rounds),
         Err(_) => bail!("loadgen measured nothing ({})", output.status),
     }
+}
+
+/// The rounds of an earlier run of this row.
+fn read(path: &Path, row: &Row) -> Result<Rounds> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let rounds: Rounds = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    let load: Vec<_> = row.arguments.split_whitespace().collect();
+    if rounds.load != load.join(" ") {
+        bail!("{}: its load is not that of {}: {}", path.display(), row.name, rounds.load);
+    }
+    Ok(rounds)
 }
 
 #[expect(clippy::print_stdout, reason = "what the command is for")]
