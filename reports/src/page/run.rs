@@ -212,6 +212,10 @@ fn environment(run: &Run) -> Markup {
     let (config, machine) = (&run.summary.config, &run.summary.machine);
     let connect_rate =
         config.connect_rate.map(|rate| format!("{rate} per second")).unwrap_or_default();
+    let period = match config.window {
+        Some(_) => crate::text::pace(config),
+        None => format!("{} for each publisher", crate::text::period(config.period_seconds)),
+    };
     html! {
         section #environment {
             h2 { "Configuration and environment" }
@@ -227,7 +231,7 @@ fn environment(run: &Run) -> Markup {
                             (row("clients", &format!("{} publishers, {} subscribers", count(config.publishers.into()), count(config.subscribers.into()))))
                             (row("QoS", &format!("{} published, {} subscribed{}", config.qos, config.sub_qos, if config.retain { ", RETAIN = 1" } else { "" })))
                             (row("payload", &format!("{} bytes", count(config.payload_bytes.into()))))
-                            (row("each publisher", &crate::text::pace(config)))
+                            (row("period", &period))
                             (row("deliveries", &format!("{} per second", rate(config.deliveries_per_second))))
                             (row("time", &format!("{} of warm-up, {} measured", seconds(config.warmup_seconds), seconds(config.measured_seconds))))
                             (row("connections opened", &connect_rate))
