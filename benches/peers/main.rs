@@ -73,7 +73,7 @@ fn main() -> Result<()> {
         let words = words(row, &arguments);
         let rounds = match &arguments.read {
             Some(path) => read(path, row)?,
-            None => measure(&words)?,
+            None => measure(&words, &arguments.out)?,
         };
         document.set(row, &rounds, &format!("loadgen {}", words.join(" ")));
         // After each row: they take minutes.
@@ -99,19 +99,19 @@ fn words(row: &Row, arguments: &Arguments) -> Vec<String> {
     words.extend(["--rounds".to_owned(), arguments.rounds.to_string()]);
     words.extend(["--broker-cpus".to_owned(), arguments.broker_cpus.clone()]);
     words.extend(["--load-cpus".to_owned(), arguments.load_cpus.clone()]);
-    words.extend(["--out".to_owned(), arguments.out.display().to_string()]);
     words.push("--".to_owned());
     words.extend(row.arguments.split_whitespace().map(str::to_owned));
     words
 }
 
 /// Runs `loadgen`, which is beside this binary, and reads what it prints.
-fn measure(words: &[String]) -> Result<Rounds> {
+fn measure(words: &[String], out: &Path) -> Result<Rounds> {
     let own = std::env::current_exe().context("the own binary cannot be found")?;
     let loadgen = own.parent().unwrap_or_else(|| Path::new(".")).join("loadgen");
     let (compare, others) = words.split_first().context("a row needs words")?;
     let output = Command::new(&loadgen)
-        .args([compare, "--format", "json"])
+        .args([compare, "--format", "json", "--out"])
+        .arg(out)
         .args(others)
         .stderr(Stdio::inherit())
         .output()

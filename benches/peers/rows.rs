@@ -62,16 +62,20 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Those whose names begin like this; all when nothing is said.
+    /// Those of these names, or whose names begin like them where none has the very name; all when nothing
+    /// is said.
     pub(crate) fn chosen(&self, names: &[String]) -> Result<Vec<&Row>> {
         for name in names {
             if !self.all.iter().any(|row| row.name.starts_with(name)) {
                 bail!("there is no row {name}; --list prints all");
             }
         }
-        let is_chosen = |row: &&Row| {
-            names.is_empty() || names.iter().any(|name| row.name.starts_with(name.as_str()))
+        let is_meant = |row: &Row, name: &String| {
+            let is_exact = self.all.iter().any(|other| other.name == *name);
+            if is_exact { row.name == *name } else { row.name.starts_with(name) }
         };
+        let is_chosen =
+            |row: &&Row| names.is_empty() || names.iter().any(|name| is_meant(row, name));
         Ok(self.all.iter().filter(is_chosen).collect())
     }
 }
@@ -86,6 +90,8 @@ mod tests {
         assert!(rows.all.len() > 10);
         assert_eq!(rows.chosen(&[]).unwrap().len(), rows.all.len());
         assert_eq!(rows.chosen(&["literal".to_owned()]).unwrap().len(), 1);
+        assert_eq!(rows.chosen(&["idle".to_owned()]).unwrap().len(), 1, "its very name");
+        assert_eq!(rows.chosen(&["pairs-10-qos".to_owned()]).unwrap().len(), 3);
         let error = rows.chosen(&["nothing".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("--list"), "{error}");
         let mut names: Vec<_> = rows.all.iter().map(|row| &row.name).collect();
