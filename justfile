@@ -80,6 +80,12 @@ bench filter='':
     cargo run --release --bin loadgen -- --clients 5000 --rate 3s --warmup 3s --duration 10s --format json > target/bench-load.json || [ $? -eq 4 ]
     cargo run --release --bin reports -- table --run temperature=target/bench-load.json
 
+# Kelvin beside the floor and the brokers that are installed, into docs/performance.md: all rows, or those named (--list); two minutes each
+[group('bench')]
+peers *rows:
+    cargo build --release -p broker -p loadgen -p benches --bin broker --bin loadgen --bin floor --bin peers
+    ${CARGO_TARGET_DIR:-target}/release/peers {{ rows }}
+
 # the main job: the temperature pattern at 5,000 clients; arguments replace it
 [group('bench')]
 load *args='--clients 5000 --rate 3s':

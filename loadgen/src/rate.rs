@@ -1,4 +1,4 @@
-//! `--rate`: how often publications are due, in the three ways people say it.
+//! `--rate`: how often publications are due, in the ways people say it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +9,9 @@ use crate::units::{SECOND_NS, fraction, nanoseconds, nearest};
 /// The longest period and the slowest rate: one publication in thirty days.
 const PERIOD_MAX_NS: u64 = 30 * 86_400 * SECOND_NS;
 
+/// How a closed loop is written.
+const MAX: &str = "max";
+
 /// How often publications are due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
@@ -18,6 +21,8 @@ pub enum Rate {
     Total(f64),
     /// `10/s/client`: publications per second of each publisher.
     PerClient(f64),
+    /// `max`: a closed loop, in which each publisher publishes as soon as its window allows.
+    Max,
 }
 
 /// Why a rate was not understood.
@@ -26,7 +31,7 @@ pub enum RateError {
     /// Neither a duration nor a number with a unit of time.
     #[error(
         "'{0}' is not a rate; write 3s (a period per publisher), 500/s (the total over all \
-         publishers) or 10/s/client (a frequency per publisher)"
+         publishers), 10/s/client (a frequency per publisher) or max (a closed loop)"
     )]
     NotARate(String),
     /// The unit after the slash is none of ms, s, m, h.
@@ -51,12 +56,14 @@ pub enum RateError {
 }
 
 impl Rate {
-    /// Time between two publications of one publisher when `publishers` share the load.
+    /// Time between two publications of one publisher when `publishers` share the load; 0 where there is
+    /// none, in a closed loop.
     pub fn period_ns(self, publishers: u32) -> Result<u64, RateError> {
         let period_ns = match self {
             Self::Period(period) => nanoseconds(period),
             Self::Total(per_second) => nearest(f64::from(publishers) * 1e9 / per_second),
             Self::PerClient(per_second) => nearest(1e9 / per_second),
+            Self::Max => return Ok(0),
         };
         match period_ns {
             0 => Err(RateError::TooFast),
@@ -72,6 +79,7 @@ impl fmt::Display for Rate {
             Self::Period(period) => humantime::format_duration(*period).fmt(formatter),
             Self::Total(per_second) => write!(formatter, "{per_second}/s"),
             Self::PerClient(per_second) => write!(formatter, "{per_second}/s/client"),
+            Self::Max => formatter.write_str(MAX),
         }
     }
 }
@@ -81,6 +89,7 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, RateError> {
         match text.split_once('/') {
+            None if text == MAX => Ok(Self::Max),
             None => period(text),
             Some((count, unit)) => frequency(text, count, unit),
         }
@@ -155,6 +164,13 @@ mod tests {
         let rate: Rate = "10/s/client".parse().unwrap();
         assert_eq!(rate.period_ns(1), Ok(100_000_000));
         assert_eq!(rate.period_ns(1000), Ok(100_000_000));
+    }
+
+    #[test]
+    fn a_closed_loop_has_no_period() {
+        assert_eq!("max".parse(), Ok(Rate::Max));
+        assert_eq!(Rate::Max.period_ns(7), Ok(0));
+        assert_eq!(Rate::Max.to_string().parse(), Ok(Rate::Max));
     }
 
     #[test]

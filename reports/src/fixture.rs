@@ -115,6 +115,7 @@ fn literal_config() -> Config {
         retain: true,
         payload_bytes: 16,
         period_seconds: 3.0,
+        window: None,
         publications_per_second: 833.333_333,
         deliveries_per_second: 2_083_333.333,
         warmup_seconds: 5.0,

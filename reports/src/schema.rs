@@ -100,8 +100,11 @@ pub struct Config {
     pub retain: bool,
     /// Payload size.
     pub payload_bytes: u32,
-    /// Time between two publications of one publisher.
+    /// Time between two publications of one publisher; 0 in a closed loop.
     pub period_seconds: f64,
+    /// In a closed loop, publications of one publisher that were on their way at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
     /// Offered publications per second, all publishers together.
     pub publications_per_second: f64,
     /// Deliveries per second that follow from it.

@@ -122,14 +122,22 @@ pub(crate) fn threshold_text(result: &ThresholdResult) -> String {
 
 pub(crate) fn what_ran(config: &Config) -> String {
     format!(
-        "{}: {} publishers every {} -> {} subscribers, {}, QoS {}",
+        "{}: {} publishers {} -> {} subscribers, {}, QoS {}",
         shortened(&config.topology),
         count(config.publishers.into()),
-        period(config.period_seconds),
+        pace(config),
         count(config.subscribers.into()),
         shortened(&config.topic),
         config.qos,
     )
+}
+
+/// How often a publisher publishes.
+pub(crate) fn pace(config: &Config) -> String {
+    match config.window {
+        Some(window) => format!("in a closed loop, {} on their way each", count(window.into())),
+        None => format!("every {}", period(config.period_seconds)),
+    }
 }
 
 pub(crate) fn where_it_ran(config: &Config) -> String {

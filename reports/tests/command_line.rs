@@ -79,6 +79,7 @@ fn config() -> Config {
         retain: true,
         payload_bytes: 16,
         period_seconds: 0.04,
+        window: None,
         publications_per_second: 50.0,
         deliveries_per_second: 100.0,
         warmup_seconds: 1.0,

@@ -40,6 +40,13 @@ pub struct CompareArgs {
     /// Folder in which the comparison gets its own
     #[arg(long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,
+    /// CPUs on which the brokers run, as taskset takes them: 0 or 2-5,8. With --load-cpus nobody takes
+    /// the other's, and a broker of several threads has no more than one of one thread
+    #[arg(long, value_name = "LIST", value_parser = cpus)]
+    pub broker_cpus: Option<String>,
+    /// CPUs on which the load runs
+    #[arg(long, value_name = "LIST", value_parser = cpus)]
+    pub load_cpus: Option<String>,
     /// What is printed on stdout at the end
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -52,4 +59,30 @@ pub struct CompareArgs {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
+}
+
+/// A list of CPUs, as far as its form goes.
+fn cpus(text: &str) -> Result<String, String> {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_range = |part: &str| part.splitn(2, '-').all(is_number);
+    if text.split(',').all(is_range) {
+        Ok(text.to_owned())
+    } else {
+        Err("write numbers and ranges with commas between them, as 0 or 2-5,8".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_are_numbers_and_ranges() {
+        for list in ["0", "12", "0-3", "0,2-5,8"] {
+            assert_eq!(cpus(list).as_deref(), Ok(list));
+        }
+        for list in ["", "a", "1,", "-1", "1-", "1-2-3", "0 1"] {
+            assert!(cpus(list).is_err(), "{list}");
+        }
+    }
 }

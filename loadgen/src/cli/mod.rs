@@ -34,6 +34,8 @@ Examples:
       a scenario that comes with loadgen (see: loadgen scenarios); or a file of yours
   loadgen --clients 1000 --rate 1s -h localhost --threshold 'delivery:p(99)<50ms' --threshold 'lost==0'
       exit status 99 unless both hold; --junit FILE tells a CI system
+  loadgen --topology pairs --clients 20 --rate max --window 100 -h 127.0.0.1
+      a closed loop: how much the broker carries when each pair has 100 messages on their way
   loadgen compare kelvin mosquitto --rounds 3 -- --clients 1000 --rate 1s
       the same load against two brokers in turn, three times, in one table
   loadgen calibrate
@@ -277,10 +279,14 @@ pub struct ClientArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Messages")]
 pub struct MessageArgs {
-    /// How often: 3s (a period per publisher), 500/s (the total), 10/s/client (per publisher)
-    /// [default: 3s]
+    /// How often: 3s (a period per publisher), 500/s (the total), 10/s/client (per publisher), or max
+    /// (a closed loop: as soon as the window allows) [default: 3s]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
+    /// With --rate max, publications that a publisher has on their way at most: not with all their
+    /// subscribers yet, or not acknowledged [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub window: Option<u32>,
     /// Topic Name; %i is the number of the client [default: temperature, temperature/%i]
     #[arg(short = 't', long, value_name = "TOPIC", conflicts_with_all = FILES)]
     pub topic: Option<String>,
@@ -467,7 +473,7 @@ mod tests {
             parse(&line.replace('\'', ""));
             count += 1;
         }
-        assert_eq!(count, 10);
+        assert_eq!(count, 11);
     }
 
     #[test]

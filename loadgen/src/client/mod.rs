@@ -3,6 +3,7 @@
 mod inflight;
 mod publisher;
 mod templates;
+mod window;
 
 use std::collections::HashSet;
 
@@ -11,6 +12,7 @@ use bytes::BytesMut;
 pub(crate) use inflight::{Begun, Inflight, Unexpected};
 pub(crate) use publisher::{Batch, Flow, Publisher};
 pub(crate) use templates::{Content, Templates};
+pub(crate) use window::{Window, Windows};
 
 use crate::mqtt::{
     ConnAck, DecodeError, EncodeError, Encoder, Incoming, Publish, QoS, Reason, ReasonCode,

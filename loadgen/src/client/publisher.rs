@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 
-use super::{Begun, Inflight, Templates};
+use super::{Begun, Inflight, Templates, Window};
 use crate::mqtt::{QoS, ServerLimits};
 use crate::payload::{RunTag, Stamp, scramble};
 use crate::plan::{Cursor, Schedule, Timing};
@@ -34,6 +34,8 @@ pub(crate) struct Flow {
     /// The next publication.
     cursor: Cursor,
     sequences: Sequences,
+    /// In a closed loop, what says when the next publication is due.
+    window: Option<Rc<Window>>,
 }
 
 /// The next sequence number of each stream.
@@ -120,8 +122,14 @@ impl Flow {
             cursor: timing.first(),
             timing,
             sequences: Sequences::new(streams),
+            window: None,
             templates,
         }
+    }
+
+    /// The same in a closed loop.
+    pub(crate) fn within(self, window: Option<Rc<Window>>) -> Self {
+        Self { window, ..self }
     }
 
     /// Its form of a publication, without regard to the topic.
@@ -196,7 +204,8 @@ impl Publisher {
     }
 
     /// Appends the publications of a flow that are due by the time of the `batch`, at most
-    /// `count_max`, stamped with this time. Fewer when no Packet Identifier is free.
+    /// `count_max`, stamped with this time. Fewer when no Packet Identifier is free. In a closed loop as
+    /// many are due at this very moment as the window has room for.
     pub(crate) fn encode_due(
         &mut self,
         flow: usize,
@@ -215,9 +224,10 @@ impl Publisher {
             Naming::Introduce => count_max.min(1),
             Naming::Name | Naming::Alias => count_max,
         };
-        for _ in 0..count_max {
+        let room = flow.window.as_ref().map(|window| window.free());
+        for _ in 0..count_max.min(room.unwrap_or(u32::MAX)) {
             let cursor = flow.cursor;
-            let due_ns = schedule.at(cursor.due_ns);
+            let due_ns = if room.is_some() { now_ns } else { schedule.at(cursor.due_ns) };
             if due_ns > now_ns || due_ns >= schedule.end_ns {
                 break;
             }
@@ -245,7 +255,9 @@ impl Publisher {
             let bytes = out.len() - before;
             let acknowledged = identifier > 0;
             batch.encoded.push(Encoded { stream, due_ns, acknowledged, cursor, bytes });
-            flow.cursor = flow.timing.after(cursor);
+            if room.is_none() {
+                flow.cursor = flow.timing.after(cursor);
+            }
         }
     }
 
@@ -278,6 +290,9 @@ impl Publisher {
             flow.naming = Naming::Alias;
         }
         batch.encoded.truncate(sent);
+        if let Some(window) = &flow.window {
+            window.sent(sent);
+        }
         bytes
     }
 }
@@ -354,6 +369,31 @@ mod tests {
         settle(&mut publisher, &mut batch, 0);
         let late = encode(&mut publisher, 2_000_000_000, 100, &mut BytesMut::new());
         assert_eq!(count(&late), 0, "the load is over");
+    }
+
+    #[test]
+    fn in_a_closed_loop_the_window_says_how_many_are_due_now() {
+        let window = Rc::new(Window::new(3, 1));
+        let templates = templates(Version::V311, QoS::AtMostOnce, StampPlace::Payload, false);
+        let timing = Timing::new(0, 1, Steps::Once, None);
+        let flow = Flow::new(7, 3, Rc::from([templates]), timing);
+        let flow = flow.within(Some(Rc::clone(&window)));
+        let mut publisher = Publisher::new(vec![flow], *b"abc", 1, u16::MAX);
+        let mut out = BytesMut::new();
+        let mut batch = encode(&mut publisher, 4_000, 100, &mut out);
+        assert_eq!(stamps(&out).iter().map(|stamp| stamp.due_ns).collect::<Vec<_>>(), [4_000; 3]);
+        let packet = publisher.packet_bytes_max(0);
+        settle(&mut publisher, &mut batch, packet);
+        assert_eq!(count(&batch), 1, "what the socket did not take is not on its way");
+        let mut batch = encode(&mut publisher, 5_000, 100, &mut BytesMut::new());
+        assert_eq!(count(&batch), 2);
+        settle(&mut publisher, &mut batch, 2 * packet);
+        assert_eq!(count(&encode(&mut publisher, 6_000, 100, &mut BytesMut::new())), 0);
+        assert!(window.arrived(1));
+        out.clear();
+        encode(&mut publisher, 7_000, 100, &mut out);
+        assert_eq!(stamps(&out)[0].sequence, 3);
+        assert_eq!(count(&encode(&mut publisher, 10_000, 100, &mut BytesMut::new())), 0, "the end");
     }
 
     #[test]

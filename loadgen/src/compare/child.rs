@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 use std::{env, thread};
 
@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
 use super::CompareError;
+use super::pin::Pin;
 use crate::cli::Cli;
 use crate::scenario::Scenario;
 use crate::transport::Endpoint;
@@ -43,12 +44,13 @@ pub enum ChildError {
 #[derive(Clone, Debug)]
 pub(super) struct Load {
     binary: PathBuf,
+    pin: Pin,
     words: Vec<String>,
 }
 
 impl Load {
     /// Checks the words of the load before anything is started.
-    pub(super) fn new(words: &[String]) -> Result<Self, CompareError> {
+    pub(super) fn new(words: &[String], pin: Pin) -> Result<Self, CompareError> {
         let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
         if let Some(taken) =
             words.iter().map(|word| name(word)).find(|word| TAKEN.contains(&word.as_str()))
@@ -65,7 +67,7 @@ impl Load {
         Scenario::resolve(&cli, String::new())
             .map_err(|error| CompareError::Load(error.to_string()))?;
         let binary = env::current_exe().map_err(CompareError::Binary)?;
-        Ok(Self { binary, words: words.to_vec() })
+        Ok(Self { binary, pin, words: words.to_vec() })
     }
 
     /// The words as typed.
@@ -85,7 +87,9 @@ impl Load {
         arguments.extend(["--broker", &endpoint.to_string(), "--name", name].map(OsString::from));
         arguments.extend(["--format", "json", "--quiet", "--out"].map(OsString::from));
         arguments.push(directory.into());
-        let mut child = Command::new(&self.binary)
+        let mut child = self
+            .pin
+            .command(&self.binary)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -137,7 +141,7 @@ mod tests {
     use super::*;
 
     fn load(words: &str) -> Result<Load, CompareError> {
-        Load::new(&words.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Load::new(&words.split_whitespace().map(str::to_owned).collect::<Vec<_>>(), Pin::default())
     }
 
     #[test]

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 
 use super::description::{Description, Origin, Recipe, program};
+use super::pin::Pin;
 use super::remove;
 use crate::transport::Endpoint;
 
@@ -78,6 +79,7 @@ impl Contender {
     /// Starts the broker and waits until it accepts a client. One that runs already is taken as it is.
     pub(super) fn start(
         description: &Description,
+        pin: &Pin,
         interrupt: &watch::Receiver<bool>,
     ) -> Result<Self, ContenderError> {
         let recipe = match &description.origin {
@@ -87,7 +89,7 @@ impl Contender {
             Origin::Started(recipe) => recipe,
         };
         let (port, second_port) = free_ports()?;
-        let mut started = Started::spawn(recipe, port, second_port)?;
+        let mut started = Started::spawn(recipe, pin, [port, second_port])?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let deadline = Instant::now() + Duration::from_secs(u64::from(recipe.ready_seconds));
         while !accepts(address) {
@@ -118,7 +120,7 @@ impl Contender {
 }
 
 impl Started {
-    fn spawn(recipe: &Recipe, port: u16, second_port: u16) -> Result<Self, ContenderError> {
+    fn spawn(recipe: &Recipe, pin: &Pin, ports: [u16; 2]) -> Result<Self, ContenderError> {
         let Some((name, arguments)) = recipe.command.split_first() else {
             return Err(ContenderError::Ended("has no command".to_owned()));
         };
@@ -127,7 +129,8 @@ impl Started {
             install: Some(recipe.install.clone()).filter(|install| !install.is_empty()),
         })?;
         let directory = fresh_directory()?;
-        let spawned = Self::spawn_in(&directory, recipe, &path, arguments, [port, second_port]);
+        let mut command = pin.command(&path);
+        let spawned = Self::spawn_in(&directory, recipe, &mut command, arguments, ports);
         if spawned.is_err() {
             remove(&directory);
         }
@@ -137,7 +140,7 @@ impl Started {
     fn spawn_in(
         directory: &Path,
         recipe: &Recipe,
-        program: &Path,
+        command: &mut Command,
         arguments: &[String],
         [port, second_port]: [u16; 2],
     ) -> io::Result<Child> {
@@ -152,7 +155,7 @@ impl Started {
             fs::write(&config, fill(text))?;
         }
         let words = File::create(words_of(directory))?;
-        Command::new(program)
+        command
             .args(arguments.iter().map(|argument| fill(argument)))
             .envs(recipe.environment.iter().map(|(name, value)| (name, fill(value))))
             .current_dir(directory)

@@ -7,11 +7,13 @@
 //! description  how a broker is started, from a TOML file
 //! contender    a broker that runs
 //! child        one run of the load, as a process of its own
+//! pin          on which CPUs they run
 //! ```
 
 mod child;
 mod contender;
 mod description;
+mod pin;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -25,6 +27,7 @@ use child::Load;
 use contender::Contender;
 pub use contender::ContenderError;
 pub use description::{Description, DescriptionError};
+use pin::Pin;
 
 use crate::cli::{CompareArgs, Format};
 
@@ -50,6 +53,9 @@ pub enum CompareError {
     /// No round of any broker could be measured.
     #[error("no broker could be measured; the first failure: {0}")]
     Nothing(String),
+    /// CPUs that cannot be used.
+    #[error("{0}")]
+    Cpus(#[source] io::Error),
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -61,7 +67,10 @@ pub enum CompareError {
 impl CompareError {
     /// Whether what was typed is at fault.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Description(_) | Self::Twice(_) | Self::Taken(_) | Self::Load(_))
+        matches!(
+            self,
+            Self::Description(_) | Self::Twice(_) | Self::Taken(_) | Self::Load(_) | Self::Cpus(_)
+        )
     }
 }
 
@@ -82,7 +91,9 @@ pub fn compare(
     interrupt: &watch::Receiver<bool>,
 ) -> Result<Compared, CompareError> {
     let descriptions = descriptions(&args.brokers)?;
-    let load = Load::new(&args.load)?;
+    let load_pin = Pin::to(args.load_cpus.as_deref()).map_err(CompareError::Cpus)?;
+    let broker_pin = Pin::to(args.broker_cpus.as_deref()).map_err(CompareError::Cpus)?;
+    let load = Load::new(&args.load, load_pin)?;
     let directory = directory(&args.out)?;
     let mut rounds = Rounds {
         schema: ROUNDS_SCHEMA.to_owned(),
@@ -98,7 +109,7 @@ pub fn compare(
                 break 'rounds;
             }
             note(args.quiet, &format!("round {round} of {}: {}", args.rounds, description.name));
-            match measure(description, &load, &directory, round, interrupt) {
+            match measure((description, &broker_pin), &load, &directory, round, interrupt) {
                 Ok(summary) => {
                     note(args.quiet, &format!("  {}", reports::headline(&summary)));
                     add(&mut rounds.sides, place, round, summary);
@@ -130,14 +141,14 @@ enum Ended {
 }
 
 fn measure(
-    description: &Description,
+    (description, pin): (&Description, &Pin),
     load: &Load,
     directory: &Path,
     round: u32,
     interrupt: &watch::Receiver<bool>,
 ) -> Result<reports::Summary, Ended> {
     let failed = |reason: String| Ended::Failed(reason);
-    let contender = Contender::start(description, interrupt).map_err(|error| match error {
+    let contender = Contender::start(description, pin, interrupt).map_err(|error| match error {
         ContenderError::Interrupted => Ended::Interrupted,
         error => failed(error.to_string()),
     })?;

@@ -68,6 +68,12 @@ fn groups(scenario: &Scenario) -> String {
 fn rates(scenario: &Scenario, plan: &Plan) -> String {
     let total = scenario.publications_per_second();
     let deliveries = plan.deliveries_per_second();
+    if let Some(window) = scenario.overview.window {
+        return format!(
+            "--rate max: a closed loop, in which each publisher has {} publications on their way at most",
+            grouped(u64::from(window))
+        );
+    }
     let follows = format!(
         "all together {}/s; {} deliveries/s, {} B/s of payload",
         decimal(total),
@@ -84,6 +90,7 @@ fn rates(scenario: &Scenario, plan: &Plan) -> String {
         Rate::Period(_) => "a period per publisher",
         Rate::Total(_) => "the total over all publishers",
         Rate::PerClient(_) => "per publisher",
+        Rate::Max => "a closed loop",
     };
     format!(
         "--rate {rate} ({meaning}): each publishes every {period} ({}/s), {follows}",

@@ -156,6 +156,7 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
         retain: overview.retain,
         payload_bytes: u32::try_from(overview.payload_bytes).unwrap_or(u32::MAX),
         period_seconds: seconds(overview.period_ns),
+        window: overview.window,
         publications_per_second: scenario.publications_per_second(),
         deliveries_per_second: plan.deliveries_per_second(),
         warmup_seconds: seconds(scenario.warmup_ns),
@@ -217,6 +218,11 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         counters.late_after_drain,
         "deliver(ies) came after the drain: they are neither delivered nor lost; --drain waits longer",
     );
+    warn(
+        counters.given_up,
+        "deliver(ies) of the closed loop did not come within a second, nor anything after them: given up, so \
+         that the window could go on",
+    );
     warn(counters.impossible, "message(s) arrived before they were due: a clock is wrong");
     warn(counters.unexpected, "acknowledgement(s) came for which no publication waited");
     warn(counters.not_subscribed, "subscription(s) were refused");
@@ -225,15 +231,27 @@ fn warnings(scenario: &Scenario, measured: &Measured) -> Vec<String> {
         "publisher(s) sent Topic Names in spite of --topic-alias: the broker allows no Topic Alias",
     );
     warnings.extend(reasons(&measured.reasons));
-    if scenario.overview.stamp_place == StampPlace::Nowhere {
-        warnings.push(format!(
+    warnings.extend(kind(scenario));
+    warnings.extend(overload(measured));
+    warnings
+}
+
+/// What the kind of the load leaves unsaid.
+fn kind(scenario: &Scenario) -> Option<String> {
+    if scenario.overview.window.is_some() {
+        return Some(
+            "closed loop: latency is that of a saturated broker, from when the window allowed a publication; \
+             while the broker stalls nothing is due, so that no stall is in it (coordinated omission)"
+                .to_owned(),
+        );
+    }
+    (scenario.overview.stamp_place == StampPlace::Nowhere).then(|| {
+        format!(
             "plain payloads have no stamp at MQTT {}: deliveries are only counted, and latency and \
              order are not known; -V 5 has room for a stamp beside the payload",
             scenario.overview.protocol
-        ));
-    }
-    warnings.extend(overload(measured));
-    warnings
+        )
+    })
 }
 
 /// What a broker of MQTT 5 said about what it refused.

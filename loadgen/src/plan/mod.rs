@@ -6,6 +6,7 @@
 //! timing    when its publications are due
 //! filters   which Topic Filters match a Topic Name
 //! audience  who is owed what
+//! closed_loop  whose arrivals open a window
 //! retained  what of it a client gets that subscribes late
 //! offered   how many publications are due
 //! ```
@@ -14,6 +15,7 @@
 //! its publications have sequence numbers of their own, and a `%rand_N` makes N streams of one entry.
 
 mod audience;
+mod closed_loop;
 mod filters;
 mod life;
 mod offered;
@@ -124,6 +126,7 @@ impl Plan {
         };
         plan.number()?;
         plan.match_topics()?;
+        closed_loop::check(&plan)?;
         let retained: Vec<_> =
             (0..plan.groups.len()).map(|group| retained::owed(&plan, group)).collect();
         for (group, retained) in plan.groups.iter_mut().zip(retained) {
@@ -318,6 +321,9 @@ impl Plan {
     pub(crate) fn timing(&self, entry: usize, number: u32) -> Timing {
         let Entry { group, places, .. } = &self.entries[entry];
         let publication = self.publication(entry);
+        if publication.window.is_some() {
+            return Timing::new(0, 1, Steps::Once, None);
+        }
         let group_plan = &self.groups[*group];
         let Publication { period_ns, arrival, burst, .. } = *publication;
         let place = places.get(number as usize).copied().unwrap_or(0);
@@ -497,6 +503,9 @@ impl Plan {
     fn deliveries_of_entry(&self, number: usize) -> f64 {
         let entry = &self.entries[number];
         let clients = self.clients_of_entry(number);
+        if self.publication(number).window.is_some() {
+            return 0.0;
+        }
         let streams = entry.first_stream..entry.first_stream + entry.variants * clients;
         let per_second =
             f64::from(clients) * 1e9 / fraction(self.publication(number).period_ns.max(1));

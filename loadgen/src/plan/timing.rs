@@ -32,6 +32,8 @@ pub(crate) enum Steps {
         /// At least one.
         size: u32,
     },
+    /// The first and no other: a window says when the others are.
+    Once,
 }
 
 /// A publication.
@@ -60,7 +62,7 @@ impl Timing {
     pub(crate) fn first(&self) -> Cursor {
         let start = Cursor { tick: 0, due_ns: self.first_ns };
         let first = match self.pattern {
-            Steps::Even | Steps::Burst { .. } => start,
+            Steps::Even | Steps::Burst { .. } | Steps::Once => start,
             // Else all clients would begin at once.
             Steps::Poisson { seed } => {
                 let gap_ns = self.gap(scramble(seed), u32::MAX);
@@ -89,6 +91,7 @@ impl Timing {
                 self.period_ns.saturating_mul(u64::from(size))
             }
             Steps::Burst { .. } => 0,
+            Steps::Once => NEVER,
         };
         Cursor { tick: cursor.tick.wrapping_add(1), due_ns: cursor.due_ns.saturating_add(gap_ns) }
     }

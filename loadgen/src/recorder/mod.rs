@@ -17,7 +17,7 @@ pub(crate) use ledger::{Arrival, Ledger};
 pub(crate) use legs::{Leg, LegHistograms};
 use slots::{Slot, Slots};
 
-use crate::client::{Acknowledgement, Answered};
+use crate::client::{Acknowledgement, Answered, Windows};
 use crate::mqtt::{Publish, ReasonCode};
 use crate::payload::{self, RunTag, Stamp, StampPlace, Unread};
 use crate::plan::{Contract, Plan, Schedule};
@@ -107,6 +107,8 @@ pub(crate) struct Counters {
     pub rejected: u64,
     /// Publishers that were to use a Topic Alias and may not.
     pub unaliased: u64,
+    /// Deliveries of a closed loop that did not come and that nothing came after.
+    pub given_up: u64,
 }
 
 /// What a broker of MQTT 5 gives a reason for.
@@ -129,7 +131,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 38] {
+    fn fields_mut(&mut self) -> [&mut u64; 39] {
         [
             &mut self.connected,
             &mut self.opened,
@@ -169,6 +171,7 @@ impl Counters {
             &mut self.unexpected,
             &mut self.rejected,
             &mut self.unaliased,
+            &mut self.given_up,
         ]
     }
 }
@@ -201,6 +204,17 @@ pub(crate) struct Recorder {
     stage: Stage,
     /// Measured deliveries when this stage began.
     delivered_before: u64,
+    /// What publishers wait for in a closed loop.
+    windows: Option<Windows<FlowPlace>>,
+}
+
+/// What one client publishes by one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlowPlace {
+    /// Place of the client among those of its worker.
+    pub client: usize,
+    /// Which of its flows.
+    pub flow: usize,
 }
 
 /// What the deliveries that come now are.
@@ -282,7 +296,18 @@ impl Recorder {
             delivered_before: 0,
             reasons: Reasons::new(),
             connect_failure: None,
+            windows: None,
         }
+    }
+
+    /// Opens these windows as deliveries arrive.
+    pub(crate) fn close_loop(&mut self, windows: Windows<FlowPlace>) {
+        self.windows = Some(windows);
+    }
+
+    /// What publishers wait for in a closed loop.
+    pub(crate) fn windows(&mut self) -> Option<&mut Windows<FlowPlace>> {
+        self.windows.as_mut()
     }
 
     /// The broker refused something and said why.
@@ -367,8 +392,10 @@ impl Recorder {
     }
 
     /// A message arrived. Answers what it says of itself, where that can be believed and it is not an old one.
+    ///
+    /// In a `CLOSED` loop the window of its publisher is told.
     #[inline]
-    pub(crate) fn delivery(
+    pub(crate) fn delivery<const CLOSED: bool>(
         &mut self,
         receiver: &Receiver,
         publish: &Publish<'_>,
@@ -384,7 +411,7 @@ impl Recorder {
         }
         match self.stamp(publish) {
             Ok(stamp) => {
-                self.arrived(receiver, &stamp, publish.dup, now_ns);
+                self.arrived::<CLOSED>(receiver, &stamp, publish.dup, now_ns);
                 Some(stamp)
             }
             Err(unread) => {
@@ -396,13 +423,22 @@ impl Recorder {
 
     /// A message with this stamp arrived.
     #[inline]
-    pub(crate) fn arrived(&mut self, receiver: &Receiver, stamp: &Stamp, dup: bool, now_ns: u64) {
+    pub(crate) fn arrived<const CLOSED: bool>(
+        &mut self,
+        receiver: &Receiver,
+        stamp: &Stamp,
+        dup: bool,
+        now_ns: u64,
+    ) {
         if !matches!(self.slots, Slots::Dense { .. }) {
-            return self.choosy(receiver, stamp, dup, now_ns);
+            return self.choosy::<CLOSED>(receiver, stamp, dup, now_ns);
         }
         let arrival = self
             .slot(receiver.place, stamp)
             .and_then(|slot| self.ledger.record(slot.index, stamp.sequence));
+        if CLOSED {
+            self.open_window(stamp, arrival);
+        }
         match arrival {
             Some(Arrival::InOrder) => self.first(stamp, now_ns),
             Some(other) => self.out_of_step(other, stamp, dup, now_ns),
@@ -442,7 +478,13 @@ impl Recorder {
     }
 
     /// A delivery where subscribers differ in what they are owed.
-    fn choosy(&mut self, receiver: &Receiver, stamp: &Stamp, dup: bool, now_ns: u64) {
+    fn choosy<const CLOSED: bool>(
+        &mut self,
+        receiver: &Receiver,
+        stamp: &Stamp,
+        dup: bool,
+        now_ns: u64,
+    ) {
         if stamp.publisher >= self.plan.published_streams() {
             return self.will(receiver, stamp, now_ns);
         }
@@ -451,7 +493,11 @@ impl Recorder {
             return;
         };
         let measured = self.schedule.is_measured(stamp.due_ns);
-        match self.ledger.record(slot.index, stamp.sequence) {
+        let arrival = self.ledger.record(slot.index, stamp.sequence);
+        if CLOSED && slot.contract == Contract::Whole {
+            self.open_window(stamp, arrival);
+        }
+        match arrival {
             Some(Arrival::Duplicate) if slot.may_repeat => return self.counters.repeated += 1,
             Some(Arrival::Duplicate) => {
                 self.counters.measured_duplicate += u64::from(measured);
@@ -483,6 +529,20 @@ impl Recorder {
             self.leg(Leg::Queued, now_ns.saturating_sub(receiver.connected_ns));
         } else {
             self.latency(stamp, now_ns, measured);
+        }
+    }
+
+    /// Tells the window of a stream what is on its way no more. What came late was counted when it was
+    /// passed over.
+    #[inline]
+    fn open_window(&mut self, stamp: &Stamp, arrival: Option<Arrival>) {
+        let settled = match arrival {
+            Some(Arrival::InOrder) => 1,
+            Some(Arrival::Ahead(skipped)) => skipped.saturating_add(1),
+            Some(Arrival::Late | Arrival::Duplicate | Arrival::Ambiguous) | None => return,
+        };
+        if let Some(windows) = &mut self.windows {
+            windows.arrived(stamp.publisher, settled);
         }
     }
 

@@ -44,7 +44,7 @@ fn arrive(recorder: &mut Recorder, place: usize, stamp: Stamp, retain: bool, now
     let mut payload = BytesMut::new();
     payload::write(&mut payload, 20, (TAG, &stamp), b"", 0);
     let publish = Publish { retain, ..message(&payload, b"") };
-    recorder.delivery(&receiver(place), &publish, now_ns);
+    recorder.delivery::<false>(&receiver(place), &publish, now_ns);
 }
 
 fn stamp(publisher: u32, sequence: u32) -> Stamp {
@@ -69,7 +69,7 @@ fn retained_foreign_and_impossible_messages_are_counted_apart() {
     assert_eq!((recorder.counters.retained, recorder.counters.delivered), (1, 0));
     arrive(&mut recorder, 0, stamp(0, 1), false, 10);
     assert_eq!((recorder.counters.impossible, recorder.counters.delivered), (1, 1));
-    recorder.delivery(&receiver(0), &message(b"21", b""), 10);
+    recorder.delivery::<false>(&receiver(0), &message(b"21", b""), 10);
     assert_eq!(recorder.counters.foreign, 1);
     assert!(recorder.take_second().measured.delivery.is_empty());
 }
@@ -106,7 +106,7 @@ fn duplicates_with_dup_and_gaps_are_told_apart() {
         let mut payload = BytesMut::new();
         payload::write(&mut payload, 20, (TAG, &stamp(0, sequence)), b"", 0);
         let publish = Publish { dup, ..message(&payload, b"") };
-        recorder.delivery(&receiver(0), &publish, 90_000);
+        recorder.delivery::<false>(&receiver(0), &publish, 90_000);
     };
     for (sequence, dup) in [(0, false), (0, true), (0, false), (5, false), (2, false)] {
         again(sequence, dup);
@@ -123,7 +123,7 @@ fn a_damaged_message_is_no_delivery_and_not_foreign() {
     let mut payload = BytesMut::new();
     payload::write(&mut payload, 20, (TAG, &stamp(0, 0)), b"", 0);
     payload[0] = b'3';
-    recorder.delivery(&receiver(0), &message(&payload, b""), 90_000);
+    recorder.delivery::<false>(&receiver(0), &message(&payload, b""), 90_000);
     let counters = recorder.counters();
     assert_eq!((counters.corrupted, counters.foreign, counters.delivered), (1, 0, 0));
 }
@@ -157,8 +157,8 @@ fn what_a_subscriber_is_not_owed_is_misrouted() {
 fn a_stamp_beside_a_plain_payload_is_as_good() {
     let mut recorder = recorder("--clients 4 -V 5 --payload plain");
     let text = payload::stamp_text(TAG, &stamp(0, 0), b"21", 2);
-    recorder.delivery(&receiver(0), &message(b"21", &text), 12_000);
-    recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
+    recorder.delivery::<false>(&receiver(0), &message(b"21", &text), 12_000);
+    recorder.delivery::<false>(&receiver(0), &message(b"21", b""), 12_000);
     let counters = recorder.counters;
     assert_eq!((counters.measured_delivered, counters.foreign), (1, 1));
     assert_eq!(recorder.take_second().measured.delivery.max() / 1000, 10);
@@ -167,8 +167,8 @@ fn a_stamp_beside_a_plain_payload_is_as_good() {
 #[test]
 fn without_a_stamp_deliveries_are_counted_and_nothing_else() {
     let mut recorder = recorder("--clients 4 --payload plain");
-    recorder.delivery(&receiver(0), &message(b"21", b""), 12_000);
-    recorder.delivery(&receiver(0), &message(b"hello", b""), 12_000);
+    recorder.delivery::<false>(&receiver(0), &message(b"21", b""), 12_000);
+    recorder.delivery::<false>(&receiver(0), &message(b"hello", b""), 12_000);
     let counters = recorder.counters;
     assert_eq!((counters.delivered, counters.foreign), (1, 1));
     assert!(recorder.take_second().measured.delivery.is_empty());

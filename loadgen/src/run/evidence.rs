@@ -52,6 +52,8 @@ pub(super) struct Seen<'a> {
     pub results: &'a Results,
     pub load: &'a Load,
     pub rows: &'a [TimelineRow],
+    /// Whether publishers waited for what they published before.
+    pub closed_loop: bool,
     /// Deliveries per second that a thread can take, when that is known.
     pub ceiling_per_thread: Option<f64>,
 }
@@ -84,6 +86,7 @@ pub(super) fn evidence(seen: &Seen<'_>) -> Evidence {
             .filter(|_| length_seconds > 0.0)
             .map(|spent| spent / length_seconds),
         seconds: whole_seconds(seen.rows),
+        closed_loop: seen.closed_loop,
         ceiling_per_thread: seen.ceiling_per_thread,
     }
 }

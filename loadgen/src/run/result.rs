@@ -31,6 +31,7 @@ impl Run {
             results: &results,
             load,
             rows: self.collector.timeline().0,
+            closed_loop: self.setup.plan.has_closed_loop(),
             ceiling_per_thread,
         });
         let bytes_per_connection = self.collector.bytes_per_connection();

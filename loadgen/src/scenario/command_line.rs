@@ -36,6 +36,7 @@ pub(super) fn file(cli: &Cli) -> Result<File, ScenarioError> {
         qos: cli.messages.qos.unwrap_or(0),
         retain: !cli.messages.no_retain,
         rate: Some(Text(cli.messages.rate.unwrap_or(RATE))),
+        window: cli.messages.window,
         payload: Some(cli.messages.payload.unwrap_or(PayloadKind::Stamped)),
         size: size(cli)?,
         user_properties: user_properties(cli)?,
@@ -218,7 +219,7 @@ fn check_times(cli: &Cli, publishers: u32) -> Result<(), ScenarioError> {
     super::check_times(warmup_ns, duration_ns, ns(cli.time.drain, super::DRAIN_SECONDS))?;
     debug_assert!(warmup_ns <= TIME_MAX_NS, "it was checked");
     let period_ns = cli.messages.rate.unwrap_or(RATE).period_ns(publishers)?;
-    if (warmup_ns + duration_ns) / period_ns + 1 > u64::from(u32::MAX) {
+    if period_ns > 0 && (warmup_ns + duration_ns) / period_ns + 1 > u64::from(u32::MAX) {
         return Err(ScenarioError::Sequences);
     }
     Ok(())

@@ -237,6 +237,18 @@ pub enum PlanError {
          client subscribe to less"
     )]
     Pairs,
+    /// A closed loop without news of what arrived.
+    #[error(
+        "rate max at QoS 0 goes on when publications arrive, and no subscriber on the thread of the \
+         publisher of {topic} receives them ({threads} thread(s)); subscribe to it, use --threads 1, or \
+         publish at QoS 1"
+    )]
+    Unheard {
+        /// Topic Name.
+        topic: String,
+        /// Threads of the generator.
+        threads: u16,
+    },
     /// Too many Topic Names.
     #[error(
         "the clients of this scenario publish to more than {0} topics, counted for each client; \

@@ -122,8 +122,10 @@ pub struct Publication {
     pub qos: QoS,
     /// Whether with RETAIN = 1.
     pub retain: bool,
-    /// Mean time between two publications of one client.
+    /// Mean time between two publications of one client; 0 in a closed loop.
     pub period_ns: u64,
+    /// In a closed loop, how many publications of one client may be on their way; `None` in open loop.
+    pub window: Option<u32>,
     /// When, within the period.
     pub arrival: Arrival,
     /// Publications of one burst; 1 for other arrivals.
@@ -193,11 +195,12 @@ impl Group {
         self.subscribe.iter().any(|subscription| subscription.share.is_some())
     }
 
-    /// Publications per second of all its clients.
+    /// Publications per second of all its clients; those of a closed loop have no rate of their own.
     pub fn publications_per_second(&self) -> f64 {
         let each = self
             .publish
             .iter()
+            .filter(|publication| publication.window.is_none())
             .map(|publication| 1e9 / crate::units::fraction(publication.period_ns.max(1)));
         f64::from(self.clients) * each.sum::<f64>()
     }

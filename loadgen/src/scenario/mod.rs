@@ -130,6 +130,8 @@ pub struct Overview {
     pub period_ns: u64,
     /// The rate as it is written, where there is one entry alone.
     pub rate: Option<Rate>,
+    /// The greatest window of a publication in a closed loop; `None` when all is open loop.
+    pub window: Option<u32>,
 }
 
 /// Which broker.
@@ -343,6 +345,7 @@ fn overview(file: &File, groups: &[Group]) -> Overview {
             _ => nearest(f64::from(publishers) * 1e9 / per_second),
         },
         rate,
+        window: publications().filter_map(|one| one.window).max(),
     }
 }
 

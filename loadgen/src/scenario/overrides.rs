@@ -56,6 +56,7 @@ fn group_keys(group: &mut GroupFile, cli: &Cli) {
             (false, false) => publication.retain,
             (retain, _) => retain,
         };
+        replace(&mut publication.window, messages.window);
         let has_size = publication.template.is_none()
             && publication.file.is_none()
             && publication.payload != Some(PayloadKind::Plain);
@@ -102,7 +103,7 @@ fn scale_clients(groups: &mut [GroupFile], clients: u32) -> Result<(), ScenarioE
 /// A period or a frequency per client is that of every client; a total is divided as before.
 fn scale_rates(groups: &mut [GroupFile], rate: Rate) -> Result<(), ScenarioError> {
     let total = match rate {
-        Rate::Period(_) | Rate::PerClient(_) => None,
+        Rate::Period(_) | Rate::PerClient(_) | Rate::Max => None,
         Rate::Total(total) => {
             let mut before = 0.0;
             for group in groups.iter() {
@@ -130,7 +131,9 @@ fn scale_rates(groups: &mut [GroupFile], rate: Rate) -> Result<(), ScenarioError
 
 /// Publications per second that `clients` have together.
 fn per_second(clients: u32, rate: Option<Text<Rate>>) -> Result<f64, ScenarioError> {
-    let rate = rate.map_or(Rate::Period(std::time::Duration::from_secs(3)), |rate| rate.0);
+    // A closed loop has no share in a total: it is taken for what is published when nothing is said.
+    let rate = rate.map(|rate| rate.0).filter(|rate| *rate != Rate::Max);
+    let rate = rate.unwrap_or(Rate::Period(std::time::Duration::from_secs(3)));
     let period_ns = rate.period_ns(clients.max(1))?;
     Ok(f64::from(clients) * 1e9 / fraction(period_ns.max(1)))
 }
@@ -145,7 +148,7 @@ pub(super) fn clients(groups: &[GroupFile]) -> u64 {
 fn rounded(rate: Option<Text<Rate>>) -> Option<u64> {
     match rate?.0 {
         Rate::Total(total) => Some(crate::units::nearest(total * 1000.0)),
-        Rate::Period(_) | Rate::PerClient(_) => None,
+        Rate::Period(_) | Rate::PerClient(_) | Rate::Max => None,
     }
 }
 

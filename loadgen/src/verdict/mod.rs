@@ -3,6 +3,7 @@
 //! The generator is judged first, because nothing can be said of a broker that was not loaded as the schedule
 //! asks; then the broker, because a run that it does not keep up with is never steady; then steadiness.
 
+mod closed_loop;
 mod rules;
 mod steadiness;
 
@@ -46,6 +47,9 @@ pub(crate) struct Evidence {
     pub broker_cores: Option<f64>,
     /// Whole seconds, in order.
     pub seconds: Vec<Second>,
+    /// Whether publishers waited for what they published before: then nothing is offered that is not sent,
+    /// and a limit is what is looked for.
+    pub closed_loop: bool,
     /// Deliveries per second that one thread of this generator can take on this machine.
     pub ceiling_per_thread: Option<f64>,
 }
@@ -72,8 +76,11 @@ pub(crate) struct Second {
 
 /// Judges a run.
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
-    let generator = rules::generator(evidence);
-    let broker = rules::broker(evidence);
+    let (generator, broker) = if evidence.closed_loop {
+        (closed_loop::generator(evidence), Vec::new())
+    } else {
+        (rules::generator(evidence), rules::broker(evidence))
+    };
     let unsteady = steadiness::rules(&evidence.seconds);
     let (verdict, mut reasons) = if !generator.is_empty() {
         (Judgement::GeneratorLimited, [generator, broker].concat())
@@ -82,7 +89,8 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     } else if !unsteady.is_empty() {
         (Judgement::Unstable, unsteady)
     } else {
-        (Judgement::Valid, vec![rules::kept_up(evidence)])
+        let reason = if evidence.closed_loop { closed_loop::limit } else { rules::kept_up };
+        (Judgement::Valid, vec![reason(evidence)])
     };
     reasons.extend(rules::ceiling(evidence));
     Verdict { verdict, reasons }
@@ -121,6 +129,7 @@ mod tests {
                 Second { expected: 100_000, delivered: 100_000, p50_us: Some(700.0) };
                 10
             ],
+            closed_loop: false,
             ceiling_per_thread: None,
         }
     }
@@ -202,6 +211,32 @@ mod tests {
             assert_eq!(verdict, Judgement::GeneratorLimited);
             assert_eq!(codes[0], "generator_cpu");
             assert_eq!(codes[1..], *expected, "the broker's side is told too");
+        }
+    }
+
+    #[test]
+    fn in_a_closed_loop_the_generator_is_the_limit_when_it_alone_is_saturated() {
+        type Change = fn(&mut Evidence);
+        let table: [(Judgement, &str, Change); 6] = [
+            (Judgement::Valid, "broker_saturated", |e| e.broker_cores = Some(0.97)),
+            (Judgement::Valid, "window", |_| {}),
+            (Judgement::GeneratorLimited, "generator_cpu", |e| e.workers[0].busy = 0.995),
+            (Judgement::GeneratorLimited, "generator_cpu", |e| {
+                (e.workers[0].busy, e.broker_cores) = (0.995, None);
+            }),
+            (Judgement::GeneratorLimited, "run_queue_wait", |e| e.workers[0].waiting = Some(0.4)),
+            (Judgement::Valid, "broker_saturated", |e| {
+                (e.workers[0].busy, e.broker_cores) = (0.995, Some(0.97));
+            }),
+        ];
+        for (expected, code, change) in table {
+            let (verdict, codes) = judged(|e| {
+                e.closed_loop = true;
+                // Nothing of this means anything here.
+                (e.reached, e.own_lag_p99_us) = (0, Some(60_000.0));
+                change(e);
+            });
+            assert_eq!((verdict, codes[0].as_str()), (expected, code));
         }
     }
 

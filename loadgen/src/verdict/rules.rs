@@ -116,7 +116,7 @@ fn read_lag(evidence: &Evidence) -> Option<Reason> {
 }
 
 /// The thread with the least time to spare.
-fn worst(workers: &[WorkerLoad]) -> Option<WorkerLoad> {
+pub(super) fn worst(workers: &[WorkerLoad]) -> Option<WorkerLoad> {
     workers.iter().copied().max_by(|a, b| taken(*a).total_cmp(&taken(*b)))
 }
 
@@ -124,7 +124,7 @@ fn taken(worker: WorkerLoad) -> f64 {
     worker.busy + worker.waiting.unwrap_or(0.0)
 }
 
-fn saturated(worker: WorkerLoad, threads: usize) -> Option<Reason> {
+pub(super) fn saturated(worker: WorkerLoad, threads: usize) -> Option<Reason> {
     let waiting = worker.waiting.unwrap_or(0.0);
     let no_time_left = taken(worker) > BUSY_SHARE;
     let figures = [
@@ -281,7 +281,7 @@ pub(super) fn ceiling(evidence: &Evidence) -> Option<Reason> {
     ))
 }
 
-fn per_second(count: u64, evidence: &Evidence) -> f64 {
+pub(super) fn per_second(count: u64, evidence: &Evidence) -> f64 {
     if evidence.length_seconds > 0.0 { fraction(count) / evidence.length_seconds } else { 0.0 }
 }
 

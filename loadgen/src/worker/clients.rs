@@ -53,9 +53,11 @@ impl Worker {
             let (first_stream, _) = plan.streams_of(entry, number);
             let templates = self.templates(client, group, entry, place)?;
             let timing = plan.timing(entry, number);
-            flows.push(Flow::new(first_stream, plan.stream_seed(entry, number), templates, timing));
+            let flow = Flow::new(first_stream, plan.stream_seed(entry, number), templates, timing);
+            let mut recorder = self.recorder.borrow_mut();
+            flows.push(flow.within(recorder.windows().and_then(|all| all.get(first_stream))));
         }
-        let inflight_max = plan.group(group).inflight_max;
+        let inflight_max = plan.inflight_max(group);
         let (tag, seed) = (self.setup.tag, self.setup.scenario.seed);
         Ok(Some(Box::new(Publisher::new(flows, tag, seed, inflight_max))))
     }

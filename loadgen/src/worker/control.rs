@@ -41,6 +41,9 @@ pub(super) async fn run(
     tokio::task::spawn_local(Rc::clone(&worker).keep_alive());
     let probe = Timer::new().map_err(WorkerError::Timer)?;
     tokio::task::spawn_local(Rc::clone(&worker).probe(probe));
+    if worker.is_closed_loop {
+        tokio::task::spawn_local(Rc::clone(&worker).give_up());
+    }
     let mut reporter = Reporter::new(Rc::clone(&worker), reports);
     loop {
         tokio::select! {

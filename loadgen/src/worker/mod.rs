@@ -10,11 +10,13 @@
 //! known      deliveries that were read before
 //! pacer      decides which publications are due, in the order of their due times
 //! probe      samples how long what has arrived waits to be read
+//! closed_loop publishes when what was published has arrived
 //! keep_alive sends PINGREQ where nothing else was sent
 //! control    takes commands from the main thread and reports to it
 //! ```
 
 mod clients;
+mod closed_loop;
 mod connect;
 mod connection;
 mod control;
@@ -193,7 +195,11 @@ fn run(
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
         .map_err(WorkerError::Start)?;
-    let worker = Rc::new(Worker::new(number, setup));
+    let worker = Worker::new(number, setup);
+    if let Some(windows) = worker.windows() {
+        worker.recorder.borrow_mut().close_loop(windows);
+    }
+    let worker = Rc::new(worker);
     runtime.block_on(control::run(worker, inbox, reports))
 }
 
@@ -218,6 +224,8 @@ struct Worker {
     /// The publications that are being written. Empty between two uses.
     batch: RefCell<Batch>,
     pacer: RefCell<Pacer>,
+    /// Whether some publisher waits for what it published to arrive.
+    is_closed_loop: bool,
     /// What the publications by an entry have in common, where clients do not differ.
     templates: RefCell<HashMap<usize, Rc<[Templates]>>>,
     /// The schedule, from the start of the load on.
@@ -260,6 +268,7 @@ impl Worker {
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
             write_buffer: RefCell::new(BytesMut::new()),
             batch: RefCell::new(Batch::default()),
+            is_closed_loop: setup.plan.has_closed_loop(),
             pacer: RefCell::new(Pacer::new(&setup.plan, &clients)),
             templates: RefCell::new(HashMap::new()),
             load: Cell::new(None),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Worker;
 use super::timer::Timer;
 use crate::plan::{Cursor, NEVER, Plan, Schedule, Timing};
+use crate::recorder::FlowPlace;
 
 /// Writes of one turn at most, before another socket is read: a worker that is behind its schedule
 /// must still take in what arrives. 16 writes are about 0.1 ms.
@@ -30,15 +31,6 @@ pub(super) struct Pacer {
     /// When the parts of the load are.
     pub schedule: Schedule,
     order: Order,
-}
-
-/// What one client publishes by one entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FlowPlace {
-    /// Place of the client.
-    pub client: usize,
-    /// Which of its flows.
-    pub flow: usize,
 }
 
 #[derive(Debug)]

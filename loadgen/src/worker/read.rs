@@ -129,7 +129,11 @@ impl Worker {
     ) -> Result<usize, End> {
         let mut answer = self.write_buffer.take();
         let mut seen = Seen::default();
-        let taken = self.take_each(connection, bytes, now_ns, &mut answer, &mut seen);
+        let taken = if self.is_closed_loop {
+            self.take_each::<true>(connection, bytes, now_ns, &mut answer, &mut seen)
+        } else {
+            self.take_each::<false>(connection, bytes, now_ns, &mut answer, &mut seen)
+        };
         if !answer.is_empty() {
             self.send(connection, &answer);
             answer.clear();
@@ -139,10 +143,13 @@ impl Worker {
             // Bounded by the Packet Identifiers that are free now.
             self.publish_all_due(connection, u32::MAX);
         }
+        if self.is_closed_loop {
+            self.publish_opened();
+        }
         taken
     }
 
-    fn take_each(
+    fn take_each<const CLOSED: bool>(
         &self,
         connection: &Connection,
         bytes: &[u8],
@@ -161,7 +168,7 @@ impl Worker {
             if client.is_subscribed() {
                 while let Some((stamp, length)) = known.find(version, &bytes[taken..]) {
                     taken += length;
-                    recorder.arrived(&connection.receiver, &stamp, false, now_ns);
+                    recorder.arrived::<CLOSED>(&connection.receiver, &stamp, false, now_ns);
                 }
             }
             let next = decoder.next(&bytes[taken..]).map_err(ClientError::Decode)?;
@@ -170,7 +177,8 @@ impl Worker {
             taken += length;
             match client.handle(packet, now_ns, answer)? {
                 Event::Delivery(publish) => {
-                    let stamp = recorder.delivery(&connection.receiver, &publish, now_ns);
+                    let receiver = &connection.receiver;
+                    let stamp = recorder.delivery::<CLOSED>(receiver, &publish, now_ns);
                     if let (Some(stamp), Topic::Name) = (stamp, publish.topic) {
                         known.learn(version, frame, stamp);
                     }

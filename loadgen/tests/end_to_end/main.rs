@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod closed_loop;
 mod command_line;
 mod compare;
 mod connect;

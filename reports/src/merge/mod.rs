@@ -218,7 +218,7 @@ fn merged_leg(runs: &[&Run], leg: &'static str) -> Result<Histogram<u64>, MergeE
 }
 
 /// What has to be the same, in words.
-fn settings(config: &Config) -> [(&'static str, String); 12] {
+fn settings(config: &Config) -> [(&'static str, String); 13] {
     [
         ("the broker", config.broker.clone()),
         ("the version of MQTT", config.protocol.clone()),
@@ -230,6 +230,10 @@ fn settings(config: &Config) -> [(&'static str, String); 12] {
         ("RETAIN", u8::from(config.retain).to_string()),
         ("the payload in bytes", config.payload_bytes.to_string()),
         ("the period in seconds", config.period_seconds.to_string()),
+        (
+            "the window of the closed loop",
+            config.window.map_or_else(|| "-".to_owned(), |size| size.to_string()),
+        ),
         ("the warm-up in seconds", config.warmup_seconds.to_string()),
         ("the measured part in seconds", config.duration_seconds.to_string()),
     ]

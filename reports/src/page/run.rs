@@ -61,9 +61,13 @@ fn tiles(summary: &Summary) -> Markup {
         .and_then(|seconds| cpu_per_delivery(seconds, counts.delivered))
         .map_or_else(absent, microseconds);
     let (memory, memory_note) = memory(summary);
+    let offered = match summary.config.window {
+        Some(_) => "in a closed loop".to_owned(),
+        None => format!("{} publications/s offered", rate(summary.config.publications_per_second)),
+    };
     html! {
         dl.tiles {
-            (tile("deliveries per second", &delivery_rate(summary).map_or_else(absent, rate), &format!("{} publications/s offered", rate(summary.config.publications_per_second)), false))
+            (tile("deliveries per second", &delivery_rate(summary).map_or_else(absent, rate), &offered, false))
             (tile("delivered of owed", &share(counts.delivered, counts.expected), &lost, counts.lost > 0))
             (tile("p50", &p50, "from due", false))
             (tile("p99", &p99, "from due", false))
@@ -208,6 +212,10 @@ fn environment(run: &Run) -> Markup {
     let (config, machine) = (&run.summary.config, &run.summary.machine);
     let connect_rate =
         config.connect_rate.map(|rate| format!("{rate} per second")).unwrap_or_default();
+    let period = match config.window {
+        Some(_) => crate::text::pace(config),
+        None => format!("{} for each publisher", crate::text::period(config.period_seconds)),
+    };
     html! {
         section #environment {
             h2 { "Configuration and environment" }
@@ -223,7 +231,7 @@ fn environment(run: &Run) -> Markup {
                             (row("clients", &format!("{} publishers, {} subscribers", count(config.publishers.into()), count(config.subscribers.into()))))
                             (row("QoS", &format!("{} published, {} subscribed{}", config.qos, config.sub_qos, if config.retain { ", RETAIN = 1" } else { "" })))
                             (row("payload", &format!("{} bytes", count(config.payload_bytes.into()))))
-                            (row("period", &format!("{} for each publisher", crate::text::period(config.period_seconds))))
+                            (row("period", &period))
                             (row("deliveries", &format!("{} per second", rate(config.deliveries_per_second))))
                             (row("time", &format!("{} of warm-up, {} measured", seconds(config.warmup_seconds), seconds(config.measured_seconds))))
                             (row("connections opened", &connect_rate))

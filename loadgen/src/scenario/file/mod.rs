@@ -206,9 +206,13 @@ pub struct PublishFile {
     pub qos: u8,
     /// RETAIN; false.
     pub retain: bool,
-    /// How often: a period per client, a total of the group, or a frequency per client; 3 s.
+    /// How often: a period per client, a total of the group, a frequency per client, or `max` for a
+    /// closed loop; 3 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Text<Rate>>,
+    /// In a closed loop, publications of one client that may be on their way; 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
     /// When, within the rate.
     pub arrival: Arrival,
     /// Publications of one burst; 10.
@@ -332,6 +336,7 @@ impl File {
                 will: Some(WillFile { payload: text.clone(), ..WillFile::default() }),
                 publish: vec![PublishFile {
                     rate: Some(Text(Rate::Total(1.0))),
+                    window: Some(1),
                     burst: Some(1),
                     payload: Some(PayloadKind::Stamped),
                     size: Some(Text(Bytes(1))),

@@ -16,6 +16,9 @@ use crate::rate::Rate;
 /// How often when nothing is said.
 const RATE: Rate = Rate::Period(Duration::from_secs(3));
 
+/// Publications of one client that may be on their way in a closed loop, when nothing is said.
+const WINDOW: u32 = 100;
+
 /// Publications of a burst when nothing is said.
 const BURST: u32 = 10;
 
@@ -33,8 +36,8 @@ pub(super) fn publication(
 ) -> Result<Publication, GroupError> {
     let rate = file.rate.map_or(RATE, |rate| rate.0);
     let period_ns = rate.period_ns(clients)?;
-    let publications = (context.warmup_ns + context.duration_ns) / period_ns + 1;
-    if publications >= u64::from(u32::MAX) {
+    let publications = (context.warmup_ns + context.duration_ns).checked_div(period_ns);
+    if publications.is_some_and(|count| count + 1 >= u64::from(u32::MAX)) {
         return Err(GroupError::Sequences);
     }
     let properties = file.user_properties.iter().map(|(name, value)| {
@@ -46,11 +49,36 @@ pub(super) fn publication(
         qos: qos(file.qos)?,
         retain: file.retain,
         period_ns,
+        window: window(file, rate)?,
         arrival: file.arrival,
         burst: burst(file)?,
         payload: payload(file, context)?,
         user_properties: properties.collect::<Result<_, GroupError>>()?,
     })
+}
+
+/// The window of a closed loop.
+fn window(file: &PublishFile, rate: Rate) -> Result<Option<u32>, GroupError> {
+    if rate != Rate::Max {
+        return match file.window {
+            Some(_) => Err(GroupError::Needs("window", "rate = \"max\"")),
+            None => Ok(None),
+        };
+    }
+    if file.arrival != Arrival::Spread {
+        return Err(GroupError::Both("arrival", "rate = \"max\""));
+    }
+    if file.payload == Some(PayloadKind::Plain) {
+        // Whose publication has arrived is read from its stamp.
+        return Err(GroupError::Both("payload = \"plain\"", "rate = \"max\""));
+    }
+    if topic(&file.topic)?.variants() > 1 {
+        return Err(GroupError::Both("%rand_N in topic", "rate = \"max\""));
+    }
+    match file.window.unwrap_or(WINDOW) {
+        0 => Err(GroupError::Zero("window")),
+        window => Ok(Some(window)),
+    }
 }
 
 fn burst(file: &PublishFile) -> Result<u32, GroupError> {

@@ -57,6 +57,17 @@ pub(super) fn group(file: &GroupFile, context: &Context) -> Result<Group, GroupE
     let entries = file.publish.iter();
     let publish = entries.map(|entry| publication(entry, file.clients, context));
     let publish: Vec<_> = publish.collect::<Result<_, _>>()?;
+    let is_closed = publish.iter().any(|publication| publication.window.is_some());
+    for (is_given, key) in [
+        (file.start.is_some(), "start"),
+        (file.stop.is_some(), "stop"),
+        (file.churn.is_some(), "churn"),
+        (file.storm.is_some(), "storm"),
+    ] {
+        if is_closed && is_given {
+            return Err(GroupError::Both(key, "rate = \"max\""));
+        }
+    }
     Ok(Group {
         name: file.name.clone(),
         label: String::new(),
@@ -180,6 +191,12 @@ mod tests {
             ("publish = [{ topic = 'a', size = 30, payload = 'plain' }]", "exclude each other"),
             ("publish = [{ topic = 'a', template = 'x', file = 'y' }]", "exclude each other"),
             ("publish = [{ topic = 'a', file = '/none' }]", "cannot be read"),
+            ("publish = [{ topic = 'a', window = 3 }]", "rate = \"max\""),
+            ("publish = [{ topic = 'a', rate = 'max', window = 0 }]", "more than zero"),
+            ("publish = [{ topic = 'a', rate = 'max', arrival = 'herd' }]", "exclude each other"),
+            ("publish = [{ topic = 'a', rate = 'max', payload = 'plain' }]", "exclude each other"),
+            ("publish = [{ topic = 'a%rand_3', rate = 'max' }]", "exclude each other"),
+            ("churn = {}\npublish = [{ topic = 'a', rate = 'max' }]", "exclude each other"),
             ("publish = [{ topic = 'a', burst = 3 }]", "arrival = \"burst\""),
             ("publish = [{ topic = 'a', arrival = 'burst', burst = 0 }]", "more than zero"),
             ("publish = [{ topic = 'a', rate = '900000/ms/client' }]", "lower rate"),
