@@ -102,10 +102,11 @@ impl Fixture {
 fn connect(shard: &mut Shard, version: u8, client_identifier: &str) -> ConnectionKey {
     let mut body = [&b"\x00\x04MQTT"[..], &[version, 2, 0, 60]].concat();
     body.extend((version == 5).then_some(0));
-    body.extend([0, client_identifier.len() as u8]);
+    let length = |bytes: usize| u8::try_from(bytes).expect("a short packet");
+    body.extend([0, length(client_identifier.len())]);
     body.extend_from_slice(client_identifier.as_bytes());
     let key = shard.open(NOW);
-    shard.handle_bytes(NOW, key, &[&[0x10, body.len() as u8], &*body].concat());
+    shard.handle_bytes(NOW, key, &[&[0x10, length(body.len())], &*body].concat());
     key
 }
 

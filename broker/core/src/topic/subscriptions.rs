@@ -24,8 +24,9 @@ pub struct SubscriptionTree<K> {
 }
 
 /// Two words, so that a node of the tree fits a cache line: most filters have one subscriber.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 enum Subscribers<K> {
+    #[default]
     None,
     One(K, DeliveryOptions),
     #[expect(clippy::box_collection, reason = "one word: a node has room for two")]
@@ -120,12 +121,6 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
         if sources > 1 {
             found.merge();
         }
-    }
-}
-
-impl<K> Default for Subscribers<K> {
-    fn default() -> Self {
-        Self::None
     }
 }
 
