@@ -1,6 +1,6 @@
 //! From what size on is a payload better shared than copied into every output?
 //!
-//! One publication to [`SUBSCRIBERS`] TCP connections, in both ways that an output of the shard knows:
+//! One publication to one or [`SUBSCRIBERS`] TCP connections, in both ways that an output of the shard knows:
 //! *copied*, header and payload appended to the connection's buffer, then one `write`; *shared*, the
 //! header appended and a reference to the payload kept, then one `writev` of both. CPU time is per
 //! delivery and includes the system call; the readers empty their sockets outside of it. The result is
@@ -77,11 +77,12 @@ fn sharing(criterion: &mut Criterion<CpuTime>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let mut connections: Vec<_> = (0..SUBSCRIBERS).map(|_| Connection::new(&listener)).collect();
     let mut scratch = vec![0; 1 << 20];
-    for messages in [1, 4] {
-        let group = format!("payload_sharing/{messages}_per_write");
+    for (subscribers, messages) in [(1, 1), (SUBSCRIBERS, 1), (SUBSCRIBERS, 4)] {
+        let connections = &mut connections[..subscribers];
+        let group = format!("payload_sharing/{subscribers}_subscribers/{messages}_per_write");
         let mut group = criterion.benchmark_group(group);
-        group.throughput(Throughput::Elements((SUBSCRIBERS * messages) as u64));
-        for size in [256, 512, 1024, 2048, 4096, 8192, 16_384] {
+        group.throughput(Throughput::Elements((subscribers * messages) as u64));
+        for size in [512, 1024, 2048, 4096, 8192, 16_384] {
             let payload = vec![b'x'; size];
             let packet = benches::publish(TOPIC, &payload, None);
             let header = &packet[..packet.len() - size];
@@ -95,7 +96,7 @@ fn sharing(criterion: &mut Criterion<CpuTime>) {
                             for _ in 0..messages {
                                 // The first copy, that shares: off the scratch buffer.
                                 let payload: Option<Arc<[u8]>> = shares.then(|| (&*payload).into());
-                                for connection in &mut connections {
+                                for connection in &mut *connections {
                                     match &payload {
                                         Some(payload) => connection.share(header, payload),
                                         None => connection.copy(header, &packet[header.len()..]),
@@ -105,8 +106,8 @@ fn sharing(criterion: &mut Criterion<CpuTime>) {
                             let written: usize =
                                 connections.iter_mut().map(Connection::flush).sum();
                             taken += CpuTime.end(begin);
-                            assert_eq!(written, SUBSCRIBERS * messages * packet.len());
-                            for connection in &mut connections {
+                            assert_eq!(written, subscribers * messages * packet.len());
+                            for connection in &mut *connections {
                                 connection.drain(messages * packet.len(), &mut scratch);
                             }
                         }
