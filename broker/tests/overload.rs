@@ -17,6 +17,7 @@ const FLOODERS: usize = 2;
 const READERS: usize = 9;
 /// One reader in ten does not read at all.
 const STALLED: usize = 1;
+const SUBSCRIBERS: usize = READERS + STALLED;
 const MESSAGES: usize = 10_000;
 /// Of one write of a flooder.
 const BATCH: usize = 50;
@@ -27,7 +28,7 @@ const FRESH_MAX: u64 = 64 << 20;
 #[test]
 fn a_flood_is_bounded_counted_and_leaves_acknowledgements_and_keep_alive_alone() {
     everywhere_with(&limits(|limits| limits.output_bytes_max = OUTPUT_MAX), |server| {
-        let mut subscribers: Vec<_> = (0..READERS + STALLED)
+        let mut subscribers: Vec<_> = (0..SUBSCRIBERS)
             .map(|number| {
                 let mut client = server.client(&format!("reader-{number}-"));
                 client.subscribe("flood", 0);
@@ -39,7 +40,7 @@ fn a_flood_is_bounded_counted_and_leaves_acknowledgements_and_keep_alive_alone()
             (0..FLOODERS).map(|number| server.client(&format!("flooder-{number}-"))).collect();
         let mut bystander = server.client("bystander");
         bystander.subscribe("aside", 2);
-        let bound = ((READERS + STALLED) * OUTPUT_MAX) as u64 + FRESH_MAX;
+        let bound = (SUBSCRIBERS * OUTPUT_MAX) as u64 + FRESH_MAX;
 
         let is_over = AtomicBool::new(false);
         let mut rounds = 0;
@@ -61,7 +62,9 @@ fn a_flood_is_bounded_counted_and_leaves_acknowledgements_and_keep_alive_alone()
                 })
                 .collect();
             scope.spawn(|| {
-                floods.into_iter().for_each(|flood| flood.join().expect("the broker takes it all"));
+                for flood in floods {
+                    flood.join().expect("the broker takes it all");
+                }
                 is_over.store(true, Ordering::Release);
             });
             while !is_over.load(Ordering::Acquire) {
@@ -80,7 +83,7 @@ fn a_flood_is_bounded_counted_and_leaves_acknowledgements_and_keep_alive_alone()
                 rounds += 1;
             }
             let aside = rounds;
-            let all = (FLOODERS * MESSAGES * (READERS + STALLED)) as u64 + aside;
+            let all = (FLOODERS * MESSAGES * SUBSCRIBERS) as u64 + aside;
             server.wait_for("each message to be delivered or to count as dropped", |s| {
                 s.deliveries + s.dropped_output_full == all
             });
