@@ -61,6 +61,12 @@ witness *args:
     cargo build --release --bin broker --bin loadgen --package broker --package loadgen --example witness
     loadgen/tests/witness/run {{ args }}
 
+# what stalled readers and a flooding publisher cost the others; two cores, a minute
+[group('check')]
+overload *args:
+    cargo build --release --bin broker --bin loadgen
+    loadgen/tests/overload/run {{ args }}
+
 # the pages of reports in headless Chromium
 [group('check')]
 pages:

@@ -1,7 +1,7 @@
-//! Our codec beside mqttbytes, packet by packet of MQTT 3.1.1.
+//! Our codec beside mqttbytes, packet by packet of MQTT 3.1.1, and a PUBLISH of 5.0.
 //!
 //! Time is per packet. Reading goes over streams of [`STREAM`] packets in one buffer, as a busy
-//! socket leaves them there: mqttbytes takes each packet off a `BytesMut`, whose filling is not
+//! socket leaves them there, or of one, `alone`, as most connections of many send them: mqttbytes takes each packet off a `BytesMut`, whose filling is not
 //! measured and whose one allocation for sharing is spread over the stream; ours borrows from the
 //! same bytes. What a packet owns is freed within the measured time. Writing goes into a buffer
 //! with room that is emptied before each packet; the packet to be written stands ready.
@@ -12,13 +12,14 @@ use std::time::Duration;
 use benches::{CpuTime, KIBIBYTE, READING, TOPIC};
 use broker_core::QoS;
 use broker_core::codec::{
-    Connect, ConnectReturnCode, Frame, PacketIdentifier, ProtocolVersion, Publish, PublishHeader,
-    Subscribe, decode_acknowledgement, encode_connack, encode_puback, encode_suback, split,
+    Acknowledgement, Connect, ConnectReturnCode, Frame, PacketIdentifier, PacketType,
+    ProtocolVersion, Publish, PublishHeader, Subscribe, encode_connack, encode_puback,
+    encode_suback, split,
 };
 use bytes::{Bytes, BytesMut};
 use criterion::measurement::Measurement;
 use criterion::{Criterion, criterion_group, criterion_main};
-use mqttbytes::v4;
+use mqttbytes::{v4, v5};
 
 /// Packets in a buffer that is read.
 const STREAM: usize = 64;
@@ -34,15 +35,27 @@ fn decode<T>(
     ours: impl for<'a> Fn(Frame<'a>) -> Option<T>,
     theirs: impl Fn(&v4::Packet) -> bool,
 ) {
+    decode_streams(criterion, (name, STREAM), packet, ours, v4::read, theirs);
+}
+
+/// [`decode`] with so many packets in a buffer, and a version of theirs.
+fn decode_streams<T, P>(
+    criterion: &mut Criterion<CpuTime>,
+    (name, count): (&str, usize),
+    packet: &[u8],
+    ours: impl for<'a> Fn(Frame<'a>) -> Option<T>,
+    read: impl Fn(&mut BytesMut, usize) -> Result<P, mqttbytes::Error>,
+    theirs: impl Fn(&P) -> bool,
+) {
     let (frame, _) = split(packet, SIZE_MAX).expect("a good packet").expect("a whole packet");
     assert!(ours(frame).is_some(), "{name}");
-    let read = v4::read(&mut BytesMut::from(packet), SIZE_MAX).expect("a good packet");
-    assert!(theirs(&read), "{name}");
-    let stream = packet.repeat(STREAM);
+    let packet_read = read(&mut BytesMut::from(packet), SIZE_MAX).expect("a good packet");
+    assert!(theirs(&packet_read), "{name}");
+    let stream = packet.repeat(count);
     let mut group = criterion.benchmark_group(format!("codec/decode_{name}"));
     group.bench_function("kelvin", |bencher| {
         bencher.iter_custom(|packets| {
-            time(packets, &stream, |bytes, count| {
+            time(packets, (&stream, count), |bytes, count| {
                 let mut rest = &bytes[..];
                 for _ in 0..count {
                     let found = split(black_box(rest), SIZE_MAX).expect("a good packet");
@@ -55,9 +68,9 @@ fn decode<T>(
     });
     group.bench_function("mqttbytes", |bencher| {
         bencher.iter_custom(|packets| {
-            time(packets, &stream, |bytes, count| {
+            time(packets, (&stream, count), |bytes, count| {
                 for _ in 0..count {
-                    let packet = v4::read(black_box(bytes), SIZE_MAX).expect("a good packet");
+                    let packet = read(black_box(bytes), SIZE_MAX).expect("a good packet");
                     black_box(packet);
                 }
             })
@@ -67,17 +80,23 @@ fn decode<T>(
 }
 
 /// How long `read` takes for so many packets; it is given a stream and how many to read from it.
-fn time(packets: u64, stream: &[u8], mut read: impl FnMut(&mut BytesMut, usize)) -> Duration {
+fn time(
+    packets: u64,
+    (stream, in_stream): (&[u8], usize),
+    mut read: impl FnMut(&mut BytesMut, usize),
+) -> Duration {
     let mut left = usize::try_from(packets).expect("a number of packets");
     let mut taken = Duration::ZERO;
     while left > 0 {
-        let round = left.min(STREAM * BUFFERS);
-        let mut buffers = vec![BytesMut::from(stream); round.div_ceil(STREAM)];
+        let round = left.min(in_stream * BUFFERS);
+        let new = || BytesMut::from(stream);
+        let mut buffers: Vec<_> =
+            std::iter::repeat_with(new).take(round.div_ceil(in_stream)).collect();
         left -= round;
         let mut unread = round;
         let begin = CpuTime.start();
         for bytes in &mut buffers {
-            let count = unread.min(STREAM);
+            let count = unread.min(in_stream);
             read(bytes, count);
             unread -= count;
         }
@@ -100,12 +119,38 @@ fn decode_publish(criterion: &mut Criterion<CpuTime>) {
     decode(criterion, "publish_1_kib", &packet, read_publish, is_publish);
 }
 
+/// The temperature again, of 5.0 too, in a buffer of its own and among others.
+fn decode_publish_versions(criterion: &mut Criterion<CpuTime>) {
+    let is_v4 = |packet: &v4::Packet| matches!(packet, v4::Packet::Publish(_));
+    let is_v5 = |packet: &v5::Packet| matches!(packet, v5::Packet::Publish(_));
+    let packet = benches::publish(TOPIC, READING, None);
+    let alone = ("publish_qos0_alone", 1);
+    decode_streams(criterion, alone, &packet, read_publish, v4::read, is_v4);
+    // No properties: their length, 0, before the payload.
+    let packet = benches::publish(TOPIC, &[b"\0", READING].concat(), None);
+    for (name, count) in [("publish_v5", STREAM), ("publish_v5_alone", 1)] {
+        decode_streams(criterion, (name, count), &packet, read_publish_v5, v5::read, is_v5);
+    }
+    let properties = b"\x0d\x01\x01\x02\x00\x00\x00\x3c\x03\x00\x03txt";
+    let packet = benches::publish(TOPIC, &[properties, READING].concat(), None);
+    let name = ("publish_v5_properties", STREAM);
+    decode_streams(criterion, name, &packet, read_publish_v5, v5::read, is_v5);
+}
+
+fn read_publish_v5(frame: Frame<'_>) -> Option<usize> {
+    Publish::decode(frame, ProtocolVersion::V5).ok().map(|publish| publish.payload.len())
+}
+
 fn decode_others(criterion: &mut Criterion<CpuTime>) {
     decode(
         criterion,
         "puback",
         b"\x40\x02\x00\x07",
-        |frame| decode_acknowledgement(frame.body).ok(),
+        |frame| {
+            let (packet, version) = (PacketType::Puback, ProtocolVersion::V4);
+            let read = Acknowledgement::decode(packet, frame.body, version).ok();
+            read.map(|acknowledgement| acknowledgement.packet_identifier)
+        },
         |packet| *packet == v4::Packet::PubAck(v4::PubAck { pkid: 7 }),
     );
     decode(
@@ -222,6 +267,6 @@ fn encode_others(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = codec;
     config = benches::criterion();
-    targets = decode_publish, decode_others, encode_publish, encode_others
+    targets = decode_publish, decode_publish_versions, decode_others, encode_publish, encode_others
 }
 criterion_main!(codec);

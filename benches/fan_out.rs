@@ -96,6 +96,15 @@ fn subscribers(criterion: &mut Criterion<CpuTime>) {
     }
 }
 
+/// From few messages a turn to all that one read of 64 KiB may bring: what the batch is worth until its
+/// output leaves the processor's caches.
+fn turns(criterion: &mut Criterion<CpuTime>) {
+    for messages in [16, 128, 1_150] {
+        let name = format!("1000_subscribers/{messages}_per_turn");
+        bench(criterion, &name, 1_000, messages, READING);
+    }
+}
+
 /// On both sides of `SHARED_PAYLOAD_MIN`, from which on a payload is shared and not copied.
 fn payloads(criterion: &mut Criterion<CpuTime>) {
     for size in [256, 1_024, 2_047, 2_048, 16_384] {
@@ -107,6 +116,6 @@ fn payloads(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = fan_out;
     config = benches::criterion();
-    targets = subscribers, payloads
+    targets = subscribers, turns, payloads
 }
 criterion_main!(fan_out);

@@ -1,12 +1,16 @@
 //! Who subscribed to a Topic Name, in trees of a thousand to a million Topic Filters.
 //!
 //! Each measured look-up asks for the next of [`ASKED`] names that lie far apart, so that a large
-//! tree is met as traffic meets it, with most of it out of the processor's caches.
+//! tree is met as traffic meets it, with most of it out of the processor's caches. `same_names` asks
+//! for the same few names with the same subscribers whatever else is subscribed: what a filter that
+//! does not match costs. `publish` is what a publication pays: the match cache and, behind it, the
+//! tree; `churn` the same while subscriptions come and go.
 
-use std::cell::LazyCell;
-use std::fmt::Write;
+use std::cell::{LazyCell, RefCell};
+use std::fmt::Write as _;
 use std::hash::BuildHasher;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::rc::Rc;
 
 use benches::CpuTime;
@@ -63,6 +67,13 @@ fn name(text: &str) -> TopicName<'_> {
     TopicName::new(text).expect("a Topic Name")
 }
 
+/// Resident memory of this process in bytes, on Linux.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.unwrap_or_default() * rustix::param::page_size()
+}
+
 /// A tree with a filter for each device; in the mixed one, two more that match every name.
 fn build(filter_of: FilterOf, filters: usize, subscribers: usize) -> Tree {
     let mut tree = Tree::new(SEED);
@@ -93,9 +104,15 @@ fn asked(filters: usize) -> Vec<String> {
 fn matching(criterion: &mut Criterion<CpuTime>) {
     for &(kind, filter_of, subscribers) in KINDS {
         let mut group = criterion.benchmark_group(format!("topic_matching/{kind}"));
-        for (label, filters) in [("1k", 1_000), ("100k", 100_000), ("1m", 1_000_000)] {
+        for (label, filters) in [("1k", 1_000), ("1m", 1_000_000)] {
             let prepared = LazyCell::new(|| {
+                let before = resident();
                 let tree = build(filter_of, filters, subscribers);
+                let taken = resident().saturating_sub(before) / filters;
+                if filters == 1_000_000 {
+                    writeln!(std::io::stderr(), "{kind}: {taken} bytes per filter")
+                        .expect("stderr takes a line");
+                }
                 let names = asked(filters);
                 let mut found = Matches::default();
                 for topic in &names {
@@ -118,6 +135,81 @@ fn matching(criterion: &mut Criterion<CpuTime>) {
         }
         group.finish();
     }
+}
+
+/// The same names and subscribers among more and more filters that do not match.
+fn same_names(criterion: &mut Criterion<CpuTime>) {
+    let mut group = criterion.benchmark_group("topic_matching/same_names");
+    for (label, filters) in SIZES {
+        let tree = LazyCell::new(|| build(mixed, filters, 3));
+        let names = asked(1_000);
+        let names: Vec<_> = names.iter().take(NAMES).map(|topic| name(topic)).collect();
+        group.bench_function(label, |bencher| {
+            let tree = &*tree;
+            let mut names = names.iter().cycle();
+            let mut found = Matches::default();
+            bencher.iter(|| {
+                let topic = *names.next().expect("endless");
+                tree.matches(black_box(topic), &mut found);
+                assert_eq!(found.len(), 3);
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Names that are published to again and again; as many as in `same_names`.
+const NAMES: usize = 1_000;
+
+const SIZES: [(&str, usize); 4] =
+    [("1k", 1_000), ("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000)];
+
+/// A publication's look-up among a million filters: known names, new ones, and known ones while
+/// subscriptions come and go, one change for a hundred look-ups.
+fn publishing(criterion: &mut Criterion<CpuTime>) {
+    let prepared = LazyCell::new(|| RefCell::new(build(mixed, 1_000_000, 3)));
+    let hasher = FixedState::with_seed(SEED);
+    let names = asked(1_000_000);
+    let names: Vec<_> = names.iter().map(|topic| name(topic)).collect();
+    let mut group = criterion.benchmark_group("topic_matching/publish");
+    let resolve = |cache: &mut MatchCache<u32>, tree: &Tree, topic: TopicName<'_>| {
+        let topic = black_box(topic);
+        let resolved = cache.resolve(hasher.hash_one(topic.as_str()), topic, tree, |_| true);
+        assert_eq!(resolved.matches.len(), 3);
+    };
+    for (label, count) in [("warm", NAMES), ("cold", ASKED)] {
+        group.bench_function(label, |bencher| {
+            let tree = prepared.borrow();
+            let mut cache = MatchCache::new();
+            // The first time the tree has just been built.
+            names[..count].iter().for_each(|&topic| resolve(&mut cache, &tree, topic));
+            let mut names = names[..count].iter().cycle();
+            bencher.iter(|| resolve(&mut cache, &tree, *names.next().expect("endless")));
+        });
+    }
+    for (label, changed) in [
+        ("churn_exact", "site/7/device/new/temperature"),
+        ("churn_wildcard", "site/7/device/new/#"),
+    ] {
+        group.bench_function(label, |bencher| {
+            let mut tree = prepared.borrow_mut();
+            let mut cache = MatchCache::new();
+            names[..NAMES].iter().for_each(|&topic| resolve(&mut cache, &tree, topic));
+            let mut names = names[..NAMES].iter().cycle();
+            let (changed, mut turn) = (filter(changed), 0_u32);
+            bencher.iter(|| {
+                turn += 1;
+                if turn.is_multiple_of(100) {
+                    if !tree.insert(changed, u32::MAX, QoS::AtLeastOnce) {
+                        tree.remove(changed, u32::MAX);
+                    }
+                    cache.invalidate(changed, |topic| hasher.hash_one(topic));
+                }
+                resolve(&mut cache, &tree, *names.next().expect("endless"));
+            });
+        });
+    }
+    group.finish();
 }
 
 fn changing(criterion: &mut Criterion<CpuTime>) {
@@ -174,6 +266,6 @@ fn caching(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = topic_matching;
     config = benches::criterion();
-    targets = matching, changing, caching
+    targets = matching, same_names, publishing, changing, caching
 }
 criterion_main!(topic_matching);

@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use broker_core::codec::{
     Acknowledgement, Auth, Connect, Disconnect, PacketIdentifier, PacketType, ProtocolVersion,
-    Publish, PublishHeader, PublishHeaderV5, Subscribe, decode_acknowledgement, encode_puback,
-    encode_suback, split,
+    Publish, PublishHeader, PublishHeaderV5, Subscribe, encode_puback, encode_suback, split,
 };
 use broker_core::topic::cache::{MatchCache, Resolved};
 use broker_core::topic::{SubscriptionTree, TopicFilter, TopicName};
@@ -51,7 +50,7 @@ const PUBLISH_V5: &[u8] = b"\x32\x1e\x00\x01t\x00\x0a\x17\x01\x01\x23\x00\x07\
 #[test]
 fn reading_and_passing_on_a_publish_of_5_0_allocates_nothing() {
     let mut out = Vec::with_capacity(200);
-    let size = check_none(|| {
+    check_none(|| {
         let (frame, rest) = split(PUBLISH_V5, 100).expect("good").expect("whole");
         assert!(rest.is_empty());
         let publish = Publish::decode(frame, ProtocolVersion::V5).expect("a PUBLISH");
@@ -68,9 +67,7 @@ fn reading_and_passing_on_a_publish_of_5_0_allocates_nothing() {
         };
         header.encode("t", publish.payload.len(), &mut out);
         out.extend_from_slice(publish.payload);
-        header.packet_size("t", publish.payload.len())
     });
-    assert_eq!(size, out.len());
     let (frame, _) = split(PUBLISH_V5, 100).expect("good").expect("whole");
     let publish = Publish::decode(frame, ProtocolVersion::V5).expect("a PUBLISH");
     let within = PUBLISH_V5.as_ptr_range();
@@ -125,7 +122,10 @@ fn reading_the_other_packets_allocates_nothing() {
                     assert_eq!(subscribe.entries().count(), 1);
                 }
                 PacketType::Pingreq | PacketType::Disconnect => assert!(frame.body.is_empty()),
-                _ => assert!(decode_acknowledgement(frame.body).is_ok()),
+                packet => {
+                    let version = ProtocolVersion::V4;
+                    assert!(Acknowledgement::decode(packet, frame.body, version).is_ok());
+                }
             }
             (rest, packets) = (after, packets + 1);
         }

@@ -86,14 +86,6 @@ pub fn encode_acknowledgement(
     });
 }
 
-/// Reads the body of a PUBACK, PUBREC, PUBREL or PUBCOMP of MQTT 3.1 or 3.1.1.
-pub fn decode_acknowledgement(body: &[u8]) -> Result<PacketIdentifier, DecodeError> {
-    let mut reader = Reader::new(body);
-    let identifier = reader.packet_identifier()?;
-    reader.finish()?;
-    Ok(identifier)
-}
-
 const fn encode(first: u8, identifier: PacketIdentifier) -> [u8; 4] {
     let [high, low] = identifier.get().to_be_bytes();
     [first, 2, high, low]

@@ -23,8 +23,8 @@ mod unsubscribe;
 pub mod properties;
 
 pub use acknowledgement::{
-    Acknowledgement, PINGRESP, decode_acknowledgement, encode_acknowledgement, encode_puback,
-    encode_pubcomp, encode_pubrec, encode_pubrel, encode_unsuback,
+    Acknowledgement, PINGRESP, encode_acknowledgement, encode_puback, encode_pubcomp,
+    encode_pubrec, encode_pubrel, encode_unsuback,
 };
 pub use auth::Auth;
 pub use connack::{ConnackProperties, encode_connack, encode_connack_v5};
@@ -35,7 +35,7 @@ pub use fixed_header::{FixedHeader, Frame, encode_remaining_length, split};
 pub use packet_identifier::PacketIdentifier;
 pub use packet_type::PacketType;
 pub use protocol_version::ProtocolVersion;
-pub use publish::{PUBLISH_HEADER_MAX, Publish, PublishHeader, PublishHeaderV5};
+pub use publish::{Publish, PublishHeader, PublishHeaderV5};
 pub use reason::{ConnectReturnCode, ReasonCode};
 pub use suback::{encode_suback, encode_suback_v5, encode_unsuback_v5};
 pub use subscribe::{

@@ -15,10 +15,6 @@ const DUP: u8 = 0x08;
 const QOS_SHIFT: u8 = 1;
 const RETAIN: u8 = 0x01;
 
-/// Most bytes of a PUBLISH before its topic and payload: fixed header, topic length, Packet
-/// Identifier. At 5.0 there are properties besides.
-pub const PUBLISH_HEADER_MAX: usize = 5 + 2 + 2;
-
 /// A PUBLISH, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish<'a> {
@@ -196,12 +192,6 @@ impl PublishHeaderV5<'_> {
             encode_remaining_length(identifier as usize, out);
         }
         identifier_at
-    }
-
-    /// Bytes of the whole packet, for the Maximum Packet Size of the Client, [MQTT-3.1.2-24].
-    pub fn packet_size(&self, topic: &str, payload_length: usize) -> usize {
-        let remaining = self.remaining_length(topic, payload_length, self.properties_length());
-        1 + remaining_length_size(remaining) + remaining
     }
 
     fn remaining_length(&self, topic: &str, payload: usize, properties: usize) -> usize {

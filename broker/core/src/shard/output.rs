@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// Payloads from this size on are shared instead of copied into every output.
 ///
 /// A copy costs its bytes, a shared payload a reference count now and a segment of the vectored
-/// write later; `benches/fan_out.rs` shows where they cross.
+/// write later; `benches/payload_sharing.rs` shows where they cross.
 pub const SHARED_PAYLOAD_MIN: usize = 2048;
 
 /// Written bytes that an output may drag along before it moves the rest to the front.

@@ -2,12 +2,13 @@
 //!
 //! Publishers say the same few names again and again; a hit costs one hash and one comparison.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::filter::TopicFilter;
+use super::filter::{OwnedTopicFilter, TopicFilter};
 use super::matches::{Match, Matches};
 use super::name::TopicName;
 use super::subscriptions::SubscriptionTree;
@@ -17,6 +18,10 @@ const SLOTS: usize = 1 << 14;
 
 /// Matches and their identifiers that all entries together may hold before the cache starts anew.
 const MATCHES_MAX: usize = 4 << 20;
+
+/// Changes to filters with wildcards that an entry may have missed and still be looked at. Each costs
+/// a comparison of a filter with the entry's name, once; a walk through a large tree costs some ten.
+const CHANGES_KEPT: usize = 8;
 
 /// What was found for one Topic Name.
 #[derive(Debug)]
@@ -29,23 +34,46 @@ pub struct Resolved<K> {
 
 /// A direct-mapped cache of [`Resolved`] names, by a hash that the caller computes.
 pub struct MatchCache<K> {
-    slots: Vec<Option<(u64, Rc<Resolved<K>>)>>,
+    slots: Vec<Option<Entry<K>>>,
     /// Slots that are taken.
     names: usize,
     /// Matches and identifiers of all names together.
     held: usize,
+    /// Changes to filters with wildcards so far.
+    changes: u64,
+    /// The filters of the last of them.
+    changed: VecDeque<OwnedTopicFilter>,
+}
+
+struct Entry<K> {
+    hash: u64,
+    /// The value of `changes` when it was last known to hold.
+    checked: u64,
+    resolved: Rc<Resolved<K>>,
 }
 
 impl<K> MatchCache<K> {
     /// An empty cache; it takes memory at its first entry.
     pub const fn new() -> Self {
-        Self { slots: Vec::new(), names: 0, held: 0 }
+        Self { slots: Vec::new(), names: 0, held: 0, changes: 0, changed: VecDeque::new() }
     }
 
     /// What is known of `topic`.
-    pub fn get(&self, hash: u64, topic: TopicName<'_>) -> Option<&Rc<Resolved<K>>> {
-        let (known, resolved) = self.slots.get(slot(hash))?.as_ref()?;
-        (*known == hash && *resolved.topic == *topic.as_str()).then_some(resolved)
+    pub fn get(&mut self, hash: u64, topic: TopicName<'_>) -> Option<&Rc<Resolved<K>>> {
+        let Self { slots, changes, changed, .. } = self;
+        let entry = slots.get_mut(slot(hash))?.as_mut()?;
+        if entry.hash != hash || *entry.resolved.topic != *topic.as_str() {
+            return None;
+        }
+        if entry.checked != *changes {
+            let missed = usize::try_from(*changes - entry.checked).unwrap_or(usize::MAX);
+            let first = changed.len().checked_sub(missed)?;
+            if changed.range(first..).any(|filter| filter.as_filter().matches(topic)) {
+                return None;
+            }
+            entry.checked = *changes;
+        }
+        Some(&entry.resolved)
     }
 
     /// What `tree` finds for `topic` and `keep` keeps, from the cache when it is known.
@@ -80,29 +108,41 @@ impl<K> MatchCache<K> {
             self.clear();
         }
         self.held += resolved.matches.weight();
-        match self.slots[slot(hash)].replace((hash, resolved)) {
-            Some((_, old)) => self.held -= old.matches.weight(),
+        let entry = Entry { hash, checked: self.changes, resolved };
+        match self.slots[slot(hash)].replace(entry) {
+            Some(old) => self.held -= old.resolved.matches.weight(),
             None => self.names += 1,
         }
     }
 
     /// Forgets what a change to the subscriptions of `filter` makes wrong. `hash` gives the hash
-    /// of a Topic Name.
+    /// of a Topic Name. Names that a filter with wildcards matches are found out when they are asked
+    /// for.
     pub fn invalidate(&mut self, filter: TopicFilter<'_>, hash: impl FnOnce(&str) -> u64) {
         let Some(topic) = filter.as_exact() else {
-            return self.clear();
+            return self.note_change(filter);
         };
         let hash = hash(topic.as_str());
         if self.get(hash, topic).is_some()
-            && let Some((_, old)) = self.slots[slot(hash)].take()
+            && let Some(old) = self.slots[slot(hash)].take()
         {
             self.names -= 1;
-            self.held -= old.matches.weight();
+            self.held -= old.resolved.matches.weight();
         }
     }
 
-    /// Forgets everything. Looks at the slots only when there is something in them: a session that ends takes all its
-    /// filters with it, one after another.
+    fn note_change(&mut self, filter: TopicFilter<'_>) {
+        if self.names == 0 {
+            return;
+        }
+        if self.changed.len() == CHANGES_KEPT {
+            self.changed.pop_front();
+        }
+        self.changed.push_back(filter.into());
+        self.changes += 1;
+    }
+
+    /// Forgets everything.
     pub fn clear(&mut self) {
         if self.names > 0 {
             self.slots.fill_with(|| None);

@@ -23,11 +23,19 @@ pub struct SubscriptionTree<K> {
     len: usize,
 }
 
-#[derive(Clone, Debug)]
+/// Two words, so that a node of the tree fits a cache line: most filters have one subscriber.
+#[derive(Clone, Debug, Default)]
 enum Subscribers<K> {
-    Few(SmallVec<[(K, DeliveryOptions); 1]>),
+    #[default]
+    None,
+    One(K, DeliveryOptions),
+    #[expect(clippy::box_collection, reason = "one word: a node has room for two")]
+    Few(Box<Vec<(K, DeliveryOptions)>>),
     Many(Box<IndexMap<K, DeliveryOptions, FixedState>>),
 }
+
+// With the keys of sessions, as large as these.
+const _: () = assert!(Trie::<Subscribers<u64>>::NODE_BYTES == 64);
 
 impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
     /// An empty tree. `seed` is kept from the clients, so that they cannot choose collisions.
@@ -100,7 +108,7 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
                     collect(self.trie.multi(node));
                     below.extend(Some(self.trie.single(node)).filter(|&id| id != NONE));
                 }
-                below.extend(Some(self.trie.child(node, level)).filter(|&id| id != NONE));
+                below.extend(Some(self.trie.named_child(node, level)).filter(|&id| id != NONE));
             }
             here.clear();
             std::mem::swap(&mut here, &mut below);
@@ -116,23 +124,21 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
     }
 }
 
-impl<K> Default for Subscribers<K> {
-    fn default() -> Self {
-        Self::Few(SmallVec::new())
-    }
-}
-
 impl<K: Copy + Hash + Ord> Subscribers<K> {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Few(few) => few.is_empty(),
-            Self::Many(many) => many.is_empty(),
-        }
+    const fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
     }
 
     fn insert(&mut self, subscriber: K, options: DeliveryOptions) -> bool {
         match self {
-            Self::Many(many) => many.insert(subscriber, options).is_none(),
+            Self::None => *self = Self::One(subscriber, options),
+            Self::One(other, old) if *other == subscriber => {
+                *old = options;
+                return false;
+            }
+            &mut Self::One(other, old) => {
+                *self = Self::Few(Box::new(vec![(other, old), (subscriber, options)]));
+            }
             Self::Few(few) => {
                 if let Some((_, old)) = few.iter_mut().find(|(other, _)| *other == subscriber) {
                     *old = options;
@@ -142,42 +148,59 @@ impl<K: Copy + Hash + Ord> Subscribers<K> {
                 if few.len() > FEW_MAX {
                     *self = Self::Many(Box::new(few.drain(..).collect()));
                 }
-                true
             }
+            Self::Many(many) => return many.insert(subscriber, options).is_none(),
         }
+        true
     }
 
     fn qos(&self, subscriber: K) -> Option<QoS> {
         match self {
-            Self::Many(many) => many.get(&subscriber).map(|options| options.qos),
+            Self::None => None,
+            Self::One(other, options) => (*other == subscriber).then_some(options.qos),
             Self::Few(few) => {
                 few.iter().find(|(other, _)| *other == subscriber).map(|(_, options)| options.qos)
             }
+            Self::Many(many) => many.get(&subscriber).map(|options| options.qos),
         }
     }
 
     fn remove(&mut self, subscriber: K) -> bool {
-        match self {
-            Self::Many(many) => many.swap_remove(&subscriber).is_some(),
+        let is_empty = match self {
+            Self::None => return false,
+            Self::One(other, _) if *other != subscriber => return false,
+            Self::One(..) => true,
             Self::Few(few) => {
                 let position = few.iter().position(|(other, _)| *other == subscriber);
-                position.is_some_and(|position| {
-                    few.swap_remove(position);
-                    true
-                })
+                let Some(position) = position else { return false };
+                few.swap_remove(position);
+                few.is_empty()
             }
+            Self::Many(many) => {
+                if many.swap_remove(&subscriber).is_none() {
+                    return false;
+                }
+                many.is_empty()
+            }
+        };
+        if is_empty {
+            *self = Self::None;
         }
+        true
     }
 
     /// True when there was anything to append.
+    #[inline]
     fn append_to(&self, found: &mut Matches<K>) -> bool {
         match self {
+            Self::None => return false,
+            Self::One(subscriber, options) => found.push(*subscriber, *options),
             Self::Few(few) => few.iter().for_each(|(s, options)| found.push(*s, *options)),
             Self::Many(many) => {
                 found.reserve(many.len());
                 many.iter().for_each(|(s, options)| found.push(*s, *options));
             }
         }
-        !self.is_empty()
+        true
     }
 }

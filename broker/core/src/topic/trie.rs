@@ -4,10 +4,11 @@
 //! a node with a million children costs no more to search than one with two, and a leaf owns no
 //! table of its own.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::filter::{MULTI_LEVEL, SINGLE_LEVEL};
 
@@ -20,44 +21,63 @@ pub(super) const ROOT: NodeId = 0;
 /// No node.
 pub(super) const NONE: NodeId = u32::MAX;
 
+/// Bytes of a level; up to [`LEVEL_BYTES_INLINE`] lie in the node itself.
+type Level = SmallVec<[u8; LEVEL_BYTES_INLINE]>;
+
+/// As many as a [`Level`] of four words holds.
+const LEVEL_BYTES_INLINE: usize = 24;
+
+/// What a look-up needs of a node, in one cache line where `T` is small: in a large tree each line
+/// comes from memory.
 #[derive(Clone, Debug)]
 struct Node<T> {
-    level: Box<str>,
+    level: Level,
+    value: T,
     parent: NodeId,
-    first_child: NodeId,
-    next_sibling: NodeId,
-    previous_sibling: NodeId,
     /// The child named `+`, which a Topic Name cannot name.
     single: NodeId,
     /// The child named `#`.
     multi: NodeId,
+    /// Children that a Topic Name can name. Where there are none the table is not asked.
+    named: u32,
+}
+
+/// What only changes and walks need of a node.
+#[derive(Clone, Debug)]
+struct Family {
+    first_child: NodeId,
+    next_sibling: NodeId,
+    previous_sibling: NodeId,
     /// Cursors that stand here: it stays for as long as there are any.
     pins: u32,
     /// Rises from node to node, so that it orders siblings.
     serial: u64,
-    value: T,
 }
 
 impl<T: Default> Node<T> {
-    fn new(parent: NodeId, level: &str, next_sibling: NodeId, serial: u64) -> Self {
+    fn new(parent: NodeId, level: &str) -> Self {
         Self {
-            level: level.into(),
+            level: Level::from_slice(level.as_bytes()),
+            value: T::default(),
             parent,
-            first_child: NONE,
-            next_sibling,
-            previous_sibling: NONE,
             single: NONE,
             multi: NONE,
-            pins: 0,
-            serial,
-            value: T::default(),
+            named: 0,
         }
+    }
+}
+
+impl Family {
+    const fn new(next_sibling: NodeId, serial: u64) -> Self {
+        Self { first_child: NONE, next_sibling, previous_sibling: NONE, pins: 0, serial }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Trie<T> {
     nodes: Vec<Node<T>>,
+    /// As many as there are nodes.
+    families: Vec<Family>,
     free: Vec<NodeId>,
     children: HashTable<NodeId>,
     hasher: FixedState,
@@ -66,10 +86,14 @@ pub(super) struct Trie<T> {
 }
 
 impl<T: Default> Trie<T> {
+    /// Bytes that a look-up may read of a node.
+    pub(super) const NODE_BYTES: usize = size_of::<Node<T>>();
+
     /// `seed` keeps clients from choosing levels that collide.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            nodes: vec![Node::new(NONE, "", NONE, 0)],
+            nodes: vec![Node::new(NONE, "")],
+            families: vec![Family::new(NONE, 0)],
             free: Vec::new(),
             children: HashTable::new(),
             hasher: FixedState::with_seed(seed),
@@ -77,21 +101,27 @@ impl<T: Default> Trie<T> {
         }
     }
 
-    fn hash(hasher: &FixedState, parent: NodeId, level: &str) -> u64 {
+    fn hash(hasher: &FixedState, parent: NodeId, level: &[u8]) -> u64 {
         let mut state = hasher.build_hasher();
-        parent.hash(&mut state);
-        level.hash(&mut state);
+        state.write_u32(parent);
+        state.write(level);
         state.finish()
     }
 
     /// The child of `parent` named `level`, or [`NONE`].
     pub(super) fn child(&self, parent: NodeId, level: &str) -> NodeId {
+        let level = level.as_bytes();
         let hash = Self::hash(&self.hasher, parent, level);
         let same = |&id: &NodeId| {
             let node = &self.nodes[id as usize];
             node.parent == parent && *node.level == *level
         };
         self.children.find(hash, same).copied().unwrap_or(NONE)
+    }
+
+    /// [`child`](Self::child) for a level of a Topic Name, which is no wildcard.
+    pub(super) fn named_child(&self, parent: NodeId, level: &str) -> NodeId {
+        if self.nodes[parent as usize].named == 0 { NONE } else { self.child(parent, level) }
     }
 
     /// The child of `parent` named `+`, or [`NONE`].
@@ -114,10 +144,10 @@ impl<T: Default> Trie<T> {
 
     /// The children of `parent`, newest first.
     pub(super) fn children(&self, parent: NodeId) -> impl Iterator<Item = NodeId> {
-        let mut next = self.nodes[parent as usize].first_child;
+        let mut next = self.families[parent as usize].first_child;
         std::iter::from_fn(move || {
-            let node = self.nodes.get(next as usize)?;
-            Some(std::mem::replace(&mut next, node.next_sibling))
+            let family = self.families.get(next as usize)?;
+            Some(std::mem::replace(&mut next, family.next_sibling))
         })
     }
 
@@ -125,33 +155,33 @@ impl<T: Default> Trie<T> {
         self.nodes[id as usize].parent
     }
 
-    pub(super) fn level(&self, id: NodeId) -> &str {
+    pub(super) fn level(&self, id: NodeId) -> &[u8] {
         &self.nodes[id as usize].level
     }
 
     /// The newest child, or [`NONE`].
     pub(super) fn first_child(&self, parent: NodeId) -> NodeId {
-        self.nodes[parent as usize].first_child
+        self.families[parent as usize].first_child
     }
 
     /// The sibling that came just before this node did, or [`NONE`].
     pub(super) fn next_sibling(&self, id: NodeId) -> NodeId {
-        self.nodes[id as usize].next_sibling
+        self.families[id as usize].next_sibling
     }
 
     /// Whether a sibling came after `id` did.
     pub(super) fn is_newer(&self, sibling: NodeId, id: NodeId) -> bool {
-        self.nodes[sibling as usize].serial > self.nodes[id as usize].serial
+        self.families[sibling as usize].serial > self.families[id as usize].serial
     }
 
     /// Keeps a node, and with it its place among its siblings, until it is unpinned as often.
     pub(super) fn pin(&mut self, id: NodeId) {
-        self.nodes[id as usize].pins += 1;
+        self.families[id as usize].pins += 1;
     }
 
     /// Takes one [`pin`](Self::pin) back. The caller then prunes.
     pub(super) fn unpin(&mut self, id: NodeId) {
-        let pins = &mut self.nodes[id as usize].pins;
+        let pins = &mut self.families[id as usize].pins;
         *pins = pins.saturating_sub(1);
     }
 
@@ -178,45 +208,53 @@ impl<T: Default> Trie<T> {
     }
 
     fn add(&mut self, parent: NodeId, level: &str) -> NodeId {
-        let sibling = self.nodes[parent as usize].first_child;
+        let sibling = self.families[parent as usize].first_child;
         self.serial += 1;
-        let node = Node::new(parent, level, sibling, self.serial);
+        let (node, family) = (Node::new(parent, level), Family::new(sibling, self.serial));
         let id = if let Some(id) = self.free.pop() {
             self.nodes[id as usize] = node;
+            self.families[id as usize] = family;
             id
         } else {
             self.nodes.push(node);
+            self.families.push(family);
             NodeId::try_from(self.nodes.len() - 1).unwrap_or(NONE)
         };
         assert_ne!(id, NONE, "a topic tree holds fewer than 2^32 levels");
         if sibling != NONE {
-            self.nodes[sibling as usize].previous_sibling = id;
+            self.families[sibling as usize].previous_sibling = id;
         }
-        self.link(parent, level, sibling, id);
+        self.link(parent, level.as_bytes(), sibling, id);
         let (nodes, hasher) = (&self.nodes, &self.hasher);
         let rehash = |&id: &NodeId| {
             let node = &nodes[id as usize];
             Self::hash(hasher, node.parent, &node.level)
         };
-        self.children.insert_unique(Self::hash(hasher, parent, level), id, rehash);
+        let hash = Self::hash(hasher, parent, level.as_bytes());
+        self.children.insert_unique(hash, id, rehash);
         id
     }
 
     /// Points the parent at a child that comes (`id`) or goes (`NONE`), `first` now leading.
-    fn link(&mut self, parent: NodeId, level: &str, first: NodeId, id: NodeId) {
+    fn link(&mut self, parent: NodeId, level: &[u8], first: NodeId, id: NodeId) {
+        self.families[parent as usize].first_child = if id == NONE { first } else { id };
         let node = &mut self.nodes[parent as usize];
-        node.first_child = if id == NONE { first } else { id };
-        match level {
-            SINGLE_LEVEL => node.single = id,
-            MULTI_LEVEL => node.multi = id,
-            _ => {}
+        if level == SINGLE_LEVEL.as_bytes() {
+            node.single = id;
+        } else if level == MULTI_LEVEL.as_bytes() {
+            node.multi = id;
+        } else if id == NONE {
+            node.named -= 1;
+        } else {
+            node.named += 1;
         }
     }
 
     /// Removes `node` and then its ancestors for as long as they hold nothing.
     pub(super) fn prune(&mut self, mut node: NodeId, is_empty: impl Fn(&T) -> bool) {
         while node != ROOT {
-            let Node { parent, first_child, pins, ref value, .. } = self.nodes[node as usize];
+            let Family { first_child, pins, .. } = self.families[node as usize];
+            let Node { parent, ref value, .. } = self.nodes[node as usize];
             if first_child != NONE || pins > 0 || !is_empty(value) {
                 return;
             }
@@ -226,19 +264,21 @@ impl<T: Default> Trie<T> {
     }
 
     fn remove(&mut self, id: NodeId) {
-        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, "", NONE, 0));
-        let Node { level, parent, next_sibling, previous_sibling, .. } = removed;
+        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, ""));
+        let family = std::mem::replace(&mut self.families[id as usize], Family::new(NONE, 0));
+        let Node { level, parent, .. } = removed;
+        let Family { next_sibling, previous_sibling, .. } = family;
         let hash = Self::hash(&self.hasher, parent, &level);
         if let Ok(entry) = self.children.find_entry(hash, |&other| other == id) {
             entry.remove();
         }
         if next_sibling != NONE {
-            self.nodes[next_sibling as usize].previous_sibling = previous_sibling;
+            self.families[next_sibling as usize].previous_sibling = previous_sibling;
         }
         if previous_sibling != NONE {
-            self.nodes[previous_sibling as usize].next_sibling = next_sibling;
+            self.families[previous_sibling as usize].next_sibling = next_sibling;
         }
-        let first = self.nodes[parent as usize].first_child;
+        let first = self.families[parent as usize].first_child;
         self.link(parent, &level, if first == id { next_sibling } else { first }, NONE);
         self.free.push(id);
     }

@@ -196,7 +196,7 @@ impl Retained {
     fn is_hidden(&self, filter: &FilterLevels<'_>, at: Position) -> bool {
         at.depth == 1
             && matches!(filter.below(0), Below::Any)
-            && self.trie.level(at.node).starts_with('$')
+            && self.trie.level(at.node).starts_with(b"$")
     }
 
     /// Whether a walk comes to `first` before it comes to `second`.

@@ -72,5 +72,10 @@ static ALLOCATOR: Counting = Counting;
 pub(crate) fn during<T>(work: impl FnOnce() -> T) -> (Allocations, T) {
     ALLOCATIONS.set(Allocations::NONE);
     let result = work();
-    (ALLOCATIONS.get(), result)
+    (so_far(), result)
+}
+
+/// What this thread has asked of the allocator since it began, or since the last [`during`].
+pub(crate) fn so_far() -> Allocations {
+    ALLOCATIONS.get()
 }

@@ -29,8 +29,17 @@ impl<'a> PublishProperties<'a> {
         forwarded: Forwarded::NONE,
     };
 
-    /// Takes the properties off the front of `packet`.
+    /// Takes the properties off the front of `packet`. Most publications have none: a length of 0.
+    #[inline]
     pub(in super::super) fn decode(packet: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if packet.rest().first() == Some(&0) {
+            packet.u8()?;
+            return Ok(Self::NONE);
+        }
+        Self::decode_some(packet)
+    }
+
+    fn decode_some(packet: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut reader = PropertyReader::new(packet, PropertySet::PUBLISH)?;
         let mut properties = Self::NONE;
         let all = reader.rest();

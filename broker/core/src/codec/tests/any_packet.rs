@@ -4,7 +4,7 @@
 
 use super::codec::{
     Acknowledgement, Auth, Connect, DecodeError, Disconnect, Frame, PacketType, ProtocolVersion,
-    Publish, Subscribe, Unsubscribe, decode_acknowledgement,
+    Publish, Subscribe, Unsubscribe,
 };
 
 /// A Control Packet of a Client.
@@ -44,13 +44,7 @@ pub(super) fn decode(
     Ok(match packet {
         PacketType::Publish => AnyPacket::Publish(Publish::decode(frame, version)?),
         PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
-            let decoded = Acknowledgement::decode(packet, body, version);
-            if version < ProtocolVersion::V5 {
-                // The short way to the same.
-                let identifier = decoded.map(|decoded| decoded.packet_identifier);
-                assert_eq!(decode_acknowledgement(body), identifier);
-            }
-            AnyPacket::Acknowledgement(packet, decoded?)
+            AnyPacket::Acknowledgement(packet, Acknowledgement::decode(packet, body, version)?)
         }
         PacketType::Subscribe => AnyPacket::Subscribe(Subscribe::decode(body, version)?),
         PacketType::Unsubscribe => AnyPacket::Unsubscribe(Unsubscribe::decode(body, version)?),

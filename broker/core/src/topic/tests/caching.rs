@@ -100,7 +100,22 @@ fn a_change_to_one_name_leaves_the_others() {
     assert!(cache.get(1, super::name("a")).is_none());
     assert!(cache.get(2, super::name("bb")).is_some());
     cache.invalidate(super::filter("x/+"), hash);
+    assert!(cache.get(2, super::name("bb")).is_some());
+    cache.invalidate(super::filter("+"), hash);
     assert!(cache.get(2, super::name("bb")).is_none());
+}
+
+/// What changed is remembered for a while, and nothing is taken to hold beyond that.
+#[test]
+fn an_entry_that_missed_many_changes_is_forgotten() {
+    let mut cache = MatchCache::new();
+    for (changes, holds) in [(8, true), (8, true), (9, false)] {
+        cache.insert(1, resolved::<u8>("a", Matches::default()));
+        for _ in 0..changes {
+            cache.invalidate(super::filter("x/+"), |_| 1);
+        }
+        assert_eq!(cache.get(1, super::name("a")).is_some(), holds, "{changes}");
+    }
 }
 
 /// How many of `entries` the cache still holds, besides us.
