@@ -228,6 +228,9 @@ impl Shard {
     /// Sends what waits for as long as the inflight window is open: first, after a reconnect, what
     /// was not acknowledged on the Network Connection before, in the old order.
     pub(super) fn send_waiting(&mut self, key: ConnectionKey, session: SessionKey) {
+        if !self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
+            return;
+        }
         let limits = self.queue_limits(Some(key));
         let now = self.now;
         while self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {

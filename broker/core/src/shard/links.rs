@@ -89,6 +89,12 @@ impl Links {
         self.connections.get(key).map_or(Phase::Closed, |connection| connection.phase)
     }
 
+    /// How far a connection has come, and in which version: all that a received packet is judged by.
+    pub(super) fn state(&self, key: ConnectionKey) -> (Phase, ProtocolVersion) {
+        let connection = self.connections.get(key);
+        connection.map_or((Phase::Closed, ProtocolVersion::V4), |it| (it.phase, it.protocol))
+    }
+
     /// Marks a connection as closed; what waits may still be written.
     pub(super) fn close(&mut self, closed: Closed) {
         if let Some(connection) = self.connections.get_mut(closed.key) {
