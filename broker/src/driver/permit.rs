@@ -38,7 +38,8 @@ struct Second {
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     counts: Arc<Counts>,
-    address: Option<IpAddr>,
+    /// What it counts for where addresses are counted: elsewhere it takes no room.
+    address: Option<Box<IpAddr>>,
 }
 
 /// The limit that does not allow another Network Connection.
@@ -99,7 +100,7 @@ impl Permits {
                 return Err(NoPermit::Address(self.per_address_max));
             }
             *count += 1;
-            permit.address = Some(address);
+            permit.address = Some(Box::new(address));
         }
         Ok(permit)
     }
@@ -127,12 +128,12 @@ impl Permits {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.counts.connections.fetch_sub(1, Ordering::Relaxed);
-        let Some(address) = self.address else { return };
+        let Some(address) = self.address.as_deref() else { return };
         let mut addresses = lock(&self.counts.addresses);
-        if let Some(count) = addresses.get_mut(&address) {
+        if let Some(count) = addresses.get_mut(address) {
             *count -= 1;
             if *count == 0 {
-                addresses.remove(&address);
+                addresses.remove(address);
             }
         }
     }

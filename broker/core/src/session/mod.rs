@@ -1,5 +1,6 @@
 //! Session State, MQTT 3.1.2.4 and 4.1: what outlives the Network Connection.
 
+mod filters;
 mod inbound;
 mod outbound;
 #[cfg(test)]
@@ -9,11 +10,9 @@ mod will;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use indexmap::IndexSet;
-
 use crate::access::SessionAccess;
 
+pub use filters::Filters;
 pub use inbound::Inbound;
 pub use outbound::{Delivery, Held, Offered, Outbound, Outgoing, QueueLimits};
 pub use will::Will;
@@ -69,7 +68,7 @@ pub struct Session {
     /// Whose it is and what it may do, under a policy.
     pub access: Option<SessionAccess>,
     /// Topic Filters that are subscribed to, those of shared subscriptions with their `$share`.
-    pub filters: IndexSet<Box<str>, FixedState>,
+    pub filters: Filters,
     /// QoS 1 and 2 messages to the Client.
     pub outbound: Outbound,
     /// QoS 2 messages from the Client.
@@ -90,7 +89,7 @@ impl Session {
             client_identifier,
             expiry: SessionExpiry::WithConnection,
             access: None,
-            filters: IndexSet::with_hasher(FixedState::default()),
+            filters: Filters::default(),
             outbound: Outbound::default(),
             inbound: Inbound::default(),
             ends: None,

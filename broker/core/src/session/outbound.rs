@@ -1,6 +1,7 @@
 //! QoS 1 and 2 as sender, MQTT 4.3.2, 4.3.3 and 4.4: an inflight window and a queue behind it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -14,8 +15,8 @@ const IDENTIFIERS: u64 = 65_535;
 /// One message on its way to one Client, at QoS 1 or 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// The message.
-    pub message: Message,
+    /// The message, shared with the other sessions that have it.
+    pub message: Arc<Message>,
     /// The lower of its QoS and the subscription's.
     pub qos: QoS,
     /// The RETAIN flag that it is sent with.
@@ -26,7 +27,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Bytes that it counts for while it waits.
-    fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.message.size() + size_of_val(&*self.identifiers)
     }
 }
@@ -87,10 +88,18 @@ pub struct Outbound {
     inflight: VecDeque<Inflight>,
     /// How many at the end of `inflight` were not sent yet on this Network Connection.
     unsent: usize,
-    queue: VecDeque<Delivery>,
-    queue_bytes: usize,
+    /// `None` when nothing waits, as in nearly all sessions: an empty one is not paid for.
+    queue: Option<Box<Queue>>,
     /// Serial number of the next message; its identifier follows from it.
     next: u64,
+}
+
+/// Messages that wait, in order.
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    deliveries: VecDeque<Delivery>,
+    /// The sum of their sizes.
+    bytes: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -122,18 +131,19 @@ impl Outbound {
         if connected && self.is_open(limits) {
             return Offered::Send(self.start(delivery));
         }
-        let bytes = self.queue_bytes + delivery.size();
-        if self.queue.len() >= limits.messages_max || bytes > limits.bytes_max {
+        let bytes = self.queued_bytes() + delivery.size();
+        if self.queued() >= limits.messages_max || bytes > limits.bytes_max {
             return Offered::Dropped;
         }
-        self.queue_bytes = bytes;
-        self.queue.push_back(delivery);
+        let queue = self.queue.get_or_insert_default();
+        queue.bytes = bytes;
+        queue.deliveries.push_back(delivery);
         Offered::Queued
     }
 
     /// Whether a message that is offered to a connected Client now would be sent at once.
     pub fn is_open(&self, limits: QueueLimits) -> bool {
-        self.queue.is_empty() && self.unsent == 0 && self.has_room(limits)
+        self.queued() == 0 && self.unsent == 0 && self.has_room(limits)
     }
 
     /// Begins anew on another Network Connection: what is in flight is to be sent again, in the
@@ -162,8 +172,9 @@ impl Outbound {
             self.unsent -= 1;
         } else {
             let delivery = loop {
-                let delivery = self.queue.pop_front()?;
-                self.queue_bytes -= delivery.size();
+                let queue = self.queue.as_deref_mut()?;
+                let delivery = queue.deliveries.pop_front()?;
+                queue.bytes -= delivery.size();
                 if wanted(&delivery) {
                     break delivery;
                 }
@@ -223,25 +234,27 @@ impl Outbound {
     /// flight too; returns how many. Not to be used between [`resume`](Self::resume) and the
     /// sending of all that is to be sent again.
     pub fn revoke(&mut self, sent: bool, keep: impl Fn(&Message) -> bool) -> usize {
-        let before = self.queue.len() + self.inflight.len();
-        self.queue.retain(|delivery| keep(&delivery.message));
-        self.queue_bytes = self.queue.iter().map(Delivery::size).sum();
+        let before = self.queued() + self.inflight.len();
+        if let Some(queue) = &mut self.queue {
+            queue.deliveries.retain(|delivery| keep(&delivery.message));
+            queue.bytes = queue.deliveries.iter().map(Delivery::size).sum();
+        }
         if sent {
             self.inflight.retain(|i| i.delivery.as_ref().is_none_or(|d| keep(&d.message)));
             self.unsent = self.unsent.min(self.inflight.len());
         }
-        before - self.queue.len() - self.inflight.len()
+        before - self.queued() - self.inflight.len()
     }
 
     /// Whether [`next`](Self::next) may have something, if the window is open.
     pub fn has_unsent(&self) -> bool {
-        self.unsent > 0 || !self.queue.is_empty()
+        self.unsent > 0 || self.queued() > 0
     }
 
     /// How much there is of everything.
     pub fn held(&self) -> Held {
-        let (inflight, queued) = (self.inflight.len(), self.queue.len());
-        Held { inflight, queued, queued_bytes: self.queue_bytes }
+        let (inflight, queued) = (self.inflight.len(), self.queued());
+        Held { inflight, queued, queued_bytes: self.queued_bytes() }
     }
 
     /// The message in flight that has this identifier, until the Client has it.
@@ -256,7 +269,11 @@ impl Outbound {
 
     /// Messages that wait.
     pub fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.as_ref().map_or(0, |queue| queue.deliveries.len())
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
     fn has_room(&self, limits: QueueLimits) -> bool {

@@ -173,7 +173,7 @@ impl Shard {
                 rights.may_subscribe(target.filter(), granted.unwrap_or_default())
             });
             if !may {
-                removed.push(filter.clone());
+                removed.push(Box::<str>::from(filter));
             }
             may
         });

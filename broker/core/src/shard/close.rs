@@ -165,7 +165,7 @@ impl Shard {
         let Some(session) = self.sessions.remove(key) else { return };
         self.held.replace(session.outbound.held(), Held::default());
         self.identifiers.remove(&session.client_identifier);
-        for filter in &session.filters {
+        for filter in session.filters.iter() {
             self.drop_subscription(TopicFilter::new_unchecked(filter), key);
         }
         if let Some((_, will)) = session.will {

@@ -1,15 +1,21 @@
 //! From a publication to one subscriber: its packet, its queue, the acknowledgements in both
 //! directions, MQTT 4.3 and 4.4.
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 use super::Shard;
 use super::aliases::TopicAlias;
 use super::connection::ConnectionKey;
 use super::encoder::{Flavour, PacketForm, header_v5};
 use super::links::Put;
 use super::outgoing::{Form, Outgoing};
+use super::queue_limits;
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::qos::QoS;
-use crate::session::{self, Delivery, Offered, Outbound, Session, SessionKey};
+use crate::session::{self, Delivery, Held, Offered, Outbound, QueueLimits, Session, SessionKey};
+use crate::statistics::Statistics;
 
 /// A packet that is like no other one.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +42,7 @@ impl Shard {
             return;
         }
         let delivery = Delivery {
-            message: outgoing.message().clone(),
+            message: Arc::clone(outgoing.message()),
             qos: form.qos,
             retain: form.retain,
             identifiers: form.identifiers.into(),
@@ -70,9 +76,10 @@ impl Shard {
     ) {
         let Self { links, encoder, limits, now, statistics, .. } = self;
         let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
-        let put = links.put_common(session, limits.output_bytes_max, payload, |properties| {
+        let put = links.put_common(session, limits.output_bytes_max, payload, |protocol, _| {
+            let properties = protocol.has_properties();
             let flavour = Flavour { qos: QoS::AtMostOnce, retain, properties };
-            encoder.flavoured(flavour, None, *now, publication, payload.is_some())
+            Some(encoder.flavoured(flavour, None, *now, publication, payload.is_some()))
         });
         match put {
             Some(Put::Done) => statistics.deliveries += 1,
@@ -84,6 +91,39 @@ impl Shard {
         }
     }
 
+    /// [`deliver`](Self::deliver) at QoS 1 or 2 and without Subscription Identifiers: one look at the
+    /// connection and one at the session.
+    pub(super) fn deliver_acknowledged(
+        &mut self,
+        session: SessionKey,
+        qos: QoS,
+        retain: bool,
+        outgoing: &mut Outgoing<'_>,
+    ) {
+        let Self { links, sessions, encoder, limits, now, statistics, held, .. } = self;
+        let publication = outgoing.publication;
+        let message = outgoing.message();
+        let payload = message.shared_payload();
+        let mut identifier = None;
+        let put = links.put_common(session, usize::MAX, payload, |protocol, takes| {
+            let message = Arc::clone(message);
+            let delivery = Delivery { message, qos, retain, identifiers: SmallVec::new() };
+            let outbound = &mut sessions.get_mut(session)?.outbound;
+            identifier =
+                offer(outbound, delivery, true, queue_limits(limits, takes), held, statistics);
+            let flavour = Flavour { qos, retain, properties: protocol.has_properties() };
+            let apart = payload.is_some();
+            Some(encoder.flavoured(flavour, Some(identifier?), *now, &publication, apart))
+        });
+        match put {
+            Some(Put::Done) => statistics.deliveries += 1,
+            None | Some(Put::Gone) => {
+                self.deliver(session, Form { qos, retain, identifiers: &[] }, outgoing);
+            }
+            Some(put) => self.count_put(put, session, identifier),
+        }
+    }
+
     /// Gives a message to a session; returns where to send it when that is now.
     pub(super) fn offer(
         &mut self,
@@ -92,23 +132,10 @@ impl Shard {
         delivery: Delivery,
     ) -> Option<(ConnectionKey, PacketIdentifier)> {
         let limits = self.queue_limits(connection);
-        let outbound = &mut self.sessions.get_mut(session)?.outbound;
-        let bytes = outbound.held().queued_bytes;
-        match outbound.offer(delivery, connection.is_some(), limits) {
-            Offered::Send(identifier) => {
-                self.held.inflight += 1;
-                Some((connection?, identifier))
-            }
-            Offered::Queued => {
-                self.held.queued += 1;
-                self.held.queued_bytes += outbound.held().queued_bytes - bytes;
-                None
-            }
-            Offered::Dropped => {
-                self.statistics.dropped_queue_full += 1;
-                None
-            }
-        }
+        let Self { sessions, held, statistics, .. } = self;
+        let outbound = &mut sessions.get_mut(session)?.outbound;
+        let identifier = offer(outbound, delivery, connection.is_some(), limits, held, statistics)?;
+        Some((connection?, identifier))
     }
 
     fn put_publication(
@@ -187,7 +214,7 @@ impl Shard {
         match put {
             Put::Done => self.statistics.deliveries += 1,
             Put::Full => self.statistics.dropped_output_full += 1,
-            Put::Gone => {}
+            Put::Gone | Put::Kept => {}
             Put::TooLarge => {
                 self.statistics.dropped_too_large += 1;
                 // It counts as delivered, [MQTT-3.1.2-25].
@@ -201,6 +228,9 @@ impl Shard {
     /// Sends what waits for as long as the inflight window is open: first, after a reconnect, what
     /// was not acknowledged on the Network Connection before, in the old order.
     pub(super) fn send_waiting(&mut self, key: ConnectionKey, session: SessionKey) {
+        if !self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
+            return;
+        }
         let limits = self.queue_limits(Some(key));
         let now = self.now;
         while self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
@@ -278,6 +308,30 @@ impl From<session::Outgoing<'_>> for Next {
             }
         }
     }
+}
+
+/// Gives a message to a session and counts; returns its identifier when it is to be sent now.
+fn offer(
+    outbound: &mut Outbound,
+    delivery: Delivery,
+    connected: bool,
+    limits: QueueLimits,
+    held: &mut Held,
+    statistics: &mut Statistics,
+) -> Option<PacketIdentifier> {
+    let size = delivery.size();
+    match outbound.offer(delivery, connected, limits) {
+        Offered::Send(identifier) => {
+            held.inflight += 1;
+            return Some(identifier);
+        }
+        Offered::Queued => {
+            held.queued += 1;
+            held.queued_bytes += size;
+        }
+        Offered::Dropped => statistics.dropped_queue_full += 1,
+    }
+    None
 }
 
 /// QoS 1 and 2 are bounded by the inflight window instead.

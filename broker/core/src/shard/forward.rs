@@ -17,14 +17,14 @@ pub struct Forward(pub(super) Forwarded);
 pub(super) enum Forwarded {
     /// For the subscribers there.
     Publication {
-        message: Message,
+        message: Arc<Message>,
         /// Settles which of two retained messages is the last; 0 when it is not retained.
         retained_version: u64,
         /// Who answers for it when it is retained, under a policy.
         origin: Option<Arc<Identity>>,
     },
     /// For one member of a shared subscription, picked by the group's home.
-    Member { session: SessionKey, options: DeliveryOptions, message: Message },
+    Member { session: SessionKey, options: DeliveryOptions, message: Arc<Message> },
     /// To the home of a shared subscription.
     Group(GroupChange),
     /// Back from there: the member has come in.

@@ -37,6 +37,8 @@ pub(super) enum Put {
     TooLarge,
     /// There is no such connection any more.
     Gone,
+    /// The session keeps the message for later, or has dropped and counted it.
+    Kept,
 }
 
 impl Links {
@@ -87,6 +89,12 @@ impl Links {
         self.connections.get(key).map_or(Phase::Closed, |connection| connection.phase)
     }
 
+    /// How far a connection has come, and in which version: all that a received packet is judged by.
+    pub(super) fn state(&self, key: ConnectionKey) -> (Phase, ProtocolVersion) {
+        let connection = self.connections.get(key);
+        connection.map_or((Phase::Closed, ProtocolVersion::V4), |it| (it.phase, it.protocol))
+    }
+
     /// Marks a connection as closed; what waits may still be written.
     pub(super) fn close(&mut self, closed: Closed) {
         if let Some(connection) = self.connections.get_mut(closed.key) {
@@ -133,7 +141,7 @@ impl Links {
         match self.put_within(key, packet, payload, usize::MAX) {
             Put::Done => self.answers += 1,
             Put::TooLarge => self.answers_too_large += 1,
-            Put::Full | Put::Gone => {}
+            Put::Full | Put::Gone | Put::Kept => {}
         }
     }
 
@@ -179,15 +187,17 @@ impl Links {
         }))
     }
 
-    /// Appends the packet that is the same for all connections with properties, or without, to that
-    /// of a session; `None` when it may take Topic Aliases and so another one.
+    /// Appends to the connection of a session the packet that `choose` chooses for all with such a
+    /// protocol and Receive Maximum, or nothing when that is `None`. Answers `None` when the
+    /// connection may take Topic Aliases and so another packet, and [`Put::Gone`] when there is no
+    /// connection; nothing was asked of `choose` then.
     #[inline]
     pub(super) fn put_common<'a>(
         &mut self,
         session: SessionKey,
         pending_max: usize,
         payload: Option<&Arc<[u8]>>,
-        packet: impl FnOnce(bool) -> &'a [u8],
+        choose: impl FnOnce(ProtocolVersion, u16) -> Option<&'a [u8]>,
     ) -> Option<Put> {
         let Some(&key) = self.online.get(session) else { return Some(Put::Gone) };
         let connection = self.connections.get_mut(key);
@@ -195,7 +205,8 @@ impl Links {
         if connection.outbound_aliases.is_some() {
             return None;
         }
-        let packet = packet(connection.protocol.has_properties());
+        let packet = choose(connection.protocol, connection.receive_maximum);
+        let Some(packet) = packet else { return Some(Put::Kept) };
         let Self { dirty, fresh, pool, .. } = self;
         Some(connection.put(packet, payload, pending_max, pool, |size, is_first| {
             *fresh += size;

@@ -165,7 +165,7 @@ impl Shard {
     /// Publishes for somebody who has gone, such as a Will, and who answers for it.
     fn publish_from(&mut self, message: &Message, origin: Option<&Arc<Identity>>) {
         let source = Source { publisher: None, origin };
-        self.route(message.as_publication(), Some(message.clone()), source);
+        self.route(message.as_publication(), Some(Arc::new(message.clone())), source);
         self.emit_published(message.as_publication(), None);
     }
 
@@ -280,11 +280,16 @@ impl Shard {
     /// What may be in flight to a Client, if one is connected, and wait for it.
     fn queue_limits(&self, connection: Option<ConnectionKey>) -> QueueLimits {
         let takes = connection.map_or(u16::MAX, |key| self.links.receive_maximum(key));
-        QueueLimits {
-            window: self.limits.inflight_max.min(takes),
-            messages_max: self.limits.queued_messages_max,
-            bytes_max: self.limits.queued_bytes_max,
-        }
+        queue_limits(&self.limits, takes)
+    }
+}
+
+/// What may be in flight to a Client with this Receive Maximum, and wait for it.
+fn queue_limits(limits: &Limits, receive_maximum: u16) -> QueueLimits {
+    QueueLimits {
+        window: limits.inflight_max.min(receive_maximum),
+        messages_max: limits.queued_messages_max,
+        bytes_max: limits.queued_bytes_max,
     }
 }
 

@@ -20,31 +20,34 @@ pub(super) struct Form<'a> {
 pub(super) struct Outgoing<'a> {
     pub(super) publication: Publication<'a>,
     pub(super) topic: &'a Arc<str>,
-    pub(super) message: Option<Message>,
+    /// In owned form, shared by all sessions that keep it until it is acknowledged.
+    pub(super) message: Option<Arc<Message>>,
     /// Who published it, if that was a Client of this shard.
     pub(super) publisher: Option<SessionKey>,
 }
 
 impl<'a> Outgoing<'a> {
     /// A message that is there in owned form, published by nobody here.
-    pub(super) fn of(message: &'a Message) -> Self {
+    pub(super) fn of(message: &'a Arc<Message>) -> Self {
         Self {
             publication: message.as_publication(),
             topic: &message.topic,
-            message: Some(message.clone()),
+            message: Some(Arc::clone(message)),
             publisher: None,
         }
     }
 
-    pub(super) fn message(&mut self) -> &Message {
+    pub(super) fn message(&mut self) -> &Arc<Message> {
         let Publication { payload, properties, expires, qos, retain, .. } = self.publication;
-        self.message.get_or_insert_with(|| Message {
-            topic: Arc::clone(self.topic),
-            payload: payload.into(),
-            properties: (!properties.is_empty()).then(|| properties.into()),
-            expires,
-            qos,
-            retain,
+        self.message.get_or_insert_with(|| {
+            Arc::new(Message {
+                topic: Arc::clone(self.topic),
+                payload: payload.into(),
+                properties: (!properties.is_empty()).then(|| properties.into()),
+                expires,
+                qos,
+                retain,
+            })
         })
     }
 
@@ -57,6 +60,6 @@ impl<'a> Outgoing<'a> {
 
     /// The payload when it is to be shared rather than copied.
     pub(super) fn shared_payload(&self) -> Option<&Arc<[u8]>> {
-        self.message.as_ref().and_then(Message::shared_payload)
+        self.message.as_deref().and_then(Message::shared_payload)
     }
 }

@@ -18,9 +18,15 @@ const WRITTEN_MAX: usize = 64 << 10;
 pub struct Output {
     bytes: Vec<u8>,
     written: usize,
-    shared: VecDeque<Shared>,
+    /// `None` until there is the first: most connections never have one. Kept then, so that the next
+    /// one allocates nothing.
+    shared: Option<Box<SharedPayloads>>,
     pending: usize,
 }
+
+/// In the order of their positions.
+#[derive(Debug, Default)]
+struct SharedPayloads(VecDeque<Shared>);
 
 /// A payload that goes out before `bytes[position]`.
 #[derive(Debug)]
@@ -38,7 +44,8 @@ impl Output {
 
     /// All that waits, if it lies in one piece: no large payload is part of it.
     pub fn as_slice(&self) -> Option<&[u8]> {
-        self.shared.is_empty().then(|| &self.bytes[self.written..])
+        let in_one_piece = self.shared.as_ref().is_none_or(|shared| shared.0.is_empty());
+        in_one_piece.then(|| &self.bytes[self.written..])
     }
 
     /// Fills `slices` from the front with what waits; returns how many it took.
@@ -51,7 +58,7 @@ impl Output {
                 count += 1;
             }
         };
-        for shared in &self.shared {
+        for shared in self.shared.iter().flat_map(|shared| &shared.0) {
             put(&self.bytes[position..shared.position]);
             put(&shared.payload[shared.written..]);
             position = shared.position;
@@ -68,25 +75,25 @@ impl Output {
     pub(super) fn append_shared(&mut self, payload: &Arc<[u8]>) {
         self.pending += payload.len();
         let payload = Arc::clone(payload);
-        self.shared.push_back(Shared { position: self.bytes.len(), payload, written: 0 });
+        let shared = Shared { position: self.bytes.len(), payload, written: 0 };
+        self.shared.get_or_insert_default().0.push_back(shared);
     }
 
     /// Forgets `count` bytes from the front: they are written.
     pub(super) fn advance(&mut self, mut count: usize) {
         self.pending = self.pending.saturating_sub(count);
         while count > 0 {
-            let end = self.shared.front().map_or(self.bytes.len(), |shared| shared.position);
+            let shared = self.shared.as_mut().and_then(|shared| shared.0.front_mut());
+            let end = shared.as_ref().map_or(self.bytes.len(), |shared| shared.position);
             let step = count.min(end - self.written);
             self.written += step;
             count -= step;
-            let Some(shared) = self.shared.front_mut().filter(|_| count > 0) else {
-                break;
-            };
+            let Some(shared) = shared.filter(|_| count > 0) else { break };
             let step = count.min(shared.payload.len() - shared.written);
             shared.written += step;
             count -= step;
             if shared.written == shared.payload.len() {
-                self.shared.pop_front();
+                self.shared.as_mut().and_then(|shared| shared.0.pop_front());
             }
         }
         if self.pending == 0 {
@@ -99,7 +106,7 @@ impl Output {
 
     fn move_to_front(&mut self) {
         self.bytes.drain(..self.written);
-        for shared in &mut self.shared {
+        for shared in self.shared.iter_mut().flat_map(|shared| &mut shared.0) {
             shared.position -= self.written;
         }
         self.written = 0;

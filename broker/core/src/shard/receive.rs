@@ -3,8 +3,8 @@
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use crate::codec::{
-    Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType, Publish,
-    Subscribe, Unsubscribe, split,
+    Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
+    ProtocolVersion, Publish, Subscribe, Unsubscribe, split,
 };
 use crate::session::SessionKey;
 use crate::time::Time;
@@ -38,7 +38,8 @@ impl Shard {
         mut partial: Vec<u8>,
         mut bytes: &[u8],
     ) -> Result<(), CloseCause> {
-        let size_max = self.packet_bytes_max(key);
+        let state = self.links.state(key);
+        let size_max = self.packet_bytes_max(state.0);
         loop {
             let header = FixedHeader::decode(&partial, size_max)?;
             let missing = header.map_or(1, |header| header.size() - partial.len());
@@ -54,14 +55,16 @@ impl Shard {
             bytes = rest;
         }
         if let Some((frame, _)) = split(&partial, size_max)? {
-            self.handle_packet(key, frame)?;
+            self.handle_packet(key, state, frame)?;
         }
         self.handle_packets(key, bytes)
     }
 
     fn handle_packets(&mut self, key: ConnectionKey, mut bytes: &[u8]) -> Result<(), CloseCause> {
-        while let Some((frame, rest)) = split(bytes, self.packet_bytes_max(key))? {
-            self.handle_packet(key, frame)?;
+        while !bytes.is_empty() {
+            let state = self.links.state(key);
+            let Some((frame, rest)) = split(bytes, self.packet_bytes_max(state.0))? else { break };
+            self.handle_packet(key, state, frame)?;
             bytes = rest;
         }
         if !bytes.is_empty() {
@@ -77,8 +80,8 @@ impl Shard {
     }
 
     /// A stranger may send less than a Client.
-    fn packet_bytes_max(&self, key: ConnectionKey) -> usize {
-        match self.links.phase(key) {
+    const fn packet_bytes_max(&self, phase: Phase) -> usize {
+        match phase {
             Phase::Connected(_) => self.limits.packet_bytes_max,
             Phase::AwaitingConnect | Phase::Authenticating | Phase::Closed => {
                 self.limits.connect_packet_bytes_max
@@ -86,11 +89,16 @@ impl Shard {
         }
     }
 
-    fn handle_packet(&mut self, key: ConnectionKey, frame: Frame<'_>) -> Result<(), CloseCause> {
+    fn handle_packet(
+        &mut self,
+        key: ConnectionKey,
+        (phase, version): (Phase, ProtocolVersion),
+        frame: Frame<'_>,
+    ) -> Result<(), CloseCause> {
         self.statistics.packets_received += 1;
         let packet = frame.header.packet;
-        match self.links.phase(key) {
-            Phase::Connected(session) => self.handle_client_packet(key, session, frame),
+        match phase {
+            Phase::Connected(session) => self.handle_client_packet(key, session, version, frame),
             Phase::AwaitingConnect if packet == PacketType::Connect => {
                 self.handle_connect(key, frame)
             }
@@ -103,10 +111,10 @@ impl Shard {
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
+        version: ProtocolVersion,
         frame: Frame<'_>,
     ) -> Result<(), CloseCause> {
         let (packet, body) = (frame.header.packet, frame.body);
-        let version = self.links.protocol(key);
         frame.header.check_version(version)?;
         match packet {
             PacketType::Publish => {

@@ -98,7 +98,7 @@ impl Shard {
     pub(super) fn route(
         &mut self,
         publication: Publication<'_>,
-        message: Option<Message>,
+        message: Option<Arc<Message>>,
         source: Source<'_>,
     ) -> Routed {
         let hash = self.group.hash(publication.topic.as_str());
@@ -140,14 +140,14 @@ impl Shard {
         }
     }
 
-    fn route_forwarded(&mut self, message: &Message) {
+    fn route_forwarded(&mut self, message: &Arc<Message>) {
         let publication = message.as_publication();
         let hash = self.group.hash(&message.topic);
         if !message.retain {
             self.send_retained_first(publication.topic);
         }
         let resolved = self.resolve(hash, publication.topic);
-        let (topic, message) = (&resolved.topic, Some(message.clone()));
+        let (topic, message) = (&resolved.topic, Some(Arc::clone(message)));
         let mut outgoing = Outgoing { publication, topic, message, publisher: None };
         self.fan_out(&resolved.matches, &mut outgoing);
         self.fan_out_shared(hash, &mut outgoing);
@@ -196,10 +196,13 @@ impl Shard {
         let before = self.statistics.deliveries;
         for found in wanted {
             let form = form_for(found);
-            if form.qos == QoS::AtMostOnce && form.identifiers.is_empty() {
-                self.deliver_common(found.subscriber, form.retain, outgoing);
+            let subscriber = found.subscriber;
+            if !form.identifiers.is_empty() {
+                self.deliver(subscriber, form, outgoing);
+            } else if form.qos == QoS::AtMostOnce {
+                self.deliver_common(subscriber, form.retain, outgoing);
             } else {
-                self.deliver(found.subscriber, form, outgoing);
+                self.deliver_acknowledged(subscriber, form.qos, form.retain, outgoing);
             }
         }
         let delivered = self.statistics.deliveries - before;
@@ -220,7 +223,7 @@ impl Shard {
             if !wanted && retained_version == 0 {
                 continue;
             }
-            let message = outgoing.message().clone();
+            let message = Arc::clone(outgoing.message());
             let origin = origin.cloned();
             let forward = Forwarded::Publication { message, retained_version, origin };
             self.forwards[shard].push(Forward(forward));

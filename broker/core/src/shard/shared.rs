@@ -5,6 +5,7 @@
 //! announced to it in order with the messages, and get theirs through it.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -213,7 +214,7 @@ impl Shard {
     pub(super) fn change_groups(&mut self, session: SessionKey, change: Change) {
         let Some(state) = self.sessions.get(session) else { return };
         let shared: Vec<Box<str>> =
-            state.filters.iter().filter(|filter| is_shared(filter)).cloned().collect();
+            state.filters.iter().filter(|filter| is_shared(filter)).map(Box::from).collect();
         for filter in shared {
             self.change_group(&filter, session, change);
         }
@@ -236,7 +237,7 @@ impl Shard {
             if member.shard == self.index {
                 self.deliver_shared(member.session, options, outgoing);
             } else if let Some(forwards) = self.forwards.get_mut(member.shard) {
-                let message = outgoing.message().clone();
+                let message = Arc::clone(outgoing.message());
                 let forwarded = Forwarded::Member { session: member.session, options, message };
                 forwards.push(Forward(forwarded));
             }
@@ -250,7 +251,7 @@ impl Shard {
         &mut self,
         session: SessionKey,
         options: DeliveryOptions,
-        message: &Message,
+        message: &Arc<Message>,
     ) {
         let Some(state) = self.sessions.get(session) else { return };
         if self.policy.is_some() && !state.may_receive(message.topic()) {

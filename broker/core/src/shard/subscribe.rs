@@ -184,7 +184,7 @@ impl Shard {
             return Outcome::Refused(ReasonCode::QuotaExceeded);
         }
         if is_new {
-            session.filters.insert(filter.as_str().into());
+            session.filters.insert(filter.as_str());
         }
         if let Some(observer) = &mut self.observer {
             let connection = subscribing.connection;
@@ -212,7 +212,7 @@ impl Shard {
         let mut codes = Vec::new();
         for filter in unsubscribe.entries().map(SubscriptionTarget::whole) {
             let Some(session) = self.sessions.get_mut(key) else { return };
-            if !session.filters.swap_remove(filter.as_str()) {
+            if !session.filters.remove(filter.as_str()) {
                 codes.push(ReasonCode::NoSubscriptionExisted);
                 continue;
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Delivery, Inbound, Offered, Outbound, Outgoing, QueueLimits};
+use super::{Delivery, Filters, Inbound, Offered, Outbound, Outgoing, QueueLimits};
 use crate::codec::PacketIdentifier;
 use crate::message::Message;
 use crate::qos::QoS;
@@ -20,7 +20,7 @@ fn delivery(number: usize, qos: QoS) -> Delivery {
     let payload: Arc<[u8]> = number.to_string().as_bytes().into();
     let message =
         Message { topic: "a".into(), payload, properties: None, expires: None, qos, retain: false };
-    Delivery { message, qos, retain: false, identifiers: SmallVec::new() }
+    Delivery { message: Arc::new(message), qos, retain: false, identifiers: SmallVec::new() }
 }
 
 /// One thing to send, kept after the session has gone on.
@@ -265,4 +265,26 @@ fn subscription_identifiers_count_as_bytes_that_wait() {
         Delivery { identifiers: SmallVec::from_elem(1, 1000), ..delivery(1, QoS::AtLeastOnce) };
     assert_eq!(outbound.offer(identified, false, limits), Offered::Dropped);
     assert_eq!((outbound.queued(), outbound.inflight()), (0, 0));
+}
+
+/// A list and the table that it becomes are one set to whoever uses them.
+#[test]
+fn filters_are_a_set_however_many_they_are() {
+    let mut filters = Filters::default();
+    let names: Vec<String> = (0..40).map(|number| format!("a/{number}")).collect();
+    for (number, name) in names.iter().enumerate() {
+        assert!(!filters.contains(name) && !filters.remove(name));
+        assert!(filters.insert(name) && !filters.insert(name));
+        assert_eq!(filters.len(), number + 1);
+        assert!(names[..=number].iter().all(|name| filters.contains(name)));
+        let mut all: Vec<&str> = filters.iter().collect();
+        all.sort_unstable_by_key(|name| (name.len(), *name));
+        assert_eq!(all, names[..=number]);
+    }
+    filters.retain(|filter| filter.ends_with('7'));
+    assert_eq!(filters.iter().collect::<Vec<_>>(), ["a/7", "a/17", "a/27", "a/37"]);
+    for name in ["a/17", "a/7", "a/37", "a/27"] {
+        assert!(filters.remove(name) && !filters.remove(name) && !filters.contains(name));
+    }
+    assert!(filters.is_empty());
 }
