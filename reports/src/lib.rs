@@ -4,6 +4,7 @@
 //! [`IntervalHistogram`] per second; [`RunDirectory`] turns them into files, [`render_text`] into what a
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
+pub mod arguments;
 mod benches;
 mod ceiling;
 mod comparison;
