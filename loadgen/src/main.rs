@@ -113,7 +113,7 @@ fn compare(args: &CompareArgs) -> ExitCode {
     let compared = if args.list {
         compare::list().map(|()| Compared::Complete).map_err(anyhow::Error::from)
     } else {
-        watched().and_then(|interrupt| Ok(compare::compare(args, &interrupt)?))
+        watched().and_then(|interrupt| Ok(compare::compare(args, command_line(), &interrupt)?))
     };
     match compared {
         Ok(Compared::Complete) => ExitCode::SUCCESS,

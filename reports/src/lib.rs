@@ -39,7 +39,9 @@ pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
 pub use merge::{MergeError, merge};
 pub use page::{render_html, render_html_comparison};
 pub use paste::render_markdown;
-pub use rounds::{ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side};
+pub use rounds::{
+    ROUNDS_CSV_FILE, ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side,
+};
 pub use run::{Interval, Run};
 pub use run_directory::{
     DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, MARKDOWN_FILE, Measured, PAGE_FILE, RunDirectory,

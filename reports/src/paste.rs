@@ -200,7 +200,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// A command as a block that its own backticks do not end.
-fn fenced(command: &str) -> String {
+pub(crate) fn fenced(command: &str) -> String {
     let command = harmless(command);
     let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);

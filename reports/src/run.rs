@@ -65,6 +65,12 @@ impl Run {
         })
     }
 
+    /// A run of which nothing is known but its summary.
+    pub(crate) fn alone(summary: Summary) -> Self {
+        let name = summary.config.topology.clone();
+        Self { name, summary, timeline: Vec::new(), intervals: Vec::new(), legs: Vec::new() }
+    }
+
     /// Whether the run left a histogram of this leg.
     pub fn has_leg(&self, name: &str) -> bool {
         self.legs.iter().any(|leg| leg.tag.as_deref() == Some(name))
