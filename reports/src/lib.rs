@@ -9,6 +9,7 @@ mod benches;
 mod ceiling;
 mod comparison;
 mod error;
+mod exceptions;
 #[cfg(test)]
 mod fixture;
 mod hgrm;
