@@ -36,7 +36,7 @@ pub use ceiling::Ceiling;
 pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
-pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use hlog::{FROM_SEND_TAG, IntervalError, IntervalHistogram, write_hlog};
 pub use merge::{MergeError, merge};
 pub use page::{render_html, render_html_comparison};
 pub use paste::render_markdown;
