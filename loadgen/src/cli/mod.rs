@@ -236,10 +236,12 @@ pub struct ConnectionArgs {
     /// Version of MQTT [default: 3.1.1]
     #[arg(short = 'V', long, value_enum, value_name = "3.1|3.1.1|5", hide_possible_values = true)]
     pub mqtt_version: Option<Version>,
-    /// User Name, with %i where each client has its own
+    /// User Name, with %i where each client has its own; any other % stands for itself, and %%i for
+    /// a %i that is meant
     #[arg(short = 'u', long, value_name = "NAME")]
     pub user: Option<String>,
-    /// Password, with %i where each client has its own
+    /// Password, with %i where each client has its own, or %c (Client Identifier) or %u (User Name);
+    /// any other % stands for itself, and %%i for a %i that is meant
     #[arg(short = 'P', long, value_name = "PASSWORD")]
     pub password: Option<String>,
     /// Ask for a new session, the default
