@@ -113,6 +113,7 @@ fn figures(rounds: &Rounds) -> Markup {
                 }
             }
             @if rounds.sides.len() > 1 {
+                p {}
                 p.note {
                     "Ratios are formed within each round, so that a machine that drifts does not decide; a difference that not all "
                     "rounds agree on is not called one."
@@ -135,7 +136,7 @@ fn figure_row(rounds: &Rounds, figure: &Figure) -> Markup {
             @for (side, spread) in rounds.sides.iter().zip(&spreads) {
                 td.n {
                     (spread.map_or_else(absent, |spread| (figure.read)(spread.median)))
-                    @if let Some(spread) = spread.filter(|spread| spread.count > 1) {
+                    @if let Some(spread) = spread.filter(|spread| spread.least < spread.greatest) {
                         small { ((figure.read)(spread.least)) " to " ((figure.read)(spread.greatest)) }
                     }
                     @if let Some(ratio) = rounds.ratios(side, figure.value) { (ratio_cell(figure.better, &ratio)) }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{BOTTOM, Caption, HEIGHT, LEFT, Scale, TOP, WIDTH, coordinate, figure, x_of};
+use super::{BOTTOM, Caption, HEIGHT, LEFT, Scale, TOP, coordinate, figure, x_of};
 
 /// How far apart the dots of a row lie.
 const JITTER: f64 = 5.0;
@@ -47,21 +47,17 @@ impl DotChart<'_> {
         let height = (HEIGHT - TOP - BOTTOM) / self.rows.len() as f64;
         let y = TOP + height * (f64::from(index) + 0.68);
         let at = |value: f64| x_of(&self.x, value);
-        // The figure stands where there is room for it.
         let median = at(row.median);
-        let (anchor, place) = if median > f64::midpoint(LEFT, WIDTH) {
-            ("end", median - 12.0)
-        } else {
-            ("start", median + 12.0)
-        };
         html! {
-            text.row x=(LEFT) y=(coordinate(y - 13.0)) { (row.name) }
+            text.row x=(LEFT) y=(coordinate(y - 13.0)) {
+                (row.name)
+                tspan.figure dx="9" { (self.x.read(row.median)) }
+            }
             @for (turn, value) in row.values.iter().enumerate() {
                 @let shift = if turn % 2 == 0 { -JITTER } else { JITTER };
                 circle.dot.c1 cx=(coordinate(at(*value))) cy=(coordinate(y + shift)) r="4.5" {}
             }
             path.mark d=(format!("M{} {:.1}v22", coordinate(median), y - 11.0)) {}
-            text.figure text-anchor=(anchor) x=(coordinate(place)) y=(coordinate(y + 4.0)) { (self.x.read(row.median)) }
         }
     }
 }
