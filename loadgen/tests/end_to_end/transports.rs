@@ -127,25 +127,26 @@ fn groups_take_their_own_doors_of_one_broker_with_their_own_names() {
         let digits = url.split(':').nth(2).unwrap().split('/').next().unwrap();
         digits.parse::<u16>().unwrap()
     };
-    let mut text = format!(
+    let first = format!(
         "broker = 'mqtt://localhost:{}'\nwarmup = '200ms'\nduration = '600ms'\n\
          [[group]]\nname = 'sensors'\nclients = 2\nuser = 'sensor%i'\n\
          publish = [{{ topic = 't/%i', rate = '50ms', qos = 1 }}]\n",
         port("mqtt")
     );
-    for (name, transport) in
-        [("tls", "mqtts"), ("ws", "ws"), ("wss", "wss")].map(|(name, scheme)| (name, port(scheme)))
-    {
-        text += &format!(
-            "[[group]]\nname = 'by-{name}'\nclients = 2\ntransport = '{name}'\nport = {transport}\n\
-             version = 5\nuser = '{name}%i'\npassword = 'p'\nsubscribe = [{{ filter = 't/#', qos = 1 }}]\n"
-        );
-    }
-    text += &format!(
+    let others = [("tls", "mqtts"), ("ws", "ws"), ("wss", "wss")].map(|(transport, scheme)| {
+        format!(
+            "[[group]]\nname = 'by-{transport}'\nclients = 2\ntransport = '{transport}'\n\
+             port = {}\nversion = 5\nuser = '{transport}%i'\npassword = 'p'\n\
+             subscribe = [{{ filter = 't/#', qos = 1 }}]\n",
+            port(scheme)
+        )
+    });
+    let last = format!(
         "[[group]]\nname = 'by-unix'\nclients = 1\ntransport = 'unix'\npath = '{}'\n\
          subscribe = [{{ filter = 't/#', qos = 1 }}]\n",
         server.file("socket")
     );
+    let text = [first, others.concat(), last].concat();
     let scenario = server.folder.join("doors.toml");
     fs::write(&scenario, text).unwrap();
     let run = loadgen(&format!(
