@@ -13,6 +13,7 @@ use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::{Scenario, list, shipped};
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
+use reports::arguments::MergeArgs;
 use tokio::sync::watch;
 
 /// Fewer page faults and less locking than the system's with thousands of small objects.
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     match &cli.command {
         Some(Command::Calibrate(arguments)) => return ended(calibration(arguments)),
         Some(Command::Compare(arguments)) => return compare(arguments),
+        Some(Command::Merge { arguments, .. }) => return merge(arguments),
         Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
         None => {}
     }
@@ -78,14 +80,7 @@ fn scenarios(action: Option<&ScenariosAction>) -> ExitCode {
         Some(ScenariosAction::Show { name }) => shipped(name).map(|found| found.text.to_owned()),
     };
     match text {
-        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
-            // A reader that went away has read enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                complain(&format!("it cannot be printed: {error}"));
-                ExitCode::from(FAILED)
-            }
-            _ => ExitCode::SUCCESS,
-        },
+        Ok(text) => print(&text),
         Err(error) => {
             complain(&error.to_string());
             ExitCode::from(USAGE)
@@ -93,11 +88,32 @@ fn scenarios(action: Option<&ScenariosAction>) -> ExitCode {
     }
 }
 
+fn merge(arguments: &MergeArgs) -> ExitCode {
+    match arguments.carry_out() {
+        Ok(directory) => print(&format!("{}\n", directory.path().display())),
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        // A reader that went away has read enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("it cannot be printed: {error}"));
+            ExitCode::from(FAILED)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 fn compare(args: &CompareArgs) -> ExitCode {
     let compared = if args.list {
         compare::list().map(|()| Compared::Complete).map_err(anyhow::Error::from)
     } else {
-        watched().and_then(|interrupt| Ok(compare::compare(args, &interrupt)?))
+        watched().and_then(|interrupt| Ok(compare::compare(args, command_line(), &interrupt)?))
     };
     match compared {
         Ok(Compared::Complete) => ExitCode::SUCCESS,

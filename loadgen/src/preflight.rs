@@ -7,7 +7,7 @@ use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::scenario::{Scenario, Target};
 use crate::system::descriptors;
-use crate::transport::Address;
+use crate::transport::{Address, Endpoint, Scheme};
 use crate::units::{fraction, grouped, nearest};
 
 /// Ports that connections from one source address to one broker may use, when the system does not tell:
@@ -33,6 +33,8 @@ pub(crate) struct Preflight {
     deliveries_per_second: f64,
     packet_bytes: u64,
     clients: u64,
+    /// Clients of the TCP port that most of them connect to: each port of the broker has the source ports anew.
+    clients_of_port: u64,
     descriptors: u64,
     descriptors_max: u64,
     /// Ports of one source address; `None` where there are no ports.
@@ -113,12 +115,15 @@ impl Preflight {
         let embedded = matches!(scenario.target, Target::Embedded { .. });
         let publications = scenario.publications_per_second();
         let packet = PUBLISH_BYTES + plan.topic_bytes_max() + scenario.overview.payload_bytes;
+        let clients_of_port = clients_of_port(scenario, address);
         let (source_addresses, ports) = sources(scenario, address, supply.ports);
+        let ports = ports.filter(|_| clients_of_port > 0);
         let plan = Self {
             publications_per_second: publications,
             deliveries_per_second: plan.deliveries_per_second(),
             packet_bytes: packet as u64,
             clients,
+            clients_of_port,
             descriptors: clients * if embedded { 2 } else { 1 },
             descriptors_max: supply.descriptors_max,
             ports,
@@ -142,12 +147,12 @@ impl Preflight {
             return Ok(());
         };
         let possible = ports * self.source_addresses;
-        if self.clients <= possible {
+        if self.clients_of_port <= possible {
             return Ok(());
         }
         Err(PreflightError::Ports {
-            clients: self.clients,
-            needed: self.clients.div_ceil(ports.max(1)),
+            clients: self.clients_of_port,
+            needed: self.clients_of_port.div_ceil(ports.max(1)),
             given: self.source_addresses,
             ports,
             possible,
@@ -196,16 +201,29 @@ fn pairs(scenario: &Scenario, plan: &Plan) -> u64 {
     }
 }
 
+/// Clients of the busiest TCP port of the broker; none where all doors are Unix sockets.
+fn clients_of_port(scenario: &Scenario, address: &Address) -> u64 {
+    let own = scenario.groups.iter().filter_map(|group| group.endpoint.as_ref());
+    let is_unix = matches!(address, Address::Unix(_));
+    let clients = |door: Option<&Endpoint>| -> u64 {
+        let groups = scenario.groups.iter().filter(|group| group.endpoint.as_ref() == door);
+        groups.map(|group| u64::from(group.clients)).sum()
+    };
+    let usual = if is_unix { 0 } else { clients(None) };
+    let doors = own.filter(|door| door.scheme != Scheme::Unix).map(|door| clients(Some(door)));
+    doors.chain([usual]).max().unwrap_or(0)
+}
+
 /// Source addresses, and the ports of each. A loopback broker is reached from as many as are needed.
 fn sources(scenario: &Scenario, address: &Address, ports: u64) -> (u64, Option<u64>) {
     let given = scenario.options.source_addresses.len() as u64;
     match address {
-        Address::Unix(_) => (0, None),
         Address::Network(_) if given > 0 => (given, Some(ports)),
         Address::Network(address) if address.is_ipv4() && address.ip().is_loopback() => {
             (u64::from(scenario.clients()).div_ceil(ports.max(1)).max(1), Some(ports))
         }
-        Address::Network(_) => (1, Some(ports)),
+        // Beside a Unix socket, groups may take a TCP port all the same.
+        Address::Unix(_) | Address::Network(_) => (1, Some(ports)),
     }
 }
 
@@ -282,6 +300,34 @@ mod tests {
         assert!(text.ends_with("or use at most --clients 28000"), "{text}");
         let enough = format!("{many} --ifaddr 192.0.2.2,192.0.2.3,192.0.2.4");
         assert!(preflight(&enough, "192.0.2.1:1883", SUPPLY).is_ok());
+    }
+
+    #[test]
+    fn each_port_of_the_broker_has_the_source_ports_anew() {
+        let mut scenario = scenario("--clients 60000 --topology pairs -h broker");
+        let check = |scenario: &Scenario, address: &Address| {
+            let scenario = std::sync::Arc::new(scenario.clone());
+            let plan = Plan::new(&scenario, *b"abc").unwrap();
+            Preflight::of(&scenario, &plan, address, SUPPLY)
+        };
+        let remote = network("192.0.2.1:1883");
+        assert!(matches!(
+            check(&scenario, &remote),
+            Err(PreflightError::Ports { clients: 60_000, .. })
+        ));
+        scenario.groups[0].endpoint = Some(Endpoint::tcp("broker", Some(1884)));
+        // Thirty thousand each are still more than 28,000 ports.
+        assert!(matches!(
+            check(&scenario, &remote),
+            Err(PreflightError::Ports { clients: 30_000, .. })
+        ));
+        let unix = Address::Unix("/run/mqtt".into());
+        assert!(matches!(
+            check(&scenario, &unix),
+            Err(PreflightError::Ports { clients: 30_000, .. })
+        ));
+        scenario.groups[0].endpoint = None;
+        assert!(check(&scenario, &unix).is_ok_and(|plan| plan.ports.is_none()));
     }
 
     #[test]

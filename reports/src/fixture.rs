@@ -202,7 +202,15 @@ pub(crate) fn leave_run(base: &Path, summary: &Summary, seconds: &[Histogram<u64
         total.add(latency).unwrap();
         timeline.push(row(crate::units::float(start + 1), Phase::Measure, latency));
         let start = Duration::from_secs(start);
-        intervals.push(IntervalHistogram::new(start, Duration::from_secs(1), latency).unwrap());
+        let length = Duration::from_secs(1);
+        intervals.push(IntervalHistogram::new(start, length, latency).unwrap());
+        // Half of the latency of each is that of the generator.
+        let mut from_send = histogram([]);
+        for step in latency.iter_recorded() {
+            from_send.record_n(step.value_iterated_to() / 2, step.count_at_value()).unwrap();
+        }
+        let tagged = IntervalHistogram::tagged(crate::FROM_SEND_TAG, start, length, &from_send);
+        intervals.push(tagged.unwrap());
     }
     let run = RunDirectory::create(base, "literal", started).unwrap();
     let measured = Measured {

@@ -12,6 +12,9 @@ use hdrhistogram::serialization::{V2DeflateSerializeError, V2DeflateSerializer};
 /// Nanoseconds in a millisecond: the log's readable maximum is in milliseconds, its histograms in nanoseconds.
 const MAX_VALUE_DIVISOR: f64 = 1_000_000.0;
 
+/// Tag of the intervals whose latency counts from the moment of sending.
+pub const FROM_SEND_TAG: &str = "from_send";
+
 /// The line of column names that the Java writer puts before the first interval.
 const LEGEND: &str =
     r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;

@@ -4,10 +4,12 @@
 //! [`IntervalHistogram`] per second; [`RunDirectory`] turns them into files, [`render_text`] into what a
 //! person reads at the end. Histograms hold nanoseconds everywhere; each file says which unit it shows.
 
+pub mod arguments;
 mod benches;
 mod ceiling;
 mod comparison;
 mod error;
+mod exceptions;
 #[cfg(test)]
 mod fixture;
 mod hgrm;
@@ -34,11 +36,13 @@ pub use ceiling::Ceiling;
 pub use comparison::render_comparison;
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
-pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
+pub use hlog::{FROM_SEND_TAG, IntervalError, IntervalHistogram, write_hlog};
 pub use merge::{MergeError, merge};
 pub use page::{render_html, render_html_comparison};
 pub use paste::render_markdown;
-pub use rounds::{ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side};
+pub use rounds::{
+    ROUNDS_CSV_FILE, ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side,
+};
 pub use run::{Interval, Run};
 pub use run_directory::{
     DISTRIBUTION_FILE, INTERVALS_FILE, LEGS_FILE, MARKDOWN_FILE, Measured, PAGE_FILE, RunDirectory,

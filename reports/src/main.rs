@@ -7,8 +7,9 @@ use std::{env, fs};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use reports::arguments::{MergeArgs, NamedPath, parse_run, run_name};
 use reports::{
-    Bench, PAGE_FILE, Run, Summary, merge, read_benches, render_comparison, render_html,
+    Bench, PAGE_FILE, Run, Summary, read_benches, render_comparison, render_html,
     render_html_comparison, render_markdown, render_table,
 };
 use serde::Serialize;
@@ -80,17 +81,7 @@ enum Command {
     /// Adds up the runs of several generators against one broker and writes a run of all of them.
     ///
     /// Counts add up, percentiles come from the merged histograms. Prints where it is.
-    Merge {
-        /// Directories of runs, and the names to show; at least two.
-        #[arg(value_name = "[NAME=]DIR", value_parser = parse_run, required = true, num_args = 2..)]
-        runs: Vec<NamedPath>,
-        /// Folder in which the run gets its own.
-        #[arg(long, value_name = "DIR", default_value = "reports/runs")]
-        out: PathBuf,
-        /// Name of the run, at the end of its folder's name.
-        #[arg(long, value_name = "NAME", default_value = "merged")]
-        name: String,
-    },
+    Merge(MergeArgs),
 }
 
 #[derive(clap::Args)]
@@ -113,13 +104,6 @@ enum Format {
     Human,
     /// One JSON document.
     Json,
-}
-
-/// A run as the command line names it.
-#[derive(Clone)]
-struct NamedPath {
-    name: String,
-    path: PathBuf,
 }
 
 /// What is printed as JSON.
@@ -171,10 +155,7 @@ fn answer(command: Command) -> anyhow::Result<String> {
         }
         Command::Html { runs, out } => page(&runs, out),
         Command::Markdown { run } => Ok(render_markdown(&Summary::read(&run)?)),
-        Command::Merge { runs, out, name } => {
-            let directory = merge(&whole_runs(&runs)?, &out, &name)?;
-            Ok(format!("{}\n", directory.path().display()))
-        }
+        Command::Merge(arguments) => Ok(format!("{}\n", arguments.carry_out()?.path().display())),
     }
 }
 
@@ -223,29 +204,6 @@ fn criterion_directory() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from("target"), PathBuf::from)
         .join("criterion")
-}
-
-/// Reads `NAME=PATH`, or a path that names the run itself.
-fn parse_run(argument: &str) -> Result<NamedPath, String> {
-    let (name, path) = match argument.split_once('=') {
-        Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
-        None => (run_name(argument), PathBuf::from(argument)),
-    };
-    if name.is_empty() || path.as_os_str().is_empty() {
-        return Err("write a path, or a name, `=` and a path".to_owned());
-    }
-    Ok(NamedPath { name, path })
-}
-
-/// `literal` of `reports/runs/20261124T070000Z-literal/summary.json`.
-fn run_name(path: &str) -> String {
-    let directory =
-        path.trim_end_matches('/').trim_end_matches("/summary.json").trim_end_matches('/');
-    let name = directory.rsplit('/').next().unwrap_or(directory);
-    match name.split_once('-') {
-        Some((time, rest)) if time.ends_with('Z') && !rest.is_empty() => rest.to_owned(),
-        _ => name.to_owned(),
-    }
 }
 
 /// Prints to standard output; a reader that has read enough, such as `head`, is no failure.

@@ -1,8 +1,9 @@
 //! `report.md`: a run as markdown, short enough for an issue or a pull request.
 
-use crate::page::{leg_name, observed};
 use std::fmt::{self, Write as _};
 
+use crate::exceptions::exceptions;
+use crate::page::{leg_name, observed};
 use crate::text::{
     absent, cpu_per_delivery, delivery_rate, harmless, latency_cells, what_ran, where_it_ran,
 };
@@ -116,18 +117,14 @@ fn ledger(summary: &Summary) -> String {
         let value = if value == 0 { count(0) } else { format!("**{}**", count(value)) };
         rows.push(format!("| {name} | {value} | |"));
     }
-    for (name, value) in [
-        ("corrupted", counts.corrupted),
-        ("late after the drain", counts.late_after_drain),
-        ("unacknowledged", counts.unacknowledged),
-        ("foreign", counts.foreign),
-        ("impossible", counts.impossible),
-        ("connections closed by the broker", counts.disconnected),
-        ("connections not opened", counts.connect_failed),
-    ] {
-        if value > 0 {
-            rows.push(format!("| {name} | **{}** | |", count(value)));
-        }
+    for one in exceptions(counts) {
+        let mark = if one.fault { "**" } else { "" };
+        rows.push(format!(
+            "| {} | {mark}{}{mark} | {} |",
+            one.term,
+            count(one.value),
+            escaped(&one.note)
+        ));
     }
     rows.join("\n") + "\n\n"
 }
@@ -200,7 +197,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// A command as a block that its own backticks do not end.
-fn fenced(command: &str) -> String {
+pub(crate) fn fenced(command: &str) -> String {
     let command = harmless(command);
     let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);

@@ -26,7 +26,8 @@ pub struct Run {
     pub summary: Summary,
     /// A row per second; empty when the run left none.
     pub timeline: Vec<TimelineRow>,
-    /// Delivery latency from due, one interval per second of the measured part.
+    /// Delivery latency, an interval per second of the measured part: from due without a tag, and from send under
+    /// [`crate::FROM_SEND_TAG`], which runs from before have not.
     pub intervals: Vec<Interval>,
     /// Each leg of the measured part, tagged with its name; empty for runs from before there were any.
     pub legs: Vec<Interval>,
@@ -63,6 +64,12 @@ impl Run {
             intervals: read_hlog(&directory.join(INTERVALS_FILE))?,
             legs: read_hlog(&directory.join(LEGS_FILE))?,
         })
+    }
+
+    /// A run of which nothing is known but its summary.
+    pub(crate) fn alone(summary: Summary) -> Self {
+        let name = summary.config.topology.clone();
+        Self { name, summary, timeline: Vec::new(), intervals: Vec::new(), legs: Vec::new() }
     }
 
     /// Whether the run left a histogram of this leg.
@@ -154,7 +161,8 @@ mod tests {
         assert_eq!(run.name, path.file_name().unwrap().to_str().unwrap());
         assert_eq!(run.summary, literal());
         assert!(run.timeline.iter().any(|row| row.phase == Phase::Measure));
-        let read: Vec<_> = run.intervals.iter().filter_map(Interval::histogram).collect();
+        let from_due = run.intervals.iter().filter(|interval| interval.tag.is_none());
+        let read: Vec<_> = from_due.filter_map(Interval::histogram).collect();
         assert_eq!(read, seconds);
         assert_eq!(run.leg("from_due").unwrap().len(), 3);
         assert_eq!(run.leg("no_such_leg"), None);

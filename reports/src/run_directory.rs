@@ -187,7 +187,7 @@ fn plain_name(name: &str) -> String {
 }
 
 /// What stands above the intervals.
-const FROM_DUE: &str = "Delivery latency from the due time. Histograms hold nanoseconds and Interval_Max milliseconds.";
+const FROM_DUE: &str = "Delivery latency from the due time, and under the tag from_send from the moment of sending. Histograms hold nanoseconds and Interval_Max milliseconds.";
 /// What stands above the legs.
 const LEGS: &str =
     "Legs of the measured part. Histograms hold nanoseconds and Interval_Max milliseconds.";

@@ -1,5 +1,6 @@
 //! The summary of a run that a person reads in ten seconds.
 
+use crate::exceptions::exceptions;
 use crate::units::{bytes, count, float, microseconds, rate, seconds, share};
 use crate::{Config, Counts, Judgement, Percentiles, Summary, ThresholdResult};
 
@@ -201,26 +202,15 @@ fn with_dup(counts: &Counts) -> String {
     )
 }
 
-/// Counts that are worth a line only when they are not 0.
 fn exceptional_counts(counts: &Counts, style: Style) -> Vec<String> {
-    let mut lines = Vec::new();
-    if counts.retained > 0 {
-        lines.push(line("retained", counts.retained, "old messages, in no other figure"));
-    }
-    for (label, value, note) in [
-        ("corrupted", counts.corrupted, "messages with another payload than was published"),
-        ("too late", counts.late_after_drain, "deliveries after the drain, not in `lost`"),
-        ("no ack", counts.unacknowledged, "publications that were never acknowledged"),
-        ("foreign", counts.foreign, "messages without this run's stamp"),
-        ("impossible", counts.impossible, "samples received before they were due"),
-        ("not opened", counts.connect_failed, "Network Connections failed or were refused"),
-        ("closed", counts.disconnected, "Network Connections closed by the broker"),
-    ] {
-        if value > 0 {
-            lines.push(fault(label, value, note, style));
+    let lines = exceptions(counts).into_iter().map(|one| {
+        if one.fault {
+            fault(one.label, one.value, &one.note, style)
+        } else {
+            line(one.label, one.value, &one.note)
         }
-    }
-    lines
+    });
+    lines.collect()
 }
 
 fn line(label: &str, value: u64, note: &str) -> String {

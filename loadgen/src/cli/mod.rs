@@ -10,6 +10,7 @@ pub use compare::CompareArgs;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reports::arguments::MergeArgs;
 use reports::slo::Threshold;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,12 @@ Every run ends with a verdict: VALID, GENERATOR-LIMITED, BROKER-LIMITED or UNSTA
 Exit status: 0 done; 2 usage; 3 the run could not be carried out; 4 the generator was the limit,
 so that the figures are its own; 99 a threshold failed; 130 interrupted (what was measured until
 then is still written).";
+
+const MERGE_HELP: &str = "\
+Example:
+  loadgen merge left=reports/runs/20261124T070000Z-left right=reports/runs/20261124T070001Z-right
+
+Exit status: 0 done; 2 usage; 3 a run cannot be read, or the runs do not add up (and why).";
 
 /// Flags that only the scenario without a file takes.
 const FILES: [&str; 2] = ["scenario", "replay"];
@@ -113,6 +120,19 @@ pub enum Command {
     /// Measure what this generator can do on this machine, against a sink in its own process, and
     /// keep it for the verdicts of later runs
     Calibrate(CalibrateArgs),
+    /// Add up the runs of several generators against one broker, and write a run of all of them
+    ///
+    /// Counts add up, percentiles come from the merged histograms, and thresholds that all runs
+    /// share are judged by the sum. Prints where the run is.
+    #[command(after_help = MERGE_HELP)]
+    Merge {
+        /// Which runs.
+        #[command(flatten)]
+        arguments: MergeArgs,
+        /// Print help
+        #[arg(long, action = clap::ArgAction::Help)]
+        help: Option<bool>,
+    },
     /// List the scenarios that come with loadgen
     Scenarios {
         /// What else to do with them.
@@ -127,6 +147,9 @@ pub struct CalibrateArgs {
     /// How long each of its two parts is measured
     #[arg(short = 'd', long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub duration: Duration,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub help: Option<bool>,
 }
 
 /// What is asked of the figures.
@@ -215,10 +238,12 @@ pub struct ConnectionArgs {
     /// Version of MQTT [default: 3.1.1]
     #[arg(short = 'V', long, value_enum, value_name = "3.1|3.1.1|5", hide_possible_values = true)]
     pub mqtt_version: Option<Version>,
-    /// User Name, with %i where each client has its own
+    /// User Name, with %i where each client has its own; any other % stands for itself, and %%i for
+    /// a %i that is meant
     #[arg(short = 'u', long, value_name = "NAME")]
     pub user: Option<String>,
-    /// Password, with %i where each client has its own
+    /// Password, with %i where each client has its own, or %c (Client Identifier) or %u (User Name);
+    /// any other % stands for itself, and %%i for a %i that is meant
     #[arg(short = 'P', long, value_name = "PASSWORD")]
     pub password: Option<String>,
     /// Ask for a new session, the default

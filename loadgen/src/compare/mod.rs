@@ -19,7 +19,7 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use reports::{ROUNDS_SCHEMA, RoundFailure, Rounds, Side, WriteError};
+use reports::{PAGE_FILE, ROUNDS_SCHEMA, RoundFailure, Rounds, Side, WriteError};
 use tokio::sync::watch;
 
 pub use child::ChildError;
@@ -30,6 +30,7 @@ pub use description::{Description, DescriptionError};
 use pin::Pin;
 
 use crate::cli::{CompareArgs, Format};
+use crate::secrets::redacted;
 
 /// Why brokers cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -85,9 +86,10 @@ pub enum Compared {
     Interrupted,
 }
 
-/// Compares brokers, and leaves the runs and a table of them.
+/// Compares brokers, and leaves the runs, a table and a page of them. `command` is the command line, to be told.
 pub fn compare(
     args: &CompareArgs,
+    command: String,
     interrupt: &watch::Receiver<bool>,
 ) -> Result<Compared, CompareError> {
     let descriptions = descriptions(&args.brokers)?;
@@ -97,7 +99,8 @@ pub fn compare(
     let directory = directory(&args.out)?;
     let mut rounds = Rounds {
         schema: ROUNDS_SCHEMA.to_owned(),
-        load: load.words().join(" "),
+        load: redacted(load.words().iter().cloned()).join(" "),
+        command,
         sides: descriptions.iter().map(Description::side).collect(),
         failures: Vec::new(),
     };
@@ -190,7 +193,7 @@ fn directory(base: &Path) -> Result<PathBuf, CompareError> {
 
 fn finish(rounds: &Rounds, directory: &Path, args: &CompareArgs) -> Result<(), CompareError> {
     rounds.write(directory)?;
-    note(args.quiet, &format!("files in {}", directory.display()));
+    note(args.quiet, &format!("files in {}; look at {}", directory.display(), PAGE_FILE));
     if let (true, Some(failure)) =
         (rounds.sides.iter().all(|side| side.runs.is_empty()), rounds.failures.first())
     {

@@ -26,7 +26,7 @@ pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: &Address) 
         topic => format!(" topic {topic},"),
     };
     let groups = match scenario.groups.len() {
-        0..=2 => String::new(),
+        0..=2 if scenario.groups.iter().all(|group| group.endpoint.is_none()) => String::new(),
         _ => groups(scenario),
     };
     format!(
@@ -55,6 +55,9 @@ fn groups(scenario: &Scenario) -> String {
         let filters: Vec<_> = filters.collect();
         if !filters.is_empty() {
             parts.push(format!("subscribed to {}", filters.join(" and ")));
+        }
+        if let Some(door) = &group.endpoint {
+            parts.push(format!("at {door}"));
         }
         if !group.stays() {
             parts.push("not there all the time".to_owned());

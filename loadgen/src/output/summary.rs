@@ -146,7 +146,7 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
             Target::External(endpoint) => endpoint.to_string(),
         },
         protocol: overview.protocol.clone(),
-        transport: scenario.target.scheme().transport().to_owned(),
+        transport: scenario.transports(),
         topology: scenario.title.clone(),
         topic: overview.topic.clone(),
         publishers: overview.publishers,

@@ -28,12 +28,20 @@ pub(crate) struct Samples {
 }
 
 /// What was sampled since the last time somebody looked, about a second ago.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Second {
     /// Of publications that were due in the measured part.
     pub measured: Samples,
     /// Of those that were due before.
     pub warmup: Samples,
+    /// From sent to arrival, of the measured part.
+    pub from_send: Histogram<u64>,
+}
+
+impl Default for Second {
+    fn default() -> Self {
+        Self { measured: Samples::default(), warmup: Samples::default(), from_send: histogram() }
+    }
 }
 
 impl Default for Samples {
@@ -60,6 +68,7 @@ impl Second {
     pub(crate) fn add(&mut self, other: &Self) {
         self.measured.add(&other.measured);
         self.warmup.add(&other.warmup);
+        merge(&mut self.from_send, &other.from_send);
     }
 
     /// Delivery latencies of the measured publications, or of the warm-up's while only those
@@ -77,6 +86,7 @@ impl Second {
         let taken = self.clone();
         self.measured.reset();
         self.warmup.reset();
+        self.from_send.reset();
         taken
     }
 }

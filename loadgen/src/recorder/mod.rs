@@ -195,7 +195,6 @@ pub(crate) struct Recorder {
     /// Running totals.
     pub counters: Counters,
     second: Second,
-    from_send: Histogram<u64>,
     own_lag: Histogram<u64>,
     legs: LegHistograms,
     reasons: Reasons,
@@ -232,8 +231,6 @@ pub(crate) enum Stage {
 /// What is left at the end, beside the seconds.
 #[derive(Debug)]
 pub(crate) struct Totals {
-    /// Delivery latency from the moment of sending, of the measured part.
-    pub from_send: Histogram<u64>,
     /// How late the pacer came to the publications of the measured part.
     pub own_lag: Histogram<u64>,
     /// How long each step of the protocol took.
@@ -289,7 +286,6 @@ impl Recorder {
             ledger: Ledger::new(count),
             counters: Counters::default(),
             second: Second::default(),
-            from_send: histogram(),
             own_lag: histogram(),
             legs: LegHistograms::default(),
             stage: Stage::Load,
@@ -614,7 +610,7 @@ impl Recorder {
         if measured {
             self.second.measured.delivery.saturating_record(latency_ns);
             let from_send_ns = latency_ns.saturating_sub(stamp.lag_us * 1000);
-            self.from_send.saturating_record(from_send_ns);
+            self.second.from_send.saturating_record(from_send_ns);
         } else {
             self.second.warmup.delivery.saturating_record(latency_ns);
         }
@@ -673,7 +669,6 @@ impl Recorder {
     /// What is left at the end.
     pub(crate) fn totals(&self) -> Totals {
         Totals {
-            from_send: self.from_send.clone(),
             own_lag: self.own_lag.clone(),
             legs: self.legs.clone(),
             reasons: self.reasons.clone(),

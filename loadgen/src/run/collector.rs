@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use reports::slo::Observed;
-use reports::{IntervalHistogram, Phase, TimelineRow};
+use reports::{FROM_SEND_TAG, IntervalHistogram, Phase, TimelineRow};
 use tokio::time::Instant;
 
 use super::RunError;
@@ -303,7 +303,6 @@ impl Collector {
     }
 
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
-        merge(&mut self.results.from_send, &totals.from_send);
         merge(&mut self.results.own_lag, &totals.own_lag);
         self.results.legs.add(&totals.legs);
         self.results.retained.owed += totals.retained.owed;
@@ -341,6 +340,7 @@ impl Collector {
             return;
         };
         merge(&mut self.results.from_due, &open.samples.measured.delivery);
+        merge(&mut self.results.from_send, &open.samples.from_send);
         merge(&mut self.results.send_lag, &open.samples.measured.send_lag);
         let nominal_ns = schedule.start_ns + (index + 1) * SECOND_NS;
         // The last second may be a short one.
@@ -482,9 +482,15 @@ impl Collector {
         }
         let start = Duration::from_nanos(self.previous.time_ns);
         let length = Duration::from_nanos(now.time_ns - self.previous.time_ns);
-        match IntervalHistogram::new(start, length, samples) {
-            Ok(interval) => self.intervals.push(interval),
-            Err(error) => self.warn(format!("a second is missing in latency.hlog: {error}")),
+        let from_send = &open.samples.from_send;
+        for interval in [
+            IntervalHistogram::new(start, length, samples),
+            IntervalHistogram::tagged(FROM_SEND_TAG, start, length, from_send),
+        ] {
+            match interval {
+                Ok(interval) => self.intervals.push(interval),
+                Err(error) => self.warn(format!("a second is missing in latency.hlog: {error}")),
+            }
         }
     }
 

@@ -122,6 +122,7 @@ pub fn run(
     let setup = Setup {
         plan: Arc::new(plan),
         dialer: broker.dialer().clone(),
+        doors: Broker::doors(&scenario)?,
         clock: Clock::start(),
         tag,
         scenario,

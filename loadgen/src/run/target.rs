@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -54,6 +54,14 @@ impl Broker {
                 external(endpoint, &scenario.tls, scenario.options.broker_pid)
             }
         }
+    }
+
+    /// What opens the connections of the groups that have a door of their own.
+    pub(super) fn doors(scenario: &Scenario) -> Result<Arc<[Option<Dialer>]>, TargetError> {
+        let door = |endpoint: &Endpoint| -> Result<Dialer, TargetError> {
+            Ok(Dialer::new(endpoint, address(endpoint)?, &scenario.tls)?)
+        };
+        scenario.groups.iter().map(|group| group.endpoint.as_ref().map(door).transpose()).collect()
     }
 
     pub(super) fn dialer(&self) -> &Dialer {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::file::{Bytes, File, GroupFile, PublishFile, SubscribeFile, Text, Time, WillFile};
-use super::pattern::NUMBER;
+use super::pattern::{NUMBER, typed};
 use super::sides::sides;
 use super::{ScenarioError, TIME_MAX_NS};
 use crate::cli::{Cli, PayloadKind, Topology};
@@ -112,7 +112,7 @@ fn common(cli: &Cli) -> Result<GroupFile, ScenarioError> {
 fn login(option: &'static str, text: Option<&str>) -> Result<Option<String>, ScenarioError> {
     match text {
         Some("") => Err(ScenarioError::Empty(option)),
-        Some(text) => fitting(option, text).map(Some),
+        Some(text) => fitting(option, &typed(text)).map(Some),
         None => Ok(None),
     }
 }

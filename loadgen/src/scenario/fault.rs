@@ -67,6 +67,16 @@ pub enum GroupError {
     /// Not a Share Name.
     #[error("share: '{0}' is not a Share Name: it is empty or holds one of /, + and #")]
     Share(String),
+    /// The embedded broker has one door.
+    #[error(
+        "{0} needs a broker that listens there, and the embedded one speaks TCP alone; name one with --broker"
+    )]
+    OneDoor(&'static str),
+    /// No such door.
+    #[error(
+        "transport = \"unix\" needs path, that of the socket, and no port; path = \"/mqtt\" is for ws and wss"
+    )]
+    Door,
     /// Not a QoS.
     #[error("qos: there is no QoS {0}; write 0, 1 or 2")]
     QoS(u8),

@@ -6,6 +6,7 @@ use super::Pattern;
 use super::file::{Arrival, Leave, Meeting};
 use crate::mqtt::{QoS, Version};
 use crate::payload::StampPlace;
+use crate::transport::Endpoint;
 
 /// Clients that do the same. Times are nanoseconds since the load began, the warm-up first.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Group {
     pub identifier: Option<Pattern>,
     /// Version of MQTT.
     pub version: Version,
+    /// Where its clients find the broker; `None` for where the scenario says.
+    pub endpoint: Option<Endpoint>,
     /// What each client says about itself.
     pub connection: Connection,
     /// Unacknowledged publications of a client at most.

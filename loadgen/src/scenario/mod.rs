@@ -166,11 +166,15 @@ impl Scenario {
             .groups
             .iter()
             .all(|group| group.version.is_some_and(|version| version.0 == Version::V5));
-        let groups = groups(&file, &Context { warmup_ns, duration_ns, all_new })?;
+        let broker = match &target {
+            Target::Embedded { .. } => None,
+            Target::External(endpoint) => Some(endpoint.clone()),
+        };
+        let groups = groups(&file, &Context { broker, warmup_ns, duration_ns, all_new })?;
         let overview = overview(&file, &groups);
         Ok(Self {
             command,
-            tls: tls(cli, &target)?,
+            tls: tls(cli, &target, &groups)?,
             target,
             groups,
             warmup_ns,
@@ -193,6 +197,17 @@ impl Scenario {
     /// All clients.
     pub fn clients(&self) -> u32 {
         self.groups.iter().map(|group| group.clients).sum()
+    }
+
+    /// What is spoken below MQTT, as reports name it: `tcp`, or `tcp, ws` where groups differ.
+    pub fn transports(&self) -> String {
+        let scheme = |group: &Group| {
+            group.endpoint.as_ref().map_or_else(|| self.target.scheme(), |door| door.scheme)
+        };
+        let mut names: Vec<_> = self.groups.iter().map(|group| scheme(group).transport()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
     }
 
     /// Publications per second, all publishers together.
@@ -378,7 +393,7 @@ pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ScenarioError> {
 }
 
 /// Resolved and checked.
-fn tls(cli: &Cli, target: &Target) -> Result<TlsOptions, ScenarioError> {
+fn tls(cli: &Cli, target: &Target, groups: &[Group]) -> Result<TlsOptions, ScenarioError> {
     let arguments = &cli.tls;
     let options = TlsOptions {
         authorities: arguments.cafile.clone(),
@@ -387,13 +402,18 @@ fn tls(cli: &Cli, target: &Target) -> Result<TlsOptions, ScenarioError> {
     };
     let scheme = target.scheme();
     match options.given() {
-        Some(option) if !scheme.is_secure() => Err(ScenarioError::NoTls {
+        Some(option) if !(scheme.is_secure() || takes_tls(groups)) => Err(ScenarioError::NoTls {
             option,
             scheme: scheme.secured(),
             embedded: matches!(target, Target::Embedded { .. }),
         }),
         _ => Ok(options),
     }
+}
+
+/// Whether a group has a door of its own that speaks TLS.
+fn takes_tls(groups: &[Group]) -> bool {
+    groups.iter().filter_map(|group| group.endpoint.as_ref()).any(|door| door.scheme.is_secure())
 }
 
 /// Warm-up, measured part, drain.
@@ -426,7 +446,7 @@ fn check_times(warmup_ns: u64, duration_ns: u64, drain_ns: u64) -> Result<(), Sc
 pub(crate) fn tests_group(keys: &str, warmup_ns: u64) -> Group {
     let text = format!("[[group]]\nname = 'g'\nclients = 1\n{keys}");
     let file = File::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let context = Context { warmup_ns, duration_ns: SECOND_NS, all_new: false };
+    let context = Context { broker: None, warmup_ns, duration_ns: SECOND_NS, all_new: false };
     resolve::group(&file.groups[0], &context).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -2,6 +2,7 @@
 
 use super::ScenarioError;
 use super::file::{Bytes, File, GroupFile, Text, Time};
+use super::pattern::typed;
 use crate::cli::{Cli, PayloadKind};
 use crate::rate::Rate;
 use crate::units::fraction;
@@ -36,8 +37,8 @@ fn replace<T>(written: &mut Option<T>, typed: Option<T>) {
 fn group_keys(group: &mut GroupFile, cli: &Cli) {
     let (connection, messages) = (&cli.connection, &cli.messages);
     replace(&mut group.version, connection.mqtt_version.map(Text));
-    replace(&mut group.user, connection.user.clone());
-    replace(&mut group.password, connection.password.clone());
+    replace(&mut group.user, connection.user.as_deref().map(typed));
+    replace(&mut group.password, connection.password.as_deref().map(typed));
     replace(&mut group.keep_alive, connection.keepalive);
     replace(&mut group.session_expiry, connection.session_expiry);
     let clean = match (connection.clean, connection.no_clean) {

@@ -53,6 +53,31 @@ pub enum PatternError {
     Random(String),
 }
 
+/// A text that was typed where a `%` may well be meant, as in a password: the pattern in which it stands for itself.
+///
+/// Only `%i`, `%c`, `%u` and `%rand_N` are placeholders there; `%%i` is a `%i` that is meant, and likewise for the others.
+pub(super) fn typed(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        pattern.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let is_known =
+            |text: &str| placeholder(text).ok().map(|(_, after)| text.len() - after.len());
+        let kept = match (is_known(rest), rest.strip_prefix('%').and_then(is_known)) {
+            (Some(length), _) => length,
+            (None, Some(length)) => 1 + length,
+            (None, None) => {
+                pattern.push('%');
+                1
+            }
+        };
+        pattern.push_str(&rest[..kept]);
+        rest = &rest[kept..];
+    }
+    pattern + rest
+}
+
 impl Pattern {
     /// Reads a text.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
@@ -192,6 +217,24 @@ mod tests {
 
     fn expand(text: &str, variant: u64) -> String {
         Pattern::parse(text).unwrap().expand(NAMES, variant)
+    }
+
+    #[test]
+    fn a_password_that_is_typed_stands_for_itself() {
+        let names = Names { number: 7, identifier: "id", user: "me" };
+        for (typed_text, expected) in [
+            ("secret", "secret"),
+            ("100%", "100%"),
+            ("50%%off%x%", "50%%off%x%"),
+            ("%i-%u-%c", "7-me-id"),
+            ("%%i", "%i"),
+            ("%%%i", "%%i"),
+            ("%%rand_3%rand_", "%rand_3%rand_"),
+            ("é%é", "é%é"),
+        ] {
+            let pattern = Pattern::parse(&typed(typed_text)).unwrap();
+            assert_eq!(pattern.expand(names, 0), expected, "{typed_text}");
+        }
     }
 
     #[test]

@@ -3,19 +3,24 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// The path of a WebSocket when none is named.
 const PATH_DEFAULT: &str = "/mqtt";
 
-/// What is spoken below MQTT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is spoken below MQTT. In a scenario it is written as reports name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// `mqtt://`: TCP.
     Tcp,
     /// `mqtts://`: TLS.
     Tls,
     /// `ws://`: WebSocket.
+    #[serde(rename = "ws")]
     WebSocket,
     /// `wss://`: WebSocket over TLS.
+    #[serde(rename = "wss")]
     SecureWebSocket,
     /// `unix:`: a Unix socket.
     Unix,
@@ -125,6 +130,39 @@ impl Endpoint {
         Self { scheme: Scheme::Tcp, place }
     }
 
+    /// Another door of the same broker: this transport, on this port, at this path. What is not said is as
+    /// usual for the transport, and as it is for `self` where that has the same. `None` for a Unix socket without a
+    /// path, and for a path of TCP or TLS.
+    pub(crate) fn door(
+        &self,
+        scheme: Scheme,
+        port: Option<u16>,
+        path: Option<&str>,
+    ) -> Option<Self> {
+        let place = match (scheme, path) {
+            (Scheme::Unix, path) => Place::Path(PathBuf::from(path?)),
+            (Scheme::Tcp | Scheme::Tls, Some(_)) => return None,
+            (_, path) => {
+                let (host, own_port, own_path) = match &self.place {
+                    Place::Network { host, port, path } => (host.as_str(), *port, path.as_str()),
+                    // Whoever listens on a Unix socket is on this machine.
+                    Place::Path(_) => ("127.0.0.1", 0, ""),
+                };
+                let is_own = self.scheme == scheme;
+                let usual = if is_own { own_port } else { scheme.port() };
+                let path = match path {
+                    Some(path) if path.starts_with('/') => path.to_owned(),
+                    Some(path) => format!("/{path}"),
+                    None if !scheme.is_web_socket() => String::new(),
+                    None if is_own => own_path.to_owned(),
+                    None => PATH_DEFAULT.to_owned(),
+                };
+                Place::Network { host: host.to_owned(), port: port.unwrap_or(usual), path }
+            }
+        };
+        Some(Self { scheme, place })
+    }
+
     pub(crate) fn parse(url: &str) -> Result<Self, EndpointError> {
         if let Some(path) = url.strip_prefix("unix:") {
             return unix(path);
@@ -190,6 +228,25 @@ impl fmt::Display for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_has_other_doors_on_the_same_host() {
+        let broker = |url: &str| Endpoint::parse(url).unwrap();
+        let door = |url: &str, scheme, port, path| {
+            broker(url).door(scheme, port, path).map(|door| door.to_string())
+        };
+        let some = |url: &str| Some(url.to_owned());
+        let home = "mqtt://a:1884";
+        assert_eq!(door(home, Scheme::WebSocket, None, None), some("ws://a:8083/mqtt"));
+        assert_eq!(door(home, Scheme::WebSocket, Some(9), Some("x")), some("ws://a:9/x"));
+        assert_eq!(door(home, Scheme::Tcp, None, None), some("mqtt://a:1884"));
+        assert_eq!(door(home, Scheme::Tls, None, None), some("mqtts://a:8883"));
+        assert_eq!(door(home, Scheme::Unix, None, Some("/run/x")), some("unix:/run/x"));
+        assert_eq!(door("wss://a/q", Scheme::SecureWebSocket, None, None), some("wss://a:8084/q"));
+        assert_eq!(door("unix:/run/x", Scheme::Tcp, None, None), some("mqtt://127.0.0.1:1883"));
+        assert_eq!(door(home, Scheme::Unix, None, None), None);
+        assert_eq!(door(home, Scheme::Tcp, None, Some("x")), None);
+    }
 
     fn shown(url: &str) -> Result<String, EndpointError> {
         Endpoint::parse(url).map(|endpoint| endpoint.to_string())

@@ -129,16 +129,18 @@ impl Worker {
             Ok(both) => both,
             Err(error) => {
                 let source = ClientError::Encode(error);
-                self.failed(ConnectError::Protocol { address: self.address(), source });
+                let address = self.dialer(place).address().clone();
+                self.failed(ConnectError::Protocol { address, source });
                 return None;
             }
         };
-        let handshake = self.handshake(&mut client, &connect, self.source(place));
+        let dialer = self.dialer(place);
+        let handshake = self.handshake(&mut client, &connect, dialer, self.source(place));
         // In a box, so that its state is freed when it is over.
         let error = match Box::pin(timeout(HANDSHAKE_DEADLINE, handshake)).await {
             Ok(Ok(accepted)) => return Some(self.accepted(place, client, accepted)),
             Ok(Err(error)) => error,
-            Err(_elapsed) => ConnectError::Deadline(self.address()),
+            Err(_elapsed) => ConnectError::Deadline(dialer.address().clone()),
         };
         client.remember(memory);
         self.failed(error);
@@ -208,7 +210,7 @@ impl Worker {
             return chosen.get(number as usize % chosen.len()).copied();
         }
         let clients = self.setup.scenario.clients();
-        let is_loopback_v4 = match self.setup.dialer.address() {
+        let is_loopback_v4 = match self.dialer(place).address() {
             Address::Network(address) => address.is_ipv4() && address.ip().is_loopback(),
             Address::Unix(_) => false,
         };

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Worker;
 use crate::client::{Client, ClientError, Event, Flow};
 use crate::mqtt::{Connect, Decoder, EncodeError, Refusal, ServerLimits};
-use crate::transport::{Address, OpenError, Stream};
+use crate::transport::{Address, Dialer, OpenError, Stream};
 
 /// Bytes of a read in the handshake. A CONNACK of MQTT 3 is 4 bytes, and nothing may follow it before
 /// a subscription.
@@ -92,24 +92,30 @@ pub(super) struct Accepted {
 }
 
 impl Worker {
-    pub(super) fn address(&self) -> Address {
-        self.setup.dialer.address().clone()
+    /// What opens the connections of the client in this place.
+    pub(super) fn dialer(&self, place: usize) -> &Dialer {
+        let client = self.clients.get(place).copied().unwrap_or(0);
+        let (group, _) = self.setup.plan.group_of(client);
+        let door = self.setup.doors.get(group).and_then(Option::as_ref);
+        door.unwrap_or(&self.setup.dialer)
     }
 
-    /// Opens a connection for a client, from this source address if it matters, up to the CONNACK.
+    /// Opens a connection with `dialer` for a client, from this source address if it matters, up to the CONNACK.
     pub(super) async fn handshake(
         &self,
         client: &mut Client,
         connect: &Connect,
+        dialer: &Dialer,
         source: Option<IpAddr>,
     ) -> Result<Accepted, ConnectError> {
-        let protocol = |source| ConnectError::Protocol { address: self.address(), source };
+        let address = || dialer.address().clone();
+        let protocol = |source| ConnectError::Protocol { address: address(), source };
         let encode = |error: EncodeError| protocol(ClientError::Encode(error));
-        let io = |error| failure(self.address(), error);
+        let io = |error| failure(address(), error);
         let connect = connect.encode().map_err(encode)?;
         let started_ns = self.setup.clock.now_ns();
-        let opened = self.setup.dialer.open(source).await;
-        let (mut stream, opening) = opened.map_err(|error| refused(self.address(), error))?;
+        let opened = dialer.open(source).await;
+        let (mut stream, opening) = opened.map_err(|error| refused(address(), error))?;
         let opened_ns = self.setup.clock.now_ns();
         stream.write_all(&connect).await.map_err(io)?;
         stream.flush().await.map_err(io)?;
@@ -128,10 +134,10 @@ impl Worker {
                     let refusal = answer.refusal().ok_or_else(|| {
                         protocol(ClientError::OutOfPlace("CONNACK that says nothing"))
                     })?;
-                    return Err(ConnectError::Refused { address: self.address(), refusal });
+                    return Err(ConnectError::Refused { address: address(), refusal });
                 }
                 Event::Connected(limits) => {
-                    self.check(client, &limits)?;
+                    self.check(client, &limits, dialer.address())?;
                     self.recorder.borrow_mut().connected(
                         &opening,
                         now_ns - opened_ns,
@@ -146,7 +152,12 @@ impl Worker {
     }
 
     /// Whether the broker takes what the client is about to publish.
-    fn check(&self, client: &Client, limits: &ServerLimits) -> Result<(), ConnectError> {
+    fn check(
+        &self,
+        client: &Client,
+        limits: &ServerLimits,
+        address: &Address,
+    ) -> Result<(), ConnectError> {
         let flows = client.publisher.iter().flat_map(|publisher| publisher.flows());
         for templates in flows.filter_map(Flow::form) {
             let packet_bytes = templates.packet_bytes_max();
@@ -166,7 +177,7 @@ impl Worker {
                 }
                 continue;
             };
-            return Err(ConnectError::Limit { address: self.address(), limit });
+            return Err(ConnectError::Limit { address: address.clone(), limit });
         }
         Ok(())
     }

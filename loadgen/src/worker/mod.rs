@@ -74,8 +74,10 @@ pub(crate) struct Setup {
     pub scenario: Arc<Scenario>,
     /// Who does what.
     pub plan: Arc<Plan>,
-    /// Opens connections to the broker.
+    /// Opens connections to the broker where the scenario says it is.
     pub dialer: Dialer,
+    /// The same for each group that has a door of its own.
+    pub doors: Arc<[Option<Dialer>]>,
     /// The clock of the run.
     pub clock: Clock,
     /// Tells this run's messages from others.

@@ -46,6 +46,19 @@ fn brokers_take_turns() {
         }
     }
     assert_eq!(run.stdout, rounds.markdown());
+    let file = |name: &str| fs::read_to_string(run.folder().unwrap().join(name)).unwrap();
+    let page = file(reports::PAGE_FILE);
+    for part in
+        ["a, b under one load", "id=\"distribution\"", "id=\"broker-memory\"", "loadgen compare"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    // The distribution is of the runs that are in the folder.
+    assert!(page.contains("<desc id=\"distribution-description\">a: p50 "));
+    assert_eq!(file(reports::ROUNDS_CSV_FILE).lines().count(), 5, "titles and two rounds of two");
+    let pasted = file(reports::MARKDOWN_FILE);
+    assert!(pasted.starts_with("### a, b under one load\n"), "{pasted}");
+    assert!(pasted.contains("--clients 4 --rate 50ms"), "{pasted}");
 }
 
 #[test]
@@ -86,6 +99,20 @@ fn what_makes_no_sense_is_said_before_a_broker_starts() {
         assert_eq!(run.code, Some(2), "{words}: {}", run.stderr);
         assert!(run.stderr.contains(part), "{words}: {}", run.stderr);
         assert!(run.folder().is_none(), "{words}");
+    }
+}
+
+#[test]
+fn a_password_of_the_load_is_in_no_file() {
+    let (_broker, url) = embedded();
+    let run = compare(&format!("a={url} --rounds 1 {SHORT} --user gertrude -P hunter2"));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let folder = run.folder().unwrap();
+    for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.is_file() {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("hunter2") && !text.contains("gertrude"), "{}", file.display());
+        }
     }
 }
 

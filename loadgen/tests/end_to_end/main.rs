@@ -11,6 +11,7 @@ mod embedded;
 mod faults;
 mod interruption;
 mod loadgen;
+mod merge;
 mod prometheus;
 mod refusals;
 mod scenarios;

@@ -120,6 +120,54 @@ fn everything_arrives_over_every_transport_in_every_version() {
 }
 
 #[test]
+fn groups_take_their_own_doors_of_one_broker_with_their_own_names() {
+    let server = Server::start("doors");
+    let port = |scheme| {
+        let url = server.option(scheme);
+        let digits = url.split(':').nth(2).unwrap().split('/').next().unwrap();
+        digits.parse::<u16>().unwrap()
+    };
+    let first = format!(
+        "broker = 'mqtt://localhost:{}'\nwarmup = '200ms'\nduration = '600ms'\n\
+         [[group]]\nname = 'sensors'\nclients = 2\nuser = 'sensor%i'\n\
+         publish = [{{ topic = 't/%i', rate = '50ms', qos = 1 }}]\n",
+        port("mqtt")
+    );
+    let others = [("tls", "mqtts"), ("ws", "ws"), ("wss", "wss")].map(|(transport, scheme)| {
+        format!(
+            "[[group]]\nname = 'by-{transport}'\nclients = 2\ntransport = '{transport}'\n\
+             port = {}\nversion = 5\nuser = '{transport}%i'\npassword = 'p'\n\
+             subscribe = [{{ filter = 't/#', qos = 1 }}]\n",
+            port(scheme)
+        )
+    });
+    let last = format!(
+        "[[group]]\nname = 'by-unix'\nclients = 1\ntransport = 'unix'\npath = '{}'\n\
+         subscribe = [{{ filter = 't/#', qos = 1 }}]\n",
+        server.file("socket")
+    );
+    let text = [first, others.concat(), last].concat();
+    let scenario = server.folder.join("doors.toml");
+    fs::write(&scenario, text).unwrap();
+    let run = loadgen(&format!(
+        "--scenario {} --cafile {} --quiet",
+        scenario.display(),
+        server.file("ca.pem")
+    ));
+    let summary = run.summary(0);
+    assert_eq!(summary.config.transport, "tcp, tls, unix, ws, wss");
+    // Two publishers, twelve periods, seven subscribers.
+    assert_eq!((summary.counts.expected, summary.counts.lost), (2 * 12 * 7, 0));
+    assert!(summary.legs.tls_handshake.count >= 4 && summary.legs.web_socket_handshake.count >= 4);
+    let plan = loadgen(&format!("--scenario {} --dry-run", scenario.display()));
+    assert!(
+        plan.stdout.contains("by-ws: 2 clients, subscribed to t/#, at ws://localhost:"),
+        "{}",
+        plan.stdout
+    );
+}
+
+#[test]
 fn large_messages_arrive_over_every_transport() {
     let server = Server::start("large");
     for scheme in ["mqtts", "ws", "wss", "unix"] {

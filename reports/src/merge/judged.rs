@@ -1,8 +1,9 @@
-//! The ledger and the verdict of several runs.
+//! The ledger, the verdict and the thresholds of several runs.
 
 use std::collections::BTreeMap;
 
-use crate::{Contract, Finding, Judgement, Reason, Run, Verdict};
+use crate::slo::{Observed, Threshold};
+use crate::{Contract, Finding, Judgement, Reason, Run, ThresholdResult, Verdict};
 
 /// The contracts of all runs by their QoS. Findings keep the name of the run they were made in.
 pub(super) fn ledger(runs: &[Run]) -> Vec<Contract> {
@@ -63,5 +64,33 @@ fn weight(judgement: Judgement) -> u8 {
         Judgement::Unstable => 1,
         Judgement::BrokerLimited => 2,
         Judgement::GeneratorLimited => 3,
+    }
+}
+
+/// The thresholds that all runs had, judged by what all saw; or why there are none.
+pub(super) fn thresholds(
+    runs: &[Run],
+    observed: &Observed<'_>,
+) -> (Vec<ThresholdResult>, Option<String>) {
+    let asked = |run: &Run| -> Vec<String> {
+        run.summary.thresholds.iter().map(|result| result.threshold.clone()).collect()
+    };
+    let first = runs.first().map(asked).unwrap_or_default();
+    if runs.iter().any(|run| asked(run) != first) {
+        let reason = "thresholds are left out: the runs did not have the same thresholds";
+        return (Vec::new(), Some(reason.to_owned()));
+    }
+    let judged = first.iter().enumerate().map(|(index, text)| {
+        // What ended one of the runs early failed, whatever the sum says.
+        let aborted =
+            runs.iter().any(|run| run.summary.thresholds.get(index).is_some_and(|r| r.aborted));
+        let result = text.parse::<Threshold>().map(|threshold| threshold.judge(observed))?;
+        Ok(ThresholdResult { aborted, passed: result.passed && !aborted, ..result })
+    });
+    match judged.collect::<Result<Vec<_>, crate::slo::ThresholdError>>() {
+        Ok(judged) => (judged, None),
+        Err(error) => {
+            (Vec::new(), Some(format!("thresholds are left out, for one is not known: {error}")))
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Counts add up and histograms are merged, so that a percentile is that of all samples and never a mean of
 //! percentiles. What cannot be added is refused with the setting that differs.
 
+mod broker;
 mod judged;
 mod over_time;
 
@@ -13,9 +14,10 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::run::accumulate;
+use crate::slo::Observed;
 use crate::{
-    Config, Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles, Run,
-    RunDirectory, Summary, WriteError, rfc3339,
+    Config, Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles,
+    ReadError, Run, RunDirectory, Summary, WriteError, rfc3339,
 };
 
 /// Share of the measured part that all runs must have in common, lest the sum of their rates means nothing.
@@ -76,6 +78,9 @@ pub enum MergeError {
         /// What stands in its summary.
         started: String,
     },
+    /// A run could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The merged run could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -84,8 +89,9 @@ pub enum MergeError {
 /// Adds up runs of several generators and writes a run of all of them under `base`.
 ///
 /// The runs must have loaded one broker, and with the same pattern, QoS, payload, period and times. Publishers,
-/// subscribers, rates, counts, CPU time and memory of the generators add up; of the broker, which all of them may
-/// have seen, the highest figure is taken.
+/// subscribers, rates, counts, CPU time and memory of the generators add up. Where all of them watched one process of
+/// the broker, its figures are those of the run that saw it work most; thresholds that all runs share are judged
+/// again, by the sum. Where that cannot be done, a warning of the merged run says why.
 ///
 /// # Errors
 /// [`MergeError`] says what differs, what is missing in which run, or what could not be written.
@@ -181,6 +187,18 @@ impl Merged {
         legs
     }
 
+    /// What thresholds are judged by.
+    fn observed(&self, counts: &Counts, seconds: f64) -> Observed<'_> {
+        let mut latencies = vec![
+            ("delivery", &self.from_due),
+            ("delivery.from_send", &self.from_send),
+            ("send_lag", &self.send_lag),
+            ("connect", &self.connect),
+        ];
+        latencies.extend(self.steps.iter().map(|(key, histogram)| (*key, histogram)));
+        Observed { latencies, counts: *counts, seconds }
+    }
+
     fn step(&self, key: &str) -> Percentiles {
         let step = self.steps.iter().find(|(known, _)| *known == key);
         step.map_or_else(Percentiles::default, |(_, samples)| Percentiles::from_histogram(samples))
@@ -264,11 +282,18 @@ fn compatible(first: &Run, others: &[Run]) -> Result<(), MergeError> {
 
 fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Merged) -> Summary {
     let each = || runs.iter().map(|run| &run.summary);
+    let counts = each().fold(Counts::default(), |sum, summary| added(&sum, &summary.counts));
+    let config = config(runs, &first.summary.config);
+    let common = Common::of(runs, offsets);
+    let broker = broker::watched(runs, counts.delivered, common.is_enough());
+    let observed = legs.observed(&counts, config.measured_seconds);
+    let (thresholds, not_judged) = judged::thresholds(runs, &observed);
+    let absent = broker.absent.into_iter().chain(not_judged);
     Summary {
         started: rfc3339(offsets.started),
         complete: each().all(|summary| summary.complete),
-        config: config(runs, &first.summary.config),
-        counts: each().fold(Counts::default(), |sum, summary| added(&sum, &summary.counts)),
+        config,
+        counts,
         latency: Latency {
             delivery: Delivery {
                 from_due: Percentiles::from_histogram(&legs.from_due),
@@ -280,20 +305,18 @@ fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Merged) -> Summa
         ledger: judged::ledger(runs),
         legs: legs.legs(),
         verdict: judged::verdict(runs),
-        // Each was judged by what one generator saw.
-        thresholds: Vec::new(),
-        // Its figures for each delivery and connection are of what one generator saw.
-        broker: None,
+        thresholds,
+        broker: broker.process,
         cpu: Cpu {
-            broker_seconds: each().filter_map(|s| s.cpu.broker_seconds).reduce(f64::max),
+            broker_seconds: broker.cpu_seconds,
             generator_seconds: each().map(|s| s.cpu.generator_seconds).sum(),
         },
         memory: Memory {
-            broker_bytes: each().filter_map(|s| s.memory.broker_bytes).max(),
+            broker_bytes: broker.memory_bytes,
             generator_bytes: each().fold(0, |sum, s| s.memory.generator_bytes.saturating_add(sum)),
         },
         generators: runs.iter().map(generator).collect(),
-        warnings: warnings(runs, offsets),
+        warnings: warnings(runs, &common).into_iter().chain(absent).collect(),
         ..first.summary.clone()
     }
 }
@@ -358,26 +381,44 @@ fn added(one: &Counts, other: &Counts) -> Counts {
     }
 }
 
+/// The time that all measured parts have in common.
+struct Common {
+    /// Seconds of it; none are less than none.
+    seconds: f64,
+    /// The longest measured part.
+    longest: f64,
+}
+
+impl Common {
+    fn of(runs: &[Run], offsets: &Offsets) -> Self {
+        let windows = || {
+            runs.iter().zip(&offsets.seconds).map(|(run, offset)| {
+                let end = over_time::measured_end(run) + offset;
+                (end - run.summary.config.measured_seconds, end)
+            })
+        };
+        let start = windows().map(|(start, _)| start).fold(f64::NEG_INFINITY, f64::max);
+        let end = windows().map(|(_, end)| end).fold(f64::INFINITY, f64::min);
+        let longest = windows().map(|(start, end)| end - start).fold(0.0, f64::max);
+        Self { seconds: (end - start).max(0.0), longest }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.seconds >= self.longest * COMMON_SHARE_MIN
+    }
+}
+
 /// The warnings of each run under its name, and when the runs did not load the broker together.
-fn warnings(runs: &[Run], offsets: &Offsets) -> Vec<String> {
+fn warnings(runs: &[Run], common: &Common) -> Vec<String> {
     let mut warnings: Vec<String> = runs
         .iter()
         .flat_map(|run| run.summary.warnings.iter().map(|text| format!("{}: {text}", run.name)))
         .collect();
-    let windows = || {
-        runs.iter().zip(&offsets.seconds).map(|(run, offset)| {
-            let end = over_time::measured_end(run) + offset;
-            (end - run.summary.config.measured_seconds, end)
-        })
-    };
-    let start = windows().map(|(start, _)| start).fold(f64::NEG_INFINITY, f64::max);
-    let end = windows().map(|(_, end)| end).fold(f64::INFINITY, f64::min);
-    let longest = windows().map(|(start, end)| end - start).fold(0.0, f64::max);
-    if end - start < longest * COMMON_SHARE_MIN {
+    if !common.is_enough() {
         warnings.push(format!(
-            "the runs measured together for only {:.1} s of {longest:.1} s: their rates were not \
-             there at one time",
-            (end - start).max(0.0)
+            "the runs measured together for only {:.1} s of {:.1} s: their rates were not there at \
+             one time",
+            common.seconds, common.longest
         ));
     }
     warnings
@@ -433,7 +474,7 @@ mod tests {
         );
         let seconds: Vec<u64> =
             both.intervals.iter().filter_map(|i| Some(i.histogram()?.len())).collect();
-        assert_eq!(seconds, [198, 198]);
+        assert_eq!(seconds, [198; 4], "from due and from send");
         let row = both.timeline.last().unwrap();
         assert_eq!((row.delivered, row.connected), (2 * 2_083_333, 10_000));
         assert!(row.p50_us.unwrap() < 2_000.0 && row.p99_us.unwrap() > 800_000.0, "{row:?}");
@@ -461,6 +502,99 @@ mod tests {
         assert!(merge(std::slice::from_ref(&first), base.path(), "x").is_err());
     }
 
+    fn watching(pid: u32, seconds: f64) -> impl FnOnce(&mut Summary) {
+        move |summary| {
+            summary.broker = Some(crate::BrokerUse {
+                pid,
+                bytes_per_connection: Some(1_000),
+                ..crate::BrokerUse::default()
+            });
+            summary.cpu.broker_seconds = Some(seconds);
+            summary.memory.broker_bytes = Some(9_000_000);
+        }
+    }
+
+    fn merged_summary(runs: &[Run]) -> Summary {
+        let base = TestDirectory::new();
+        Run::read(merge(runs, base.path(), "both").unwrap().path()).unwrap().summary
+    }
+
+    #[test]
+    fn one_process_that_all_watched_is_told_once() {
+        let both = merged_summary(&[
+            half(1_000_000, STARTED, watching(7, 3.0)),
+            half(2_000_000, STARTED, watching(7, 3.2)),
+            half(3_000_000, STARTED, |_| {}),
+        ]);
+        let broker = both.broker.unwrap();
+        assert_eq!((broker.pid, broker.bytes_per_connection), (7, None));
+        assert_eq!(both.cpu.broker_seconds, Some(3.2));
+        assert_eq!(both.memory.broker_bytes, Some(9_000_000));
+        let each = broker.cpu_us_per_delivery.unwrap();
+        let deliveries = crate::units::float(both.counts.delivered);
+        assert!((each - 3.2e6 / deliveries).abs() < 1e-9, "{each}");
+    }
+
+    #[test]
+    fn several_processes_or_several_times_are_no_broker_s_figures() {
+        let both = merged_summary(&[
+            half(1_000_000, STARTED, watching(7, 3.0)),
+            half(2_000_000, STARTED, watching(8, 3.2)),
+        ]);
+        assert_eq!(
+            (both.broker, both.cpu.broker_seconds, both.memory.broker_bytes),
+            Default::default()
+        );
+        let said = |summary: &Summary, part: &str| {
+            assert!(summary.warnings.iter().any(|text| text.contains(part)), "{summary:?}");
+        };
+        said(&both, "half-1000000 watched process 7 (");
+        let both = merged_summary(&[
+            half(1_000_000, STARTED, watching(7, 3.0)),
+            half(2_000_000, "2026-11-24T07:01:00.000Z", watching(7, 3.0)),
+        ]);
+        assert_eq!(both.cpu.broker_seconds, None);
+        said(&both, "did not measure at one time");
+    }
+
+    fn asked(thresholds: &[&str], aborted: bool) -> impl FnOnce(&mut Summary) {
+        let thresholds = thresholds.iter().map(|text| crate::ThresholdResult {
+            threshold: (*text).to_owned(),
+            observed: Some(0.0),
+            limit: 0.0,
+            unit: String::new(),
+            passed: true,
+            aborted,
+        });
+        let thresholds: Vec<_> = thresholds.collect();
+        move |summary| summary.thresholds = thresholds
+    }
+
+    #[test]
+    fn thresholds_of_all_are_judged_by_the_sum() {
+        let wanted = ["lost<=5", "delivery:max<10ms"];
+        let both = merged_summary(&[
+            half(1_000_000, STARTED, asked(&wanted, false)),
+            half(2_000_000, STARTED, asked(&wanted, false)),
+        ]);
+        let judged: Vec<_> =
+            both.thresholds.iter().map(|t| (t.observed.unwrap().round(), t.passed)).collect();
+        // Each lost five and passed; together they lost ten.
+        assert_eq!(judged[0], (10.0, false));
+        assert!(judged[1].1, "{judged:?}");
+        let both = merged_summary(&[
+            half(1_000_000, STARTED, asked(&wanted, false)),
+            half(2_000_000, STARTED, asked(&["lost<=5"], false)),
+        ]);
+        assert!(both.thresholds.is_empty());
+        assert!(both.warnings.last().unwrap().contains("not have the same thresholds"), "{both:?}");
+        let both = merged_summary(&[
+            half(1_000_000, STARTED, asked(&["lost<=99"], true)),
+            half(2_000_000, STARTED, asked(&["lost<=99"], false)),
+        ]);
+        assert!(both.thresholds[0].aborted && !both.thresholds[0].passed);
+    }
+
     #[test]
     fn embedded_brokers_do_not_add_up() {
         let base = TestDirectory::new();
@@ -477,7 +611,7 @@ mod tests {
         let base = TestDirectory::new();
         let both = Run::read(merge(&runs, base.path(), "both").unwrap().path()).unwrap();
         assert_eq!(both.timeline.last().map(|row| row.t_seconds), Some(65.0));
-        assert_eq!(both.intervals.len(), 4);
+        assert_eq!(both.intervals.len(), 8);
         let warning = both.summary.warnings.last().unwrap();
         assert!(warning.contains("together for only 0.0 s of 2.0 s"), "{warning}");
     }

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use super::MergeError;
 use crate::run::accumulate;
-use crate::{IntervalHistogram, Phase, Run, TimelineRow};
+use crate::{FROM_SEND_TAG, IntervalHistogram, Phase, Run, TimelineRow};
 
 /// What all runs did in one second.
 #[derive(Default)]
@@ -15,6 +15,7 @@ struct Second {
     /// The last row of each run in it, by the number of the run.
     rows: BTreeMap<usize, TimelineRow>,
     latency: Option<Histogram<u64>>,
+    from_send: Option<Histogram<u64>>,
 }
 
 /// When the measured part of a run ended, in seconds since its start.
@@ -39,7 +40,12 @@ pub(super) fn merged(
         for interval in &run.intervals {
             let end = (interval.start + interval.length).as_secs_f64() + offset;
             let histogram = interval.histogram();
-            let total = &mut seconds.entry(second_of(end)).or_default().latency;
+            let second = seconds.entry(second_of(end)).or_default();
+            let total = match interval.tag.as_deref() {
+                None => &mut second.latency,
+                Some(FROM_SEND_TAG) => &mut second.from_send,
+                Some(_) => continue,
+            };
             if !histogram.is_some_and(|histogram| accumulate(total, &histogram)) {
                 return Err(MergeError::Sum { name: run.name.clone() });
             }
@@ -49,11 +55,16 @@ pub(super) fn merged(
     let timeline = rows.map(|(&number, second)| second.row(number)).collect();
     let mut intervals = Vec::new();
     for (&number, second) in &seconds {
-        if let Some(histogram) = &second.latency {
-            let start = Duration::from_secs(number.saturating_sub(1));
-            let interval = IntervalHistogram::new(start, Duration::from_secs(1), histogram)
-                .map_err(|_| MergeError::Sum { name: format!("second {number}") })?;
-            intervals.push(interval);
+        let start = Duration::from_secs(number.saturating_sub(1));
+        let length = Duration::from_secs(1);
+        let from_due = second.latency.iter();
+        let from_due = from_due.map(|latency| IntervalHistogram::new(start, length, latency));
+        let from_send = second.from_send.iter();
+        let from_send = from_send
+            .map(|latency| IntervalHistogram::tagged(FROM_SEND_TAG, start, length, latency));
+        for interval in from_due.chain(from_send) {
+            let fault = |_| MergeError::Sum { name: format!("second {number}") };
+            intervals.push(interval.map_err(fault)?);
         }
     }
     Ok((timeline, intervals))

@@ -8,7 +8,7 @@ use super::distribution::{Curve, curves_chart, merged};
 use super::over_time::{highest, span, spoken};
 use super::slices::{Slice, Slices};
 use super::{document, glossary, verdict};
-use crate::text::{absent, cpu_per_delivery, delivery_rate};
+use crate::text::{absent, delivery_rate};
 use crate::units::{bytes, count, float, microseconds, rate, share};
 use crate::{Run, Summary};
 
@@ -20,20 +20,23 @@ const RATIO_NOTABLE: f64 = 1.02;
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Better {
+pub(super) enum Better {
     Higher,
     Lower,
 }
 
 /// A figure of every run.
-struct Figure {
-    name: &'static str,
-    better: Better,
-    value: fn(&Summary) -> Option<f64>,
-    read: fn(f64) -> String,
+pub(super) struct Figure {
+    pub(super) name: &'static str,
+    pub(super) better: Better,
+    pub(super) value: crate::rounds::Figure,
+    pub(super) read: fn(f64) -> String,
 }
 
-const FIGURES: [Figure; 11] = [
+/// The figure that adds up where there are several rounds.
+pub(super) const LOST: &str = "lost";
+
+pub(super) const FIGURES: [Figure; 11] = [
     figure("deliveries per second", Better::Higher, delivery_rate, rate),
     figure(
         "delivered of owed",
@@ -41,7 +44,7 @@ const FIGURES: [Figure; 11] = [
         |s| ratio(s.counts.delivered, s.counts.expected),
         percent,
     ),
-    figure("lost", Better::Lower, |s| Some(float(s.counts.lost)), rate),
+    figure(LOST, Better::Lower, |s| Some(float(s.counts.lost)), rate),
     figure(
         "p50 from due",
         Better::Lower,
@@ -53,11 +56,11 @@ const FIGURES: [Figure; 11] = [
     figure("p99.9", Better::Lower, |s| s.latency.delivery.from_due.supported()[3], microseconds),
     figure("p99.99", Better::Lower, |s| s.latency.delivery.from_due.supported()[4], microseconds),
     figure("max", Better::Lower, |s| s.latency.delivery.from_due.supported()[5], microseconds),
-    figure("broker CPU per delivery", Better::Lower, broker_cpu, microseconds),
+    figure("broker CPU per delivery", Better::Lower, crate::rounds::broker_cpu, microseconds),
     figure(
         "broker memory",
         Better::Lower,
-        |s| s.memory.broker_bytes.map(float),
+        crate::rounds::broker_memory,
         crate::units::metric_bytes,
     ),
 ];
@@ -65,7 +68,7 @@ const FIGURES: [Figure; 11] = [
 const fn figure(
     name: &'static str,
     better: Better,
-    value: fn(&Summary) -> Option<f64>,
+    value: crate::rounds::Figure,
     read: fn(f64) -> String,
 ) -> Figure {
     Figure { name, better, value, read }
@@ -78,10 +81,6 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
 fn percent(ratio: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
     share((ratio * 1e6) as u64, 1_000_000)
-}
-
-fn broker_cpu(summary: &Summary) -> Option<f64> {
-    cpu_per_delivery(summary.cpu.broker_seconds?, summary.counts.delivered)
 }
 
 /// Renders several runs on one page, the first as the baseline of the ratios. The same runs give the same bytes.
@@ -179,7 +178,7 @@ fn ratio_cell(better: Better, value: Option<f64>, baseline: Option<f64>) -> Mark
     html! { small { span class=(class) { "×" (ratio_text(ratio)) " " (word) } } }
 }
 
-fn ratio_text(ratio: f64) -> String {
+pub(super) fn ratio_text(ratio: f64) -> String {
     match ratio {
         r if r >= 99.5 => rate(r),
         r if r >= 9.95 => format!("{r:.1}"),
@@ -208,7 +207,7 @@ fn curves(runs: &[Run]) -> Markup {
 }
 
 /// A line of each run over time.
-struct Line {
+pub(super) struct Line {
     id: &'static str,
     title: &'static str,
     note: &'static str,
@@ -216,7 +215,7 @@ struct Line {
     value: fn(&Slice) -> Option<f64>,
 }
 
-const LATENCY: Line = Line {
+pub(super) const LATENCY: Line = Line {
     id: "latency",
     title: "p99 over time",
     note: "delivery latency from due",
@@ -224,7 +223,7 @@ const LATENCY: Line = Line {
     value: |slice| slice.quantile(0.99),
 };
 
-const DELIVERIES: Line = Line {
+pub(super) const DELIVERIES: Line = Line {
     id: "deliveries",
     title: "Deliveries per second",
     note: "what came",
@@ -232,7 +231,7 @@ const DELIVERIES: Line = Line {
     value: Slice::delivered,
 };
 
-const BROKER_CPU: Line = Line {
+pub(super) const BROKER_CPU: Line = Line {
     id: "cpu",
     title: "CPU time of the broker",
     note: "per cent of one core",
@@ -240,7 +239,7 @@ const BROKER_CPU: Line = Line {
     value: Slice::broker_cpu,
 };
 
-fn over_time(runs: &[Run], line: &Line) -> Markup {
+pub(super) fn over_time(runs: &[Run], line: &Line) -> Markup {
     let end = runs
         .iter()
         .flat_map(|run| run.timeline.iter().map(|row| row.t_seconds))
@@ -303,7 +302,7 @@ fn at_places(
 }
 
 /// What was asked for and where it ran, as far as it is not the same everywhere.
-fn differences(runs: &[Run]) -> Markup {
+pub(super) fn differences(runs: &[Run]) -> Markup {
     let columns: Vec<Vec<(&'static str, String)>> =
         runs.iter().map(|run| described(&run.summary)).collect();
     let keys: Vec<&'static str> = columns

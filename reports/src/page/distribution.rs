@@ -152,7 +152,8 @@ pub(super) fn curve(run: &Run) -> Markup {
 /// Runs from before legs were kept have the seconds of the log.
 pub(super) fn merged(run: &Run) -> Option<Histogram<u64>> {
     let mut total = None;
-    for histogram in run.intervals.iter().filter_map(crate::Interval::histogram) {
+    let from_due = run.intervals.iter().filter(|interval| interval.tag.is_none());
+    for histogram in from_due.filter_map(crate::Interval::histogram) {
         crate::run::accumulate(&mut total, &histogram);
     }
     total

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 /// Key, word, meaning.
-const TERMS: [(&str, &str, &str); 32] = [
+const TERMS: [(&str, &str, &str); 38] = [
     (
         "open-loop",
         "open loop",
@@ -78,6 +78,32 @@ const TERMS: [(&str, &str, &str); 32] = [
         "unacknowledged",
         "unacknowledged",
         "Publications of QoS 1 and 2 that the broker never acknowledged to the end.",
+    ),
+    (
+        "not judged",
+        "not judged",
+        "Deliveries to clients of which nobody knows what they are owed: away at times without a session, reading too slowly, or their publisher breaks off. Their latency counts, their loss does not.",
+    ),
+    (
+        "repeated",
+        "repeated",
+        "Deliveries that came again, as they may: to several subscriptions of one client that match, or on another connection of a session.",
+    ),
+    (
+        "Will Messages",
+        "Will Messages",
+        "Owed to each subscriber when a client breaks off by plan, and how many of them came.",
+    ),
+    (
+        "retained for late subscribers",
+        "retained for late subscribers",
+        "Retained messages that are owed for certain to clients that subscribe under load, and how many of them came.",
+    ),
+    ("left", "left", "Network Connections that their clients ended, because the scenario says so."),
+    (
+        "sessions lost",
+        "sessions lost",
+        "Sessions that should have outlived a Network Connection and were gone when their clients came back.",
     ),
     (
         "percentile",

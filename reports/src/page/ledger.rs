@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::glossary::term;
+use crate::exceptions::exceptions;
 use crate::units::{count, share};
 use crate::{Contract, Counts, Summary};
 
@@ -117,38 +118,11 @@ fn lines(counts: &Counts) -> Vec<Line> {
         ),
         fault("reordered", counts.reordered, String::new()),
     ];
-    if counts.retained > 0 {
-        lines.push(line("retained", counts.retained, "in no other figure".to_owned()));
-    }
-    lines.extend(
-        [
-            fault(
-                "corrupted",
-                counts.corrupted,
-                "another payload than was published; lost as well".to_owned(),
-            ),
-            line("late in the drain", counts.late_in_drain, "in delivered too".to_owned()),
-            fault(
-                "late after the drain",
-                counts.late_after_drain,
-                "neither delivered nor lost".to_owned(),
-            ),
-            fault(
-                "unacknowledged",
-                counts.unacknowledged,
-                "publications of QoS 1 and 2".to_owned(),
-            ),
-            fault("foreign", counts.foreign, String::new()),
-            fault("impossible", counts.impossible, String::new()),
-            fault("connections not opened", counts.connect_failed, "failed or refused".to_owned()),
-            fault(
-                "connections closed",
-                counts.disconnected,
-                "by the broker, during the run".to_owned(),
-            ),
-        ]
-        .into_iter()
-        .filter(|line| line.value > 0),
-    );
+    lines.extend(exceptions(counts).into_iter().map(|one| Line {
+        key: one.term,
+        value: one.value,
+        note: one.note,
+        fault: one.fault,
+    }));
     lines
 }

@@ -9,6 +9,7 @@ mod distribution;
 mod glossary;
 mod ledger;
 mod over_time;
+mod rounds;
 mod run;
 mod slices;
 mod verdict;
@@ -17,6 +18,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use compare::render_html_comparison;
 pub(crate) use distribution::leg_name;
+pub(crate) use rounds::render_html_rounds;
 pub use run::render_html;
 pub(crate) use verdict::observed;
 

@@ -9,7 +9,7 @@ use super::chart::Band;
 use crate::percentiles::microseconds;
 use crate::run::accumulate;
 use crate::units::float;
-use crate::{Phase, Run, TimelineRow};
+use crate::{FROM_SEND_TAG, Phase, Run, TimelineRow};
 
 /// Slices of a chart at most: two units of the drawing each.
 pub(super) const SLICES_MAX: u32 = 240;
@@ -45,6 +45,8 @@ pub(crate) struct Slice {
     totals: Totals,
     /// Delivery latency from due, in nanoseconds, of the measured part.
     pub(crate) latency: Option<Histogram<u64>>,
+    /// The same from send.
+    from_send: Option<Histogram<u64>>,
     /// Highest of each in the slice.
     pub(crate) connected: u64,
     pub(crate) backlog: u64,
@@ -91,13 +93,16 @@ impl Slices {
     }
 
     fn add_latencies(&mut self, run: &Run) {
-        for interval in run.intervals.iter().filter(|interval| interval.tag.is_none()) {
+        for interval in &run.intervals {
             let end = (interval.start + interval.length).as_secs_f64() - 1e-6;
             let place = self.list.partition_point(|slice| slice.to <= end);
-            let added = match (self.list.get_mut(place), interval.histogram()) {
-                (Some(slice), Some(histogram)) => accumulate(&mut slice.latency, &histogram),
-                _ => false,
-            };
+            let slice = self.list.get_mut(place).zip(interval.histogram());
+            let added = slice.is_some_and(|(slice, histogram)| match interval.tag.as_deref() {
+                None => accumulate(&mut slice.latency, &histogram),
+                Some(FROM_SEND_TAG) => accumulate(&mut slice.from_send, &histogram),
+                // Somebody else's, and not drawn.
+                Some(_) => true,
+            });
             self.damaged += usize::from(!added);
         }
     }
@@ -143,6 +148,7 @@ impl Slice {
             seconds: 0.0,
             totals: Totals::default(),
             latency: None,
+            from_send: None,
             connected: 0,
             backlog: 0,
             send_lag_us: None,
@@ -212,11 +218,19 @@ impl Slice {
 
     /// A percentile of the delivery latency in microseconds, when enough samples lie above it.
     pub(crate) fn quantile(&self, quantile: f64) -> Option<f64> {
-        let latency = self.latency.as_ref().filter(|latency| !latency.is_empty())?;
-        let above = float(latency.len()) * (1.0 - quantile);
-        (quantile >= 1.0 || above >= SAMPLES_ABOVE_MIN)
-            .then(|| microseconds(latency.value_at_quantile(quantile)))
+        supported(self.latency.as_ref()?, quantile)
     }
+
+    /// The same of the latency from send.
+    pub(crate) fn quantile_from_send(&self, quantile: f64) -> Option<f64> {
+        supported(self.from_send.as_ref()?, quantile)
+    }
+}
+
+fn supported(latency: &Histogram<u64>, quantile: f64) -> Option<f64> {
+    let above = float(latency.len()) * (1.0 - quantile);
+    let is_supported = quantile >= 1.0 && !latency.is_empty() || above >= SAMPLES_ABOVE_MIN;
+    is_supported.then(|| microseconds(latency.value_at_quantile(quantile)))
 }
 
 fn highest(first: Option<f64>, second: Option<f64>) -> Option<f64> {
@@ -245,6 +259,8 @@ mod tests {
         assert_eq!((last.quantile(0.5), last.quantile(1.0)), (None, Some(31_014.911)));
         assert!(slices.list[3].quantile(0.5).is_some());
         assert_eq!((slices.damaged, slices.list[0].latency.is_none()), (0, true));
+        // The fixture sends half of the time later than it is due.
+        assert_eq!(last.quantile_from_send(1.0), Some(15_507.455));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub use text::{Bytes, Moment, Text, Time};
 use crate::cli::PayloadKind;
 use crate::mqtt::Version;
 use crate::rate::Rate;
+use crate::transport::Scheme;
 
 /// What stands in a record for a User Name or Password.
 const REDACTED: &str = "***";
@@ -62,6 +63,15 @@ pub struct GroupFile {
     /// Version of MQTT; 3.1.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Text<Version>>,
+    /// What is spoken to the broker below MQTT: `tcp`, `tls`, `ws`, `wss` or `unix`; as its URL says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Scheme>,
+    /// Port on the broker's host; the usual one of `transport`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Path of the WebSocket, `/mqtt`, or of the Unix socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// User Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -311,6 +321,9 @@ impl File {
                 clients: 1,
                 identifier: text.clone(),
                 version: Some(Text(Version::V5)),
+                transport: Some(Scheme::WebSocket),
+                port: Some(1),
+                path: text.clone(),
                 user: text.clone(),
                 password: text.clone(),
                 keep_alive: Some(60),

@@ -12,13 +12,16 @@ use super::fault::GroupError;
 use super::file::{GroupFile, WillFile};
 use super::{Connection, Group, Pattern, Will};
 use crate::mqtt::{QoS, Version};
+use crate::transport::{Endpoint, Scheme};
 
 /// Keep Alive when nothing is said.
 const KEEP_ALIVE_SECONDS: u16 = 60;
 
 /// What a group has to know of its scenario.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Context {
+    /// The broker of the scenario; `None` for the embedded one.
+    pub broker: Option<Endpoint>,
     /// Load before the measured part.
     pub warmup_ns: u64,
     /// The measured part.
@@ -74,6 +77,7 @@ pub(super) fn group(file: &GroupFile, context: &Context) -> Result<Group, GroupE
         clients: file.clients,
         identifier: identifier(file)?,
         version,
+        endpoint: endpoint(file, context)?,
         connection: connection(file, version)?,
         inflight_max: file.inflight.unwrap_or(u16::MAX),
         topic_alias: file.topic_alias.unwrap_or(false),
@@ -83,6 +87,25 @@ pub(super) fn group(file: &GroupFile, context: &Context) -> Result<Group, GroupE
         publish,
         subscribe: file.subscribe.iter().map(subscription).collect::<Result<_, _>>()?,
     })
+}
+
+/// The door that a group takes, where it says so.
+fn endpoint(file: &GroupFile, context: &Context) -> Result<Option<Endpoint>, GroupError> {
+    let key = match (&file.transport, file.port, &file.path) {
+        (None, None, None) => return Ok(None),
+        (Some(_), ..) => "transport",
+        (None, Some(_), _) => "port",
+        (None, None, Some(_)) => "path",
+    };
+    let Some(broker) = &context.broker else {
+        return Err(GroupError::OneDoor(key));
+    };
+    let scheme = file.transport.unwrap_or(broker.scheme);
+    if scheme == Scheme::Unix && file.port.is_some() {
+        return Err(GroupError::Door);
+    }
+    let door = broker.door(scheme, file.port, file.path.as_deref());
+    door.map(Some).ok_or(GroupError::Door)
 }
 
 fn identifier(file: &GroupFile) -> Result<Option<Pattern>, GroupError> {
@@ -143,8 +166,12 @@ mod tests {
     use super::*;
     use crate::scenario::File;
 
-    const CONTEXT: Context =
-        Context { warmup_ns: 1_000_000_000, duration_ns: 10_000_000_000, all_new: false };
+    const CONTEXT: Context = Context {
+        broker: None,
+        warmup_ns: 1_000_000_000,
+        duration_ns: 10_000_000_000,
+        all_new: false,
+    };
 
     #[expect(clippy::unwrap_in_result, reason = "only the group may be wrong")]
     fn resolve(keys: &str) -> Result<Group, GroupError> {
@@ -213,6 +240,25 @@ mod tests {
             let error = resolve(keys).map(drop).unwrap_err().to_string();
             assert!(error.contains(cure), "{keys}: {error}");
         }
+    }
+
+    #[test]
+    fn a_group_takes_another_door_of_the_broker_of_the_scenario() {
+        let door = |keys: &str, broker: Option<&str>| {
+            let text = format!("[[group]]\nname = 'g'\nclients = 2\n{keys}");
+            let broker = broker.map(|url| Endpoint::parse(url).unwrap());
+            let context = Context { broker, ..CONTEXT };
+            let group = group(&File::parse(&text).unwrap().groups[0], &context);
+            group.map(|group| group.endpoint.map(|endpoint| endpoint.to_string()))
+        };
+        let home = Some("mqtt://a:1884");
+        assert_eq!(door("", home), Ok(None));
+        assert_eq!(door("transport = 'ws'", home), Ok(Some("ws://a:8083/mqtt".to_owned())));
+        assert_eq!(door("port = 9", home), Ok(Some("mqtt://a:9".to_owned())));
+        assert_eq!(door("transport = 'unix'", home), Err(GroupError::Door));
+        assert_eq!(door("transport = 'unix'\npath = '/x'\nport = 1", home), Err(GroupError::Door));
+        assert_eq!(door("path = '/x'", home), Err(GroupError::Door));
+        assert_eq!(door("transport = 'tcp'", None), Err(GroupError::OneDoor("transport")));
     }
 
     #[test]

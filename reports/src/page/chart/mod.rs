@@ -3,11 +3,13 @@
 //! Text inside is set by the style sheet, larger on a narrow screen, so that it stays readable when the whole
 //! chart shrinks. Colours are classes, so that one picture serves a light page, a dark one and paper.
 
+mod dots;
 mod heat;
 mod lines;
 mod ranges;
 mod scale;
 
+pub(crate) use dots::{DotChart, DotRow};
 pub(crate) use heat::{HeatColumn, HeatMap};
 pub(crate) use lines::{LineChart, Series};
 pub(crate) use ranges::{Range, RangeChart};

@@ -38,6 +38,9 @@ pub(crate) struct Tick {
 /// Lines on an axis that is not logarithmic, about.
 const TICKS: f64 = 5.0;
 
+/// Width of a character of a label, as a part of the axis: that of a narrow screen, where letters are largest.
+const LABEL_CHARACTER: f64 = 0.02;
+
 /// Decades of a logarithmic axis up to which 2 and 5 have labels too.
 const DECADES_LABELLED: f64 = 1.9;
 
@@ -154,7 +157,25 @@ impl Scale {
             ticks.push(Tick { value, label: Some(percentile(value)) });
             value *= 10.0;
         }
+        self.thin_out(&mut ticks);
         ticks
+    }
+
+    /// Takes away the labels that would lie over the next one: nines make them longer to the right. The last stays,
+    /// for it says how far the axis goes.
+    fn thin_out(&self, ticks: &mut [Tick]) {
+        let mut free_until = f64::INFINITY;
+        for tick in ticks.iter_mut().rev() {
+            let characters = tick.label.as_ref().map_or(0, |label| label.chars().count());
+            #[expect(clippy::cast_precision_loss, reason = "a few characters")]
+            let half = characters as f64 * LABEL_CHARACTER / 2.0;
+            let place = self.position(tick.value);
+            if place + half > free_until {
+                tick.label = None;
+            } else {
+                free_until = place - half - LABEL_CHARACTER;
+            }
+        }
     }
 
     fn label(&self, value: f64, step: f64) -> String {
@@ -236,6 +257,25 @@ mod tests {
             labels(Scale::percentile(62_500.0)),
             ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"]
         );
+    }
+
+    #[test]
+    fn percentiles_of_many_samples_do_not_lie_over_each_other() {
+        for samples in [1e3, 62_500.0, 1e7, 62_500_000.0, 5e9, 1e12] {
+            let scale = Scale::percentile(samples);
+            let ticks = scale.ticks();
+            let labelled = ticks.iter().filter_map(|tick| Some((tick.value, tick.label.as_ref()?)));
+            let spans: Vec<(f64, f64)> = labelled
+                .map(|(value, label)| {
+                    #[expect(clippy::cast_precision_loss, reason = "a few characters")]
+                    let half = label.chars().count() as f64 * LABEL_CHARACTER / 2.0;
+                    (scale.position(value) - half, scale.position(value) + half)
+                })
+                .collect();
+            assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "{samples}: {spans:?}");
+            assert!(spans.len() >= 4, "{samples}: {spans:?}");
+            assert!(ticks.last().is_some_and(|tick| tick.label.is_some()));
+        }
     }
 
     #[test]

@@ -1,22 +1,37 @@
 //! Several brokers under one load, round by round: figures with their spread, and ratios within rounds.
+//!
+//! ```text
+//! spread  the figures of several rounds in one
+//! paste   report.md
+//! csv     every round as a row
+//! ```
+
+mod csv;
+mod paste;
+mod spread;
 
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use spread::Spread;
+
 use crate::markdown::{cell, table};
+use crate::page::render_html_rounds;
 use crate::text::{absent, cpu_per_delivery, delivery_rate, harmless};
-use crate::units::{bytes, count, microseconds, rate, share};
-use crate::{Summary, WriteError};
+use crate::units::{bytes, count, float, microseconds, rate, share};
+use crate::{MARKDOWN_FILE, PAGE_FILE, Run, Summary, WriteError};
 
 /// The value of [`Rounds::schema`].
 pub const ROUNDS_SCHEMA: &str = "kelvin/rounds/v1";
 
 /// The comparison for programs.
 pub const ROUNDS_FILE: &str = "compare.json";
-/// The comparison for people.
+/// The table of the comparison, as it is printed.
 pub const ROUNDS_TABLE_FILE: &str = "compare.md";
+/// Every round as a row, for a spreadsheet.
+pub const ROUNDS_CSV_FILE: &str = "rounds.csv";
 
 /// One load on several brokers, in turn and again and again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +40,9 @@ pub struct Rounds {
     pub schema: String,
     /// The load, as typed after `loadgen`.
     pub load: String,
+    /// The command line that made the comparison; empty in files of before.
+    #[serde(default)]
+    pub command: String,
     /// The brokers in the order given. Ratios refer to the first.
     pub sides: Vec<Side>,
     /// What could not be measured.
@@ -56,7 +74,7 @@ pub struct RoundFailure {
 }
 
 /// A figure of a run; `None` where it is not known or too few samples support it.
-type Figure = fn(&Summary) -> Option<f64>;
+pub(crate) type Figure = fn(&Summary) -> Option<f64>;
 
 /// A column of figures: title, figure, how it is shown.
 type Column = (&'static str, Figure, fn(f64) -> String);
@@ -74,16 +92,42 @@ const COLUMNS: [Column; 6] = [
 const RATIOS: [(&str, Figure); 2] = [("CPU ratio", broker_cpu), ("p99 ratio", p99)];
 
 impl Rounds {
-    /// Writes `compare.json` and `compare.md`.
+    /// Writes `compare.json`, `compare.md`, `report.md`, `rounds.csv` and `report.html`.
+    ///
+    /// The page's charts are of the runs in `directory`; a run that is not there has no lines in them.
     ///
     /// # Errors
     /// [`WriteError::File`] names the file and the cause.
     pub fn write(&self, directory: &Path) -> Result<(), WriteError> {
-        for (name, text) in [(ROUNDS_FILE, self.json()), (ROUNDS_TABLE_FILE, self.markdown())] {
+        let page = render_html_rounds(self, &self.runs(directory));
+        for (name, text) in [
+            (ROUNDS_FILE, self.json()),
+            (ROUNDS_TABLE_FILE, self.markdown()),
+            (MARKDOWN_FILE, self.report()),
+            (ROUNDS_CSV_FILE, self.csv()),
+            (PAGE_FILE, page),
+        ] {
             let path = directory.join(name);
             fs::write(&path, text).map_err(|source| WriteError::File { path, source })?;
         }
         Ok(())
+    }
+
+    /// The runs of each side, in the order of its rounds, with what they left in `directory`.
+    fn runs(&self, directory: &Path) -> Vec<Vec<Run>> {
+        let found = fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut found: Vec<Run> = found.filter_map(|entry| Run::read(&entry.path()).ok()).collect();
+        let mut run = |side: &Side, summary: &Summary| {
+            // One run begins when the one before has ended, so none begins at the moment of another.
+            let place = found.iter().position(|run| run.summary.started == summary.started);
+            let run = place.map(|place| found.swap_remove(place));
+            let run = run.unwrap_or_else(|| Run::alone(summary.clone()));
+            Run { name: side.name.clone(), ..run }
+        };
+        let sides = self.sides.iter();
+        sides
+            .map(|side| side.runs.iter().map(|(_, summary)| run(side, summary)).collect())
+            .collect()
     }
 
     /// The whole as JSON, with a last line end.
@@ -99,13 +143,19 @@ impl Rounds {
     /// several. A ratio is formed within each round, then treated in the same way; it is absent for the first
     /// broker and where either side has no such figure.
     pub fn markdown(&self) -> String {
-        let mut rows = vec![self.titles()];
-        rows.extend(self.sides.iter().map(|side| self.row(side)));
         let failures = self.failures.iter().map(|failure| {
             let (broker, reason) = (harmless(&failure.broker), harmless(&failure.reason));
             format!("- {broker} in round {}: {reason}\n", failure.round)
         });
-        [table(&rows), "\n".to_owned(), self.legend()].into_iter().chain(failures).collect()
+        let parts = [self.markdown_table(), "\n".to_owned(), self.legend()];
+        parts.into_iter().chain(failures).collect()
+    }
+
+    /// The table alone.
+    fn markdown_table(&self) -> String {
+        let mut rows = vec![self.titles()];
+        rows.extend(self.sides.iter().map(|side| self.row(side)));
+        table(&rows)
     }
 
     fn titles(&self) -> Vec<String> {
@@ -127,10 +177,7 @@ impl Rounds {
         } else {
             cells.extend([share(delivered, expected), count(sum(|run| run.counts.lost))]);
         }
-        cells.extend(COLUMNS.iter().map(|(_, figure, shown)| {
-            let figures = side.runs.iter().filter_map(|(_, run)| figure(run)).collect();
-            spread(figures, *shown)
-        }));
+        cells.extend(COLUMNS.iter().map(|(_, figure, shown)| spread(side.spread(*figure), *shown)));
         if self.sides.len() > 1 {
             cells.extend(RATIOS.iter().map(|(_, figure)| self.ratio(side, *figure)));
         }
@@ -138,22 +185,31 @@ impl Rounds {
     }
 
     fn ratio(&self, side: &Side, figure: Figure) -> String {
-        let Some(first) = self.sides.first().filter(|first| first.name != side.name) else {
-            return absent();
-        };
-        let ratios = side.runs.iter().filter_map(|(round, run)| {
-            let (_, base) = first.runs.iter().find(|(other, _)| other == round)?;
-            let base = figure(base).filter(|base| *base > 0.0)?;
-            Some(figure(run)? / base)
-        });
-        spread(ratios.collect(), |ratio| match ratio {
+        spread(self.ratios(side, figure), |ratio| match ratio {
             10.0.. => format!("{ratio:.0} x"),
             _ => format!("{ratio:.2} x"),
         })
     }
 
+    /// A figure of a side by that of the first in the same round; `None` for the first itself, and where no round
+    /// has both.
+    pub(crate) fn ratios(&self, side: &Side, figure: Figure) -> Option<Spread> {
+        let first = self.sides.first().filter(|first| first.name != side.name)?;
+        let ratios = side.runs.iter().filter_map(|(round, run)| {
+            let (_, base) = first.runs.iter().find(|(other, _)| other == round)?;
+            let base = figure(base).filter(|base| *base > 0.0)?;
+            Some(figure(run)? / base)
+        });
+        Spread::of(ratios.collect())
+    }
+
+    /// Rounds that were measured of at least one broker.
+    pub(crate) fn count(&self) -> usize {
+        self.sides.iter().map(|side| side.runs.len()).max().unwrap_or(0)
+    }
+
     fn legend(&self) -> String {
-        let rounds = self.sides.iter().map(|side| side.runs.len()).max().unwrap_or(0);
+        let rounds = self.count();
         let mut lines = vec![format!(
             "`loadgen {}`, {rounds} round(s) in turn. Figures are medians (least to greatest); latencies \
              count from the due time.\n",
@@ -178,13 +234,12 @@ fn p99(summary: &Summary) -> Option<f64> {
     summary.latency.delivery.from_due.supported()[2]
 }
 
-fn broker_cpu(summary: &Summary) -> Option<f64> {
+pub(crate) fn broker_cpu(summary: &Summary) -> Option<f64> {
     cpu_per_delivery(summary.cpu.broker_seconds?, summary.counts.delivered)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 bytes, which is 8 PiB")]
-fn broker_memory(summary: &Summary) -> Option<f64> {
-    summary.memory.broker_bytes.map(|size| size as f64)
+pub(crate) fn broker_memory(summary: &Summary) -> Option<f64> {
+    summary.memory.broker_bytes.map(float)
 }
 
 #[expect(
@@ -196,28 +251,68 @@ fn nearest(value: f64) -> u64 {
     value.round() as u64
 }
 
-/// Median, least and greatest.
-fn spread(mut figures: Vec<f64>, shown: impl Fn(f64) -> String) -> String {
-    figures.sort_by(f64::total_cmp);
-    let (Some(least), Some(greatest)) = (figures.first(), figures.last()) else {
-        return absent();
-    };
-    let middle = figures.len() / 2;
-    let upper = figures.get(middle).copied().unwrap_or(*least);
-    let lower = figures.get((figures.len() - 1) / 2).copied().unwrap_or(*least);
-    let median = shown(f64::midpoint(lower, upper));
-    if figures.len() == 1 {
-        return median;
+impl Side {
+    /// A figure of all its rounds.
+    pub(crate) fn spread(&self, figure: Figure) -> Option<Spread> {
+        Spread::of(self.runs.iter().filter_map(|(_, run)| figure(run)).collect())
     }
-    format!("{median} ({} to {})", shown(*least), shown(*greatest))
+
+    /// The place, in its list, of the run whose p99 is the middle one.
+    pub(crate) fn median_run(&self) -> Option<usize> {
+        let mut places: Vec<usize> = (0..self.runs.len()).collect();
+        let key = |place: &usize| self.runs.get(*place).and_then(|(_, run)| p99(run));
+        places.sort_by(|one, other| {
+            let (one, other) =
+                (key(one).unwrap_or(f64::INFINITY), key(other).unwrap_or(f64::INFINITY));
+            one.total_cmp(&other)
+        });
+        places.get(places.len().saturating_sub(1) / 2).copied()
+    }
+
+    /// The verdicts of its rounds, each with how often it was given.
+    pub(crate) fn verdicts(&self) -> String {
+        let mut counted: Vec<(&str, usize)> = Vec::new();
+        for (_, run) in &self.runs {
+            let name = verdict(run);
+            match counted.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => counted.push((name, 1)),
+            }
+        }
+        let words: Vec<String> = match &counted[..] {
+            [(name, _)] => vec![(*name).to_owned()],
+            several => several.iter().map(|(name, count)| format!("{name} × {count}")).collect(),
+        };
+        if words.is_empty() { absent() } else { words.join(", ") }
+    }
+}
+
+/// The verdict in a word.
+fn verdict(summary: &Summary) -> &'static str {
+    match &summary.verdict {
+        _ if !summary.complete => "INTERRUPTED",
+        Some(verdict) => verdict.verdict.name(),
+        None => "not judged",
+    }
+}
+
+/// Median, and least and greatest when there is more than one.
+fn spread(figures: Option<Spread>, shown: impl Fn(f64) -> String) -> String {
+    match figures {
+        None => absent(),
+        Some(Spread { median, count: 1, .. }) => shown(median),
+        Some(Spread { median, least, greatest, .. }) => {
+            format!("{} ({} to {})", shown(median), shown(least), shown(greatest))
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::fixture::{TestDirectory, literal, overloaded};
 
-    fn run(cpu_seconds: f64, p99: f64) -> Summary {
+    pub(crate) fn run(cpu_seconds: f64, p99: f64) -> Summary {
         let mut summary = literal();
         summary.cpu.broker_seconds = Some(cpu_seconds);
         summary.latency.delivery.from_due.p99 = Some(p99);
@@ -225,7 +320,8 @@ mod tests {
         summary
     }
 
-    fn rounds() -> Rounds {
+    /// Two rounds of one broker, one of another, none of a third.
+    pub(crate) fn rounds() -> Rounds {
         let side = |name: &str, runs| Side {
             name: name.to_owned(),
             about: format!("{name} of the test"),
@@ -235,6 +331,7 @@ mod tests {
         Rounds {
             schema: ROUNDS_SCHEMA.to_owned(),
             load: "--clients 5000".to_owned(),
+            command: "loadgen compare kelvin other -- --clients 5000".to_owned(),
             sides: vec![
                 side("kelvin", vec![(1, run(10.0, 20_000.0)), (2, run(20.0, 40_000.0))]),
                 side("other", vec![(2, run(60.0, 400_000.0))]),
