@@ -19,6 +19,7 @@ mod page;
 mod paste;
 mod percentiles;
 mod read;
+pub mod regress;
 mod rounds;
 mod run;
 mod run_directory;
