@@ -41,14 +41,14 @@ pub enum ChildError {
 
 /// The load that every broker gets.
 #[derive(Clone, Debug)]
-pub(super) struct Load {
+pub(crate) struct Load {
     binary: PathBuf,
     words: Vec<String>,
 }
 
 impl Load {
     /// Checks the words of the load before anything is started.
-    pub(super) fn new(words: &[String]) -> Result<Self, CompareError> {
+    pub(crate) fn new(words: &[String]) -> Result<Self, CompareError> {
         let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
         if let Some(taken) =
             words.iter().map(|word| name(word)).find(|word| TAKEN.contains(&word.as_str()))
@@ -74,7 +74,7 @@ impl Load {
     }
 
     /// Runs it once.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         endpoint: &Endpoint,
         directory: &Path,

@@ -21,8 +21,8 @@ use reports::{ROUNDS_SCHEMA, RoundFailure, Rounds, Side, WriteError};
 use tokio::sync::watch;
 
 pub use child::ChildError;
-use child::Load;
-use contender::Contender;
+pub(crate) use child::Load;
+pub(crate) use contender::Contender;
 pub use contender::ContenderError;
 pub use description::{Description, DescriptionError};
 
@@ -213,7 +213,7 @@ pub fn list() -> Result<(), CompareError> {
 }
 
 /// A line for whoever waits. A terminal that went away is no reason to stop measuring.
-fn note(quiet: bool, line: &str) {
+pub(crate) fn note(quiet: bool, line: &str) {
     if !quiet {
         let mut stderr = io::stderr().lock();
         let line = if stderr.is_terminal() {
@@ -226,6 +226,6 @@ fn note(quiet: bool, line: &str) {
 }
 
 /// Removes a directory of ours; what is left in the folder for temporary files harms nobody.
-fn remove(directory: &Path) {
+pub(crate) fn remove(directory: &Path) {
     drop(fs::remove_dir_all(directory));
 }
