@@ -37,7 +37,7 @@ pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{IntervalError, IntervalHistogram, write_hlog};
 pub use merge::{MergeError, merge};
-pub use page::{render_html, render_html_comparison};
+pub use page::{render_html, render_html_comparison, render_trend};
 pub use paste::render_markdown;
 pub use rounds::{ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side};
 pub use run::{Interval, Run};

@@ -23,7 +23,8 @@ impl Cost {
                 continue;
             }
             let cost: &mut Self = found.get_or_insert_default();
-            for thread in fs::read_dir(process.path().join("task")).into_iter().flatten().flatten() {
+            for thread in fs::read_dir(process.path().join("task")).into_iter().flatten().flatten()
+            {
                 let thread = Self::of_thread(&thread.path()).unwrap_or_default();
                 cost.cpu_nanoseconds += thread.cpu_nanoseconds;
                 cost.involuntary_switches += thread.involuntary_switches;
@@ -35,7 +36,8 @@ impl Cost {
     fn of_thread(thread: &Path) -> Option<Self> {
         let schedule = fs::read_to_string(thread.join("schedstat")).ok()?;
         let status = fs::read_to_string(thread.join("status")).ok()?;
-        let switches = status.lines().find_map(|l| l.strip_prefix("nonvoluntary_ctxt_switches:"))?;
+        let switches =
+            status.lines().find_map(|l| l.strip_prefix("nonvoluntary_ctxt_switches:"))?;
         Some(Self {
             cpu_nanoseconds: schedule.split_whitespace().next()?.parse().ok()?,
             involuntary_switches: switches.trim().parse().ok()?,

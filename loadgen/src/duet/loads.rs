@@ -40,10 +40,9 @@ impl Work {
             return Ok(vec![Self::new("load", words)?]);
         }
         let named = |name: &str| {
-            let (_, words) = LOADS
-                .iter()
-                .find(|(known, _)| *known == name)
-                .ok_or_else(|| DuetError::Load(name.to_owned(), LOADS.map(|(n, _)| n).join(", ")))?;
+            let (_, words) = LOADS.iter().find(|(known, _)| *known == name).ok_or_else(|| {
+                DuetError::Load(name.to_owned(), LOADS.map(|(n, _)| n).join(", "))
+            })?;
             let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
             Self::new(name, &words)
         };
@@ -54,9 +53,7 @@ impl Work {
     }
 
     fn new(name: &str, words: &[String]) -> Result<Self, DuetError> {
-        let is_taken = |word: &&String| {
-            TAKEN.contains(&word.split('=').next().unwrap_or_default())
-        };
+        let is_taken = |word: &&String| TAKEN.contains(&word.split('=').next().unwrap_or_default());
         if let Some(taken) = words.iter().find(is_taken) {
             return Err(CompareError::Taken(taken.clone()).into());
         }

@@ -59,7 +59,9 @@ pub enum DuetError {
     #[error("the load of broker {0}: {1}")]
     Child(&'static str, ChildError),
     /// Deliveries were lost or the sides did different work.
-    #[error("the sides did not do the same work: {0} and {1} deliveries of {2} and {3}; lower the rate")]
+    #[error(
+        "the sides did not do the same work: {0} and {1} deliveries of {2} and {3}; lower the rate"
+    )]
     Work(u64, u64, u64, u64),
     /// A signal came.
     #[error("interrupted")]
@@ -123,7 +125,10 @@ pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change
         schema: DUET_SCHEMA.to_owned(),
         a: args.a.clone(),
         b: args.b.clone(),
-        control: args.control.clone().unwrap_or_else(|| "A with a load that lasts 5 % longer".to_owned()),
+        control: args
+            .control
+            .clone()
+            .unwrap_or_else(|| "A with a load that lasts 5 % longer".to_owned()),
         rule: stage.rule,
         loads: loads?,
     };
@@ -145,7 +150,11 @@ fn started(typed: &str) -> Result<Description, DuetError> {
     } else {
         Description::find(typed)?
     };
-    if description.is_running() { Err(DuetError::Running(typed.to_owned())) } else { Ok(description) }
+    if description.is_running() {
+        Err(DuetError::Running(typed.to_owned()))
+    } else {
+        Ok(description)
+    }
 }
 
 fn cores(wanted: Option<u32>) -> Result<Vec<u32>, DuetError> {
@@ -234,17 +243,19 @@ impl Stage<'_> {
         let begun = Instant::now();
         let [run_a, run_b] = thread::scope(|scope| {
             let run = |part: Part<'_>, broker: &Contender| {
-                part.load
-                    .run(broker.endpoint(), &self.directory, "duet", self.interrupt)
-                    .map_err(|error| match error {
+                part.load.run(broker.endpoint(), &self.directory, "duet", self.interrupt).map_err(
+                    |error| match error {
                         ChildError::Interrupted => DuetError::Interrupted,
                         error => DuetError::Child(part.side, error),
-                    })
+                    },
+                )
             };
-            let (first, second) = if a_first { ((part_a, &a), (part_b, &b)) } else { ((part_b, &b), (part_a, &a)) };
+            let (first, second) =
+                if a_first { ((part_a, &a), (part_b, &b)) } else { ((part_b, &b), (part_a, &a)) };
             let other = scope.spawn(move || run(first.0, first.1));
             let second = run(second.0, second.1);
-            let first = other.join().unwrap_or_else(|_| Err(io::Error::other("a load broke off").into()));
+            let first =
+                other.join().unwrap_or_else(|_| Err(io::Error::other("a load broke off").into()));
             if a_first { [first, second] } else { [second, first] }
         });
         let wall_seconds = begun.elapsed().as_secs_f64();

@@ -11,6 +11,7 @@ mod ledger;
 mod over_time;
 mod run;
 mod slices;
+mod trend;
 mod verdict;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -18,6 +19,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub use compare::render_html_comparison;
 pub(crate) use distribution::leg_name;
 pub use run::render_html;
+pub use trend::render_trend;
 pub(crate) use verdict::observed;
 
 const STYLE: &str = include_str!("style.css");

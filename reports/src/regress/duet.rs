@@ -106,7 +106,8 @@ impl PairSeries {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of switches")]
 fn mean(figures: impl Iterator<Item = u64>) -> f64 {
-    let (sum, count) = figures.fold((0.0, 0.0_f64), |(sum, n), figure| (sum + figure as f64, n + 1.0));
+    let (sum, count) =
+        figures.fold((0.0, 0.0_f64), |(sum, n), figure| (sum + figure as f64, n + 1.0));
     sum / count.max(1.0)
 }
 
@@ -182,13 +183,24 @@ impl DuetReport {
     /// A table, then why there is no verdict where there is none.
     pub fn markdown(&self) -> String {
         let mut rows = vec![
-            ["load", "pairs", "CPU ratio", "95 % interval", "noise of a pair", "A/A", "+5 %", "verdict"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "load",
+                "pairs",
+                "CPU ratio",
+                "95 % interval",
+                "noise of a pair",
+                "A/A",
+                "+5 %",
+                "verdict",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         ];
         rows.extend(self.loads.iter().map(row));
         let reasons = self.loads.iter().flat_map(|load| {
-            load.reasons.iter().map(move |reason| format!("- {}: {}\n", load.name, harmless(reason)))
+            load.reasons
+                .iter()
+                .map(move |reason| format!("- {}: {}\n", load.name, harmless(reason)))
         });
         let legend = format!(
             "\nBroker CPU time per delivery of B (`{}`) over A (`{}`), margin {:.1} %, at most {} pairs; +5 %: {}.\n",

@@ -27,7 +27,8 @@ pub fn median(figures: &[f64]) -> Option<f64> {
 }
 
 fn sorted(figures: &[f64]) -> Vec<f64> {
-    let mut sorted: Vec<f64> = figures.iter().copied().filter(|figure| figure.is_finite()).collect();
+    let mut sorted: Vec<f64> =
+        figures.iter().copied().filter(|figure| figure.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
     sorted
 }
@@ -45,11 +46,7 @@ pub fn median_sequence(log_ratios: &[f64]) -> Option<RatioInterval> {
     // The greatest k whose k pairs on one side of a candidate refute it.
     let refuting = (0..n / 2).take_while(|k| log_martingale(n, *k) >= 20.0_f64.ln()).last();
     let bound = |at: Option<usize>| at.and_then(|at| sorted.get(at)).map(|value| value.exp());
-    Some(RatioInterval {
-        ratio,
-        low: bound(refuting),
-        high: bound(refuting.map(|k| n - 1 - k)),
-    })
+    Some(RatioInterval { ratio, low: bound(refuting), high: bound(refuting.map(|k| n - 1 - k)) })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "tens of pairs")]
@@ -65,14 +62,12 @@ pub fn median_ratio(a: &[f64], b: &[f64], confidence: f64, seed: u64) -> Option<
     let (base, new) = (positive(median(a))?, positive(median(b))?);
     let mut random = Random::new(seed);
     let mut resample = |from: &[f64]| {
-        let drawn: Vec<f64> = (0..from.len())
-            .filter_map(|_| from.get(random.below(from.len())).copied())
-            .collect();
+        let drawn: Vec<f64> =
+            (0..from.len()).filter_map(|_| from.get(random.below(from.len())).copied()).collect();
         positive(median(&drawn))
     };
-    let ratios: Vec<f64> = (0..RESAMPLES)
-        .filter_map(|_| Some((resample(b)? / resample(a)?).ln()))
-        .collect();
+    let ratios: Vec<f64> =
+        (0..RESAMPLES).filter_map(|_| Some((resample(b)? / resample(a)?).ln())).collect();
     let ratios = sorted(&ratios);
     let bound = |share: f64| ratios.get(place(share, ratios.len())).map(|value| value.exp());
     let tail = (1.0 - confidence) / 2.0;

@@ -21,7 +21,11 @@ const CONFIDENCE: f64 = 0.99;
 type Metric = (&'static str, fn(&Summary) -> Option<f64>, bool);
 
 const METRICS: [Metric; 5] = [
-    ("broker CPU per delivery", |run| cpu_per_delivery(run.cpu.broker_seconds?, run.counts.delivered), false),
+    (
+        "broker CPU per delivery",
+        |run| cpu_per_delivery(run.cpu.broker_seconds?, run.counts.delivered),
+        false,
+    ),
     ("deliveries/s", delivery_rate, true),
     ("p50", |run| run.latency.delivery.from_due.supported()[0], false),
     ("p99", |run| run.latency.delivery.from_due.supported()[2], false),
@@ -76,14 +80,17 @@ pub fn compare_saved(base: &[Summary], new: &[Summary], margin: f64) -> SavedRep
     if !interleaved {
         notes.push("the sides did not take turns (by their start times): a machine that drifts looks like a difference".to_owned());
     }
-    let same_load = |run: &Summary| base.first().is_none_or(|first| run.config.scenario == first.config.scenario);
+    let same_load = |run: &Summary| {
+        base.first().is_none_or(|first| run.config.scenario == first.config.scenario)
+    };
     let alike = base.iter().chain(new).all(same_load);
     if !alike {
         notes.push("the runs are not of one load".to_owned());
     }
     let may_judge = enough && interleaved && alike;
     let metrics = METRICS.iter().filter_map(|(name, figure, more_is_better)| {
-        let [a, b]: [Vec<f64>; 2] = [base, new].map(|runs| runs.iter().filter_map(figure).collect());
+        let [a, b]: [Vec<f64>; 2] =
+            [base, new].map(|runs| runs.iter().filter_map(figure).collect());
         if a.is_empty() || b.is_empty() {
             return None;
         }
@@ -121,7 +128,9 @@ fn take_turns(base: &[Summary], new: &[Summary]) -> bool {
     };
     let mut starts = [of(base, false), of(new, true)].concat();
     starts.sort();
-    let three = starts.windows(3).any(|three| three.iter().all(|(_, side)| Some(*side) == three.first().map(|(_, s)| *s)));
+    let three = starts
+        .windows(3)
+        .any(|three| three.iter().all(|(_, side)| Some(*side) == three.first().map(|(_, s)| *s)));
     !three && !base.is_empty() && !new.is_empty()
 }
 
@@ -139,8 +148,11 @@ impl SavedReport {
 
     /// A markdown table with its notes.
     pub fn markdown(&self) -> String {
-        let mut rows =
-            vec![["figure", "runs", "new / base", "99 % interval", "verdict"].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["figure", "runs", "new / base", "99 % interval", "verdict"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
         rows.extend(self.metrics.iter().map(|metric| {
             let percent = |ratio: f64| format!("{:+.1} %", 100.0 * (ratio - 1.0));
             let bound = |bound: Option<f64>| bound.map_or("?".to_owned(), percent);
@@ -150,10 +162,9 @@ impl SavedReport {
                 format!("{} + {}", metric.runs[0], metric.runs[1]),
                 interval.map_or("-".to_owned(), |i| percent(i.ratio)),
                 // One run resampled is itself: its width of zero would lie.
-                interval.filter(|_| metric.runs.iter().all(|runs| *runs > 1)).map_or(
-                    "-".to_owned(),
-                    |i| format!("{} to {}", bound(i.low), bound(i.high)),
-                ),
+                interval
+                    .filter(|_| metric.runs.iter().all(|runs| *runs > 1))
+                    .map_or("-".to_owned(), |i| format!("{} to {}", bound(i.low), bound(i.high))),
                 metric.verdict.name().to_owned(),
             ]
         }));

@@ -264,11 +264,15 @@ fn best_split(values: &[f64]) -> Option<(usize, f64)> {
     let total = values.len();
     // Sums of distances within the left part, within the right part, and between both.
     let (mut left, mut between) = (0.0, 0.0);
-    let mut right: f64 =
-        values.iter().enumerate().filter_map(|(at, v)| Some(distance(*v, values.get(at + 1..)?))).sum();
+    let mut right: f64 = values
+        .iter()
+        .enumerate()
+        .filter_map(|(at, v)| Some(distance(*v, values.get(at + 1..)?)))
+        .sum();
     let mut best: Option<(usize, f64)> = None;
     for (at, value) in values.iter().enumerate() {
-        let (to_left, to_right) = (distance(*value, values.get(..at)?), distance(*value, values.get(at + 1..)?));
+        let (to_left, to_right) =
+            (distance(*value, values.get(..at)?), distance(*value, values.get(at + 1..)?));
         left += to_left;
         right -= to_right;
         between += to_right - to_left;
@@ -277,9 +281,8 @@ fn best_split(values: &[f64]) -> Option<(usize, f64)> {
             continue;
         }
         let (m, n) = (m as f64, n as f64);
-        let energy = 2.0 * between / (m * n)
-            - 2.0 * left / (m * (m - 1.0))
-            - 2.0 * right / (n * (n - 1.0));
+        let energy =
+            2.0 * between / (m * n) - 2.0 * left / (m * (m - 1.0)) - 2.0 * right / (n * (n - 1.0));
         let energy = energy * m * n / (m + n);
         if best.is_none_or(|(_, other)| energy > other) {
             best = Some((at + 1, energy));
@@ -306,9 +309,8 @@ mod tests {
     #[test]
     fn a_step_is_found_where_it_is() {
         let mut random = Random::new(5);
-        let noisy: Vec<f64> = (0..40)
-            .map(|at| if at < 25 { 100.0 } else { 103.0 } + random.unit())
-            .collect();
+        let noisy: Vec<f64> =
+            (0..40).map(|at| if at < 25 { 100.0 } else { 103.0 } + random.unit()).collect();
         let changes = change_points(&noisy, 1);
         assert_eq!(changes.iter().map(|change| change.row).collect::<Vec<_>>(), [25]);
     }
@@ -335,9 +337,16 @@ mod tests {
     #[test]
     fn rows_are_appended_and_read_back() {
         let mut history = History::default();
-        let row = |commit: &str| HistoryRow { commit: commit.to_owned(), machine: "m".to_owned(), ..HistoryRow::default() };
+        let row = |commit: &str| HistoryRow {
+            commit: commit.to_owned(),
+            machine: "m".to_owned(),
+            ..HistoryRow::default()
+        };
         history.append(row("a"), &parse_figures("name,value\nx,1.5\n").unwrap());
-        history.append(row("b"), &parse_figures("scenario,instructions,allocations\nx,10,\ny,20,0\n").unwrap());
+        history.append(
+            row("b"),
+            &parse_figures("scenario,instructions,allocations\nx,10,\ny,20,0\n").unwrap(),
+        );
         history.append(row("c"), &parse_figures("{\"x\": 2}").unwrap());
         assert_eq!(history.metrics, ["x", "x.instructions", "y.instructions", "y.allocations"]);
         let directory = crate::fixture::TestDirectory::new();
