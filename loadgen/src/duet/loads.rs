@@ -60,7 +60,7 @@ impl Work {
         let lasting = |time: Duration| {
             let time = format!("{}ms", time.as_millis());
             let times = ["--warmup", "0s", "--drain", "5s", "--duration", &time].map(str::to_owned);
-            Load::new(&[words, &times].concat())
+            Load::new(&[words, &times[..]].concat())
         };
         Ok(Self {
             name: name.to_owned(),
