@@ -67,7 +67,8 @@ pub struct DuetArgs {
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
     match number {
-        Ok(percent) if (0.0..=50.0).contains(&percent) => Ok(percent / 100.0),
-        _ => Err("write percent from 0 to 50, as 2%".to_owned()),
+        Ok(percent) if (0.0..=4.0).contains(&percent) => Ok(percent / 100.0),
+        // The control of 5 % could not be found otherwise, so that there were never a verdict.
+        _ => Err("write percent from 0 to 4, as 2%".to_owned()),
     }
 }
