@@ -19,6 +19,7 @@
 //! output     progress, summary, files
 //! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
 //! compare    one load against several brokers in turn, each run a process of its own
+//! duet       two brokers at the same time on one core: which needs more CPU time
 //! calibrate  runs against a sink, to know what the generator can do
 //! ```
 
@@ -27,6 +28,7 @@ pub mod cli;
 mod client;
 mod clock;
 pub mod compare;
+pub mod duet;
 mod mqtt;
 mod output;
 mod payload;

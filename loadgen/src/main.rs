@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use loadgen::calibrate::calibrate;
-use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, ScenariosAction};
+use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, DuetArgs, ScenariosAction};
 use loadgen::compare::{self, CompareError, Compared};
+use loadgen::duet::{self, DuetError};
 use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::{Scenario, list, shipped};
 use loadgen::secrets::redacted;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Some(Command::Calibrate(arguments)) => return ended(calibration(arguments)),
         Some(Command::Compare(arguments)) => return compare(arguments),
         Some(Command::Merge { arguments, .. }) => return merge(arguments),
+        Some(Command::Duet(arguments)) => return duet(arguments),
         Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
         None => {}
     }
@@ -122,6 +124,20 @@ fn compare(args: &CompareArgs) -> ExitCode {
         Err(error) => {
             complain(&error.to_string());
             match error.downcast_ref::<CompareError>() {
+                Some(error) if error.is_usage() => ExitCode::from(USAGE),
+                _ => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn duet(args: &DuetArgs) -> ExitCode {
+    match watched().and_then(|interrupt| Ok(duet::duet(args, &interrupt)?)) {
+        Ok(change) => ExitCode::from(change.exit_status()),
+        Err(error) => {
+            complain(&error.to_string());
+            match error.downcast_ref::<DuetError>() {
+                Some(DuetError::Interrupted) => ExitCode::from(INTERRUPTED),
                 Some(error) if error.is_usage() => ExitCode::from(USAGE),
                 _ => ExitCode::from(FAILED),
             }

@@ -21,6 +21,7 @@ mod page;
 mod paste;
 mod percentiles;
 mod read;
+pub mod regress;
 mod rounds;
 mod run;
 mod run_directory;
@@ -38,7 +39,7 @@ pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{FROM_SEND_TAG, IntervalError, IntervalHistogram, write_hlog};
 pub use merge::{MergeError, merge};
-pub use page::{render_html, render_html_comparison};
+pub use page::{render_html, render_html_comparison, render_trend};
 pub use paste::render_markdown;
 pub use rounds::{
     ROUNDS_CSV_FILE, ROUNDS_FILE, ROUNDS_SCHEMA, ROUNDS_TABLE_FILE, RoundFailure, Rounds, Side,

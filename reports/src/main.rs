@@ -1,5 +1,7 @@
 //! `reports`: tables and pages of what benches and load runs measured.
 
+mod regress_cli;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,6 +80,13 @@ enum Command {
         #[arg(value_name = "PATH")]
         run: PathBuf,
     },
+    /// Judges saved runs against saved runs: FASTER, SAME, SLOWER or UNDECIDED for each figure.
+    ///
+    /// A verdict needs eight runs of each side that took turns. Exit status: 0 faster or the same, 99 slower,
+    /// 5 undecided.
+    Compare(regress_cli::CompareArgs),
+    /// A history of figures over commits, and where their level changed (E-divisive, p at most 0.001).
+    Trend(regress_cli::TrendArgs),
     /// Adds up the runs of several generators against one broker and writes a run of all of them.
     ///
     /// Counts add up, percentiles come from the merged histograms. Prints where it is.
@@ -121,9 +130,12 @@ struct NamedSummary<'a> {
 }
 
 fn main() -> ExitCode {
-    let printed = answer(Arguments::parse().command).and_then(|text| print(&text));
-    match printed {
-        Ok(()) => ExitCode::SUCCESS,
+    let answered = match Arguments::parse().command {
+        Command::Compare(args) => regress_cli::compare(&args),
+        command => answer(command).map(regress_cli::done),
+    };
+    match answered.and_then(|(text, status)| print(&text).map(|()| status)) {
+        Ok(status) => status,
         Err(error) => {
             // Nothing is left to be done when standard error is closed too.
             drop(writeln!(io::stderr(), "reports: {error:#}"));
@@ -156,6 +168,9 @@ fn answer(command: Command) -> anyhow::Result<String> {
         Command::Html { runs, out } => page(&runs, out),
         Command::Markdown { run } => Ok(render_markdown(&Summary::read(&run)?)),
         Command::Merge(arguments) => Ok(format!("{}\n", arguments.carry_out()?.path().display())),
+        // Its exit status is its answer: `main` has it.
+        Command::Compare(args) => regress_cli::compare(&args).map(|(text, _)| text),
+        Command::Trend(args) => regress_cli::trend(&args),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The command line: what was typed, not yet what it means.
 
 mod compare;
+mod duet;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use compare::CompareArgs;
+pub use duet::DuetArgs;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -117,6 +119,8 @@ pub struct Cli {
 pub enum Command {
     /// Run one load against several brokers in turn and print one table
     Compare(CompareArgs),
+    /// Tell whether one broker needs more CPU time than another, on a machine that is not quiet
+    Duet(DuetArgs),
     /// Measure what this generator can do on this machine, against a sink in its own process, and
     /// keep it for the verdicts of later runs
     Calibrate(CalibrateArgs),

@@ -42,7 +42,7 @@ pub enum ChildError {
 
 /// The load that every broker gets.
 #[derive(Clone, Debug)]
-pub(super) struct Load {
+pub(crate) struct Load {
     binary: PathBuf,
     pin: Pin,
     words: Vec<String>,
@@ -50,7 +50,7 @@ pub(super) struct Load {
 
 impl Load {
     /// Checks the words of the load before anything is started.
-    pub(super) fn new(words: &[String], pin: Pin) -> Result<Self, CompareError> {
+    pub(crate) fn new(words: &[String], pin: Pin) -> Result<Self, CompareError> {
         let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
         if let Some(taken) =
             words.iter().map(|word| name(word)).find(|word| TAKEN.contains(&word.as_str()))
@@ -76,7 +76,7 @@ impl Load {
     }
 
     /// Runs it once.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         endpoint: &Endpoint,
         directory: &Path,

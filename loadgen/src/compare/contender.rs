@@ -63,7 +63,7 @@ pub enum ContenderError {
 
 /// A broker that runs.
 #[derive(Debug)]
-pub(super) struct Contender {
+pub(crate) struct Contender {
     endpoint: Endpoint,
     started: Option<Started>,
 }
@@ -77,7 +77,7 @@ struct Started {
 
 impl Contender {
     /// Starts the broker and waits until it accepts a client. One that runs already is taken as it is.
-    pub(super) fn start(
+    pub(crate) fn start(
         description: &Description,
         pin: &Pin,
         interrupt: &watch::Receiver<bool>,
@@ -107,8 +107,13 @@ impl Contender {
         Ok(Self { endpoint: Endpoint::tcp("127.0.0.1", Some(port)), started: Some(started) })
     }
 
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// The process group of a broker that was started here: it and whatever it started.
+    pub(crate) fn group(&self) -> Option<u32> {
+        self.started.as_ref().map(|started| started.child.id())
     }
 
     /// Stops it. Says how it ended when it did so before it was asked to.

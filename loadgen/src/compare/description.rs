@@ -135,6 +135,31 @@ impl Description {
         }
     }
 
+    /// A command line, split at spaces; quotes keep a part together.
+    pub(crate) fn command(line: &str) -> Self {
+        let recipe = Recipe {
+            about: line.to_owned(),
+            command: words(line),
+            version: Vec::new(),
+            install: String::new(),
+            config: None,
+            config_name: config_name(),
+            environment: BTreeMap::new(),
+            ready_seconds: ready_seconds(),
+        };
+        Self {
+            name: line.to_owned(),
+            about: line.to_owned(),
+            install: String::new(),
+            origin: Origin::Started(Box::new(recipe)),
+        }
+    }
+
+    /// Whether somebody else started it.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.origin, Origin::Running(_))
+    }
+
     fn named(what: &str) -> Result<Self, DescriptionError> {
         if let Some((name, text)) = SHIPPED.iter().find(|(name, _)| *name == what) {
             return Self::parse(name, name, text);
@@ -228,6 +253,25 @@ impl Description {
     }
 }
 
+/// The words of a command line: single and double quotes group, nothing else is special.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote): (Vec<String>, Option<String>, Option<char>) =
+        (Vec::new(), None, None);
+    for letter in line.chars() {
+        match (quote, letter) {
+            (Some(open), letter) if letter == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (None, letter) if letter.is_whitespace() => words.extend(word.take()),
+            (_, letter) => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}
+
 fn shipped_names() -> Vec<&'static str> {
     SHIPPED.iter().map(|(name, _)| *name).collect()
 }
@@ -278,6 +322,11 @@ mod tests {
             panic!("somebody else runs it");
         };
         assert_eq!(endpoint.to_string(), "mqtt://10.0.0.1:1884");
+    }
+
+    #[test]
+    fn quotes_keep_a_part_of_a_command_together() {
+        assert_eq!(words("a  'b c' d\"e f\" ''"), ["a", "b c", "de f", ""]);
     }
 
     #[test]

@@ -23,11 +23,11 @@ use reports::{PAGE_FILE, ROUNDS_SCHEMA, RoundFailure, Rounds, Side, WriteError};
 use tokio::sync::watch;
 
 pub use child::ChildError;
-use child::Load;
-use contender::Contender;
+pub(crate) use child::Load;
+pub(crate) use contender::Contender;
 pub use contender::ContenderError;
 pub use description::{Description, DescriptionError};
-use pin::Pin;
+pub(crate) use pin::Pin;
 
 use crate::cli::{CompareArgs, Format};
 use crate::secrets::redacted;
@@ -227,7 +227,7 @@ pub fn list() -> Result<(), CompareError> {
 }
 
 /// A line for whoever waits. A terminal that went away is no reason to stop measuring.
-fn note(quiet: bool, line: &str) {
+pub(crate) fn note(quiet: bool, line: &str) {
     if !quiet {
         let mut stderr = io::stderr().lock();
         let line = if stderr.is_terminal() {
@@ -240,6 +240,6 @@ fn note(quiet: bool, line: &str) {
 }
 
 /// Removes a directory of ours; what is left in the folder for temporary files harms nobody.
-fn remove(directory: &Path) {
+pub(crate) fn remove(directory: &Path) {
     drop(fs::remove_dir_all(directory));
 }

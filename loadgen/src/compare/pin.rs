@@ -8,7 +8,7 @@ use super::description::program;
 
 /// Runs programs on some CPUs, or on any.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pin {
+pub(crate) struct Pin {
     /// `taskset`, which becomes the program that it starts, and the list that it is given.
     to: Option<(PathBuf, String)>,
 }

@@ -4,9 +4,14 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 
 /// Bytes of a payload: as many as the load generator's, so that both load the broker alike.
 const PAYLOAD_BYTES: usize = 33;
@@ -61,6 +66,9 @@ pub(crate) fn play(load: &Load) -> io::Result<Seen> {
         epoll::add(&epoll, &client.stream, data, epoll::EventFlags::IN)?;
         clients.push(client);
     }
+    // Its number is that of no client.
+    let timer = Timer::new()?;
+    epoll::add(&epoll, &timer.0, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN)?;
     let mut seen = Seen::default();
     let start = Instant::now() + Duration::from_millis(100);
     let end = load.warmup + load.duration;
@@ -81,25 +89,43 @@ pub(crate) fn play(load: &Load) -> io::Result<Seen> {
         if over {
             break;
         }
-        // To the nanosecond, and asleep: a client that spins finds an awake core and a broker that need not wake it,
-        // and would see less than one that waits as the load generator does.
+        // Asleep, and to the nanosecond: a client that spins finds an awake core and a broker that need not wake it, and one that
+        // counts milliseconds, as epoll does, is late by itself.
         let wait = if due < end { (start + due).saturating_duration_since(now) } else { TICK };
+        timer.set(wait)?;
         let mut events = [epoll::Event {
             flags: epoll::EventFlags::empty(),
             data: epoll::EventData::new_u64(0),
         }; 256];
-        let timeout = rustix::event::Timespec {
-            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
-        let count = epoll::wait(&epoll, &mut events, Some(&timeout))?;
+        let count = epoll::wait(&epoll, &mut events, None)?;
         for event in &events[..count] {
             let index = usize::try_from(event.data.u64()).unwrap_or(0);
-            read(&mut clients[index], &mut buffer, start, load.warmup, &mut seen)?;
+            let Some(client) = clients.get_mut(index) else { continue };
+            read(client, &mut buffer, start, load.warmup, &mut seen)?;
         }
     }
     seen.latencies.sort_unstable();
     Ok(seen)
+}
+
+/// Is readable from the set time on until it is set again.
+struct Timer(OwnedFd);
+
+impl Timer {
+    fn new() -> io::Result<Self> {
+        Ok(Self(timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?))
+    }
+
+    fn set(&self, wait: Duration) -> io::Result<()> {
+        let wait = wait.max(Duration::from_nanos(1));
+        let it_value = Timespec {
+            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: wait.subsec_nanos().into(),
+        };
+        let value = Itimerspec { it_interval: Timespec::default(), it_value };
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &value)?;
+        Ok(())
+    }
 }
 
 fn connect(load: &Load, number: usize) -> io::Result<Client> {

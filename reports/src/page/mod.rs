@@ -12,6 +12,7 @@ mod over_time;
 mod rounds;
 mod run;
 mod slices;
+mod trend;
 mod verdict;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -20,6 +21,7 @@ pub use compare::render_html_comparison;
 pub(crate) use distribution::leg_name;
 pub(crate) use rounds::render_html_rounds;
 pub use run::render_html;
+pub use trend::render_trend;
 pub(crate) use verdict::observed;
 
 const STYLE: &str = include_str!("style.css");

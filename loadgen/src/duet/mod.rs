@@ -1,0 +1,319 @@
+//! Two brokers at the same time on the same core, pair after pair, until it is clear which needs more CPU time.
+//!
+//! Duet benchmarking (Bulej and others, 2020) with both sides in one run queue: what disturbs the machine disturbs
+//! both alike. Brokers are started for each pair, so that the layout of memory is drawn anew each time.
+//!
+//! ```text
+//! cost   CPU time of a process group, to the nanosecond
+//! loads  a fixed amount of work, and 5 % more of it
+//! ```
+
+mod cost;
+mod loads;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, process, thread};
+
+use cost::Cost;
+use loads::{CONTROL_FACTOR, Work};
+use reports::regress::{
+    Change, DUET_SCHEMA, DuetLoad, DuetReport, Pair, PairSeries, Rule, SideCost, SignTest,
+};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tokio::sync::watch;
+
+use crate::cli::{DuetArgs, Format};
+use crate::compare::{
+    ChildError, CompareError, Contender, ContenderError, Description, DescriptionError, Load, Pin,
+    note, remove,
+};
+
+/// Why there is no verdict, not even an undecided one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DuetError {
+    /// A broker is not described, or wrongly.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// It runs already: its core cannot be chosen, and another instance cannot be started.
+    #[error("{0} runs already; a duet starts its brokers itself")]
+    Running(String),
+    /// The load is wrong.
+    #[error(transparent)]
+    Words(#[from] CompareError),
+    /// No such load.
+    #[error("no load is called {0}; known are {1}; or write your own after --")]
+    Load(String, String),
+    /// The core may not be used.
+    #[error("core {0} cannot be used: {1}")]
+    Core(u32, io::Error),
+    /// A broker did not start or ended.
+    #[error("broker {0}: {1}")]
+    Broker(&'static str, ContenderError),
+    /// Its CPU time cannot be read.
+    #[error("broker {0}: its CPU time cannot be read: /proc/PID/task/*/schedstat is needed")]
+    Cost(&'static str),
+    /// Its load failed.
+    #[error("the load of broker {0}: {1}")]
+    Child(&'static str, ChildError),
+    /// Deliveries were lost or the sides did different work.
+    #[error(
+        "the sides did not do the same work: {0} and {1} deliveries of {2} and {3}; lower the rate"
+    )]
+    Work(u64, u64, u64, u64),
+    /// A signal came.
+    #[error("interrupted")]
+    Interrupted,
+    /// A folder, a thread or stdout.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl DuetError {
+    /// Whether what was typed is at fault.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Description(_) | Self::Running(_) | Self::Load(..) | Self::Core(..) => true,
+            Self::Words(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
+/// A broker and what it gets to do.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    side: &'static str,
+    broker: &'a Description,
+    load: &'a Load,
+    /// Deliveries are divided by this: the added ones of the control do not count.
+    factor: f64,
+}
+
+/// What all pairs share.
+struct Stage<'a> {
+    cores: Vec<u32>,
+    rule: Rule,
+    directory: PathBuf,
+    quiet: bool,
+    interrupt: &'a watch::Receiver<bool>,
+}
+
+/// Runs the duets of all loads, prints them, and returns the verdict.
+///
+/// # Errors
+/// [`DuetError`] says what could not be started, read or compared.
+pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change, DuetError> {
+    let [a, b] = [started(&args.a)?, started(&args.b)?];
+    let control = args.control.as_deref().map(started).transpose()?;
+    let works = Work::all(&args.load, &args.words)?;
+    let directory = env::temp_dir().join(format!("kelvin-duet-{}", process::id()));
+    std::fs::create_dir(&directory)?;
+    let stage = Stage {
+        cores: cores(args.core)?,
+        rule: Rule { margin: args.margin, pairs_max: args.pairs, ..Rule::default() },
+        directory,
+        quiet: args.quiet,
+        interrupt,
+    };
+    let loads = works.iter().map(|work| stage.load(work, &a, &b, control.as_ref()));
+    let loads = loads.collect::<Result<Vec<_>, _>>();
+    remove(&stage.directory);
+    let report = DuetReport {
+        schema: DUET_SCHEMA.to_owned(),
+        a: args.a.clone(),
+        b: args.b.clone(),
+        control: args
+            .control
+            .clone()
+            .unwrap_or_else(|| "A with a load that lasts 5 % longer".to_owned()),
+        rule: stage.rule,
+        loads: loads?,
+    };
+    let text = match args.format {
+        Format::Human => report.markdown(),
+        Format::Json => report.json(),
+    };
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(report.verdict()),
+    }
+}
+
+/// A broker that is started: a command has spaces, anything else is what `compare` takes.
+fn started(typed: &str) -> Result<Description, DuetError> {
+    let description = if typed.contains(char::is_whitespace) {
+        Description::command(typed)
+    } else {
+        Description::find(typed)?
+    };
+    if description.is_running() {
+        Err(DuetError::Running(typed.to_owned()))
+    } else {
+        Ok(description)
+    }
+}
+
+fn cores(wanted: Option<u32>) -> Result<Vec<u32>, DuetError> {
+    let allowed = sched_getaffinity(None).map_err(io::Error::from)?;
+    let is_allowed = |core: &u32| usize::try_from(*core).is_ok_and(|core| allowed.is_set(core));
+    let all: Vec<u32> = (0..1024).filter(is_allowed).collect();
+    match wanted {
+        Some(core) if all.contains(&core) => Ok(vec![core]),
+        Some(core) => Err(DuetError::Core(core, io::ErrorKind::NotFound.into())),
+        None => Ok(all),
+    }
+}
+
+impl Stage<'_> {
+    fn load(
+        &self,
+        work: &Work,
+        a: &Description,
+        b: &Description,
+        control: Option<&Description>,
+    ) -> Result<DuetLoad, DuetError> {
+        let part = |side, broker| Part { side, broker, load: &work.normal, factor: 1.0 };
+        let slowed = control.map_or_else(
+            || Part { load: &work.more, factor: CONTROL_FACTOR, ..part("A with 5 % more", a) },
+            |control| part("control", control),
+        );
+        let series = |what: &str, other| {
+            note(self.quiet, &format!("{}: {what}", work.name));
+            self.series([part("A", a), other])
+        };
+        let same = series("A against itself", part("another A", a))?;
+        let found = series("A against 5 % more", slowed)?;
+        let duet = series("A against B", part("B", b))?;
+        Ok(DuetLoad::judge(&work.name, &work.words, [same, found, duet]))
+    }
+
+    fn series(&self, parts: [Part<'_>; 2]) -> Result<PairSeries, DuetError> {
+        let mut test = SignTest::new(self.rule);
+        let mut pairs = Vec::new();
+        loop {
+            let number = pairs.len();
+            // Each core sees both orders: A first on 0, on 1; B first on 0, on 1.
+            let core = self.cores.get(number % self.cores.len()).copied().unwrap_or(0);
+            let a_first = (number / self.cores.len()).is_multiple_of(2);
+            let pair = self.pair(parts, core, a_first)?;
+            let ratio = pair.log_ratio();
+            pairs.push(pair);
+            let outcome = test.add(ratio);
+            note(self.quiet, &format!("  pair {}: {:+.2} %", number + 1, 100.0 * ratio.exp_m1()));
+            if let Some(outcome) = outcome {
+                note(self.quiet, &format!("  {} after {} pairs", outcome.name(), number + 1));
+                return Ok(PairSeries::new(outcome, pairs));
+            }
+        }
+    }
+
+    fn pair(&self, parts: [Part<'_>; 2], core: u32, a_first: bool) -> Result<Pair, DuetError> {
+        // What is started by a thread inherits its core.
+        let on_core = || pin(core);
+        thread::scope(|scope| {
+            let driver = scope.spawn(|| {
+                on_core()?;
+                self.pair_here(parts, core, a_first)
+            });
+            driver.join().unwrap_or_else(|_| Err(io::Error::other("a pair broke off").into()))
+        })
+    }
+
+    fn pair_here(&self, parts: [Part<'_>; 2], core: u32, a_first: bool) -> Result<Pair, DuetError> {
+        let start = |part: &Part<'_>| {
+            Contender::start(part.broker, &Pin::default(), self.interrupt).map_err(|error| {
+                match error {
+                    ContenderError::Interrupted => DuetError::Interrupted,
+                    error => DuetError::Broker(part.side, error),
+                }
+            })
+        };
+        let [part_a, part_b] = parts;
+        let (a, b);
+        if a_first {
+            a = start(&part_a)?;
+            b = start(&part_b)?;
+        } else {
+            b = start(&part_b)?;
+            a = start(&part_a)?;
+        }
+        let before = [cost(&part_a, &a)?, cost(&part_b, &b)?];
+        let begun = Instant::now();
+        let [run_a, run_b] = thread::scope(|scope| {
+            let run = |part: Part<'_>, broker: &Contender| {
+                part.load.run(broker.endpoint(), &self.directory, "duet", self.interrupt).map_err(
+                    |error| match error {
+                        ChildError::Interrupted => DuetError::Interrupted,
+                        error => DuetError::Child(part.side, error),
+                    },
+                )
+            };
+            let (first, second) =
+                if a_first { ((part_a, &a), (part_b, &b)) } else { ((part_b, &b), (part_a, &a)) };
+            let other = scope.spawn(move || run(first.0, first.1));
+            let second = run(second.0, second.1);
+            let first =
+                other.join().unwrap_or_else(|_| Err(io::Error::other("a load broke off").into()));
+            if a_first { [first, second] } else { [second, first] }
+        });
+        let wall_seconds = begun.elapsed().as_secs_f64();
+        let (run_a, run_b) = (run_a?, run_b?);
+        let spent = [cost(&part_a, &a)?.since(before[0]), cost(&part_b, &b)?.since(before[1])];
+        clear(&self.directory);
+        complete(&run_a, &run_b)?;
+        let side = |part: &Part<'_>, spent: Cost, run: &reports::Summary| SideCost {
+            cpu_seconds: seconds(spent.cpu_nanoseconds),
+            deliveries: without_added(run.counts.delivered, part.factor),
+            involuntary_switches: spent.involuntary_switches,
+        };
+        let (a, b) = (side(&part_a, spent[0], &run_a), side(&part_b, spent[1], &run_b));
+        let generators = run_a.cpu.generator_seconds + run_b.cpu.generator_seconds;
+        let cpu_seconds = a.cpu_seconds + b.cpu_seconds + generators;
+        Ok(Pair { core, a_first, a, b, cpu_seconds, wall_seconds })
+    }
+}
+
+/// Both sides delivered what they owed, so that they did the same.
+fn complete(a: &reports::Summary, b: &reports::Summary) -> Result<(), DuetError> {
+    let owed = |run: &reports::Summary| run.counts.expected.max(1);
+    if a.counts.delivered == owed(a) && b.counts.delivered == owed(b) {
+        return Ok(());
+    }
+    Err(DuetError::Work(a.counts.delivered, b.counts.delivered, owed(a), owed(b)))
+}
+
+fn cost(part: &Part<'_>, broker: &Contender) -> Result<Cost, DuetError> {
+    broker.group().and_then(Cost::of_group).ok_or(DuetError::Cost(part.side))
+}
+
+fn pin(core: u32) -> Result<(), DuetError> {
+    let mut set = CpuSet::new();
+    set.set(usize::try_from(core).unwrap_or_default());
+    sched_setaffinity(None, &set).map_err(|error| DuetError::Core(core, error.into()))
+}
+
+/// The files of the loads: nobody reads them.
+fn clear(directory: &Path) {
+    for run in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        remove(&run.path());
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ns, which is 104 days")]
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "exact below 2^53 deliveries"
+)]
+fn without_added(delivered: u64, factor: f64) -> u64 {
+    (delivered as f64 / factor).round() as u64
+}
