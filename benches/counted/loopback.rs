@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use broker::{Broker, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,11 +32,51 @@ pub(crate) fn add(scenarios: &mut Vec<Scenario>) {
     }
 }
 
+/// A blocking task, for whose life the clock of the runtime does not advance by itself.
+///
+/// It waits at a condition variable, which allocates nothing: an allocation on its thread would be counted or not, as it
+/// happens.
+struct StoppedClock(Arc<(Mutex<Stage>, Condvar)>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Waiting,
+    Over,
+}
+
+impl StoppedClock {
+    /// Returns when the task is there. To be called within the runtime.
+    fn new() -> Self {
+        let shared = Arc::new((Mutex::new(Stage::Starting), Condvar::new()));
+        let of_task = Arc::clone(&shared);
+        tokio::task::spawn_blocking(move || {
+            let (stage, changed) = &*of_task;
+            let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+            *stage = Stage::Waiting;
+            changed.notify_all();
+            let over = changed.wait_while(stage, |stage| *stage != Stage::Over);
+            drop(over);
+        });
+        let (stage, changed) = &*shared;
+        let stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(changed.wait_while(stage, |stage| *stage == Stage::Starting));
+        Self(shared)
+    }
+}
+
+impl Drop for StoppedClock {
+    fn drop(&mut self) {
+        let (stage, changed) = &*self.0;
+        *stage.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Over;
+        changed.notify_all();
+    }
+}
+
 /// A broker on the runtime of this thread.
 struct Local {
-    /// Ends the blocking task, for whose life the clock does not advance by itself. Goes before the runtime, which
-    /// waits for the task.
-    _stopped: mpsc::Sender<()>,
+    /// Goes before the runtime, which waits for the task.
+    _clock: StoppedClock,
     broker: Broker,
     runtime: LocalRuntime,
 }
@@ -50,14 +90,12 @@ impl Local {
             .expect("a runtime");
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let builder = Broker::builder().listen(loopback).hash_seed(SEED).limits(Limits::default());
-        let (stopped, stop) = mpsc::channel::<()>();
-        let broker = runtime.block_on(async {
+        let (broker, clock) = runtime.block_on(async {
             let (broker, run) = builder.start_local().expect("a broker");
             tokio::task::spawn_local(run);
-            tokio::task::spawn_blocking(move || stop.recv());
-            broker
+            (broker, StoppedClock::new())
         });
-        Self { _stopped: stopped, broker, runtime }
+        Self { _clock: clock, broker, runtime }
     }
 
     fn address(&self) -> SocketAddr {
