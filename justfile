@@ -80,6 +80,16 @@ bench filter='':
     cargo run --release --bin loadgen -- --clients 5000 --rate 3s --warmup 3s --duration 10s --format json > target/bench-load.json || [ $? -eq 4 ]
     cargo run --release --bin reports -- table --run temperature=target/bench-load.json
 
+# did this change make it slower? against the merge base with main, or another commit; docs/regression.md
+[group('bench')]
+regress base='' *args:
+    cargo run --quiet --locked -p regress -- {{ base }} {{ args }}
+
+# counts of this commit as the baseline; the commit says why
+[group('bench')]
+baseline:
+    cargo run --quiet --locked -p regress -- baseline
+
 # the main job: the temperature pattern at 5,000 clients; arguments replace it
 [group('bench')]
 load *args='--clients 5000 --rate 3s':
