@@ -69,7 +69,8 @@ impl Judgement {
 
 #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 instructions")]
 fn share(base: u64, new: u64) -> f64 {
-    new as f64 / base as f64 - 1.0
+    // In this order exactly one per cent is no more than one per cent.
+    (new as f64 - base as f64) / base as f64
 }
 
 /// Judges every scenario of both sides, in the order of the new one.
