@@ -92,6 +92,16 @@ peers *rows:
     cargo build --release -p broker -p loadgen -p benches --bin broker --bin loadgen --bin floor --bin peers
     ${CARGO_TARGET_DIR:-target}/release/peers {{ rows }}
 
+# did this change make it slower? against the merge base with main, or another commit; docs/regression.md
+[group('bench')]
+regress base='' *args:
+    cargo run --quiet --locked -p regress -- {{ base }} {{ args }}
+
+# counts of this commit as the baseline; the commit says why
+[group('bench')]
+baseline:
+    cargo run --quiet --locked -p regress -- baseline
+
 # the main job: the temperature pattern at 5,000 clients; arguments replace it
 [group('bench')]
 load *args='--clients 5000 --rate 3s':

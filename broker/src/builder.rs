@@ -183,6 +183,32 @@ impl Builder {
 
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
+        let Prepared { places, shared, inboxes, duties } = self.prepare()?;
+        let threads = start_threads(&shared, inboxes, duties)?;
+        Ok(Broker::new(places, shared, threads))
+    }
+
+    /// Opens the listeners and leaves it to the caller to run the broker, which has one shard then: nothing
+    /// happens but while the future is polled, and it must be polled where tasks can be spawned that stay on
+    /// their thread (tokio's `LocalRuntime` or `LocalSet`). It ends after [`Broker::stop`].
+    ///
+    /// For those who want broker and Clients on one thread under one clock, so that a run can be repeated
+    /// step by step.
+    pub fn start_local(
+        mut self,
+    ) -> Result<(Broker, impl Future<Output = ()> + 'static), StartError> {
+        self.shards = 1;
+        let Prepared { places, shared, inboxes, mut duties } = self.prepare()?;
+        let broker = Broker::new(places, Arc::clone(&shared), Vec::new());
+        let run = async move {
+            for inbox in inboxes {
+                driver::serve(Arc::clone(&shared), 0, inbox, std::mem::take(&mut duties)).await;
+            }
+        };
+        Ok((broker, run))
+    }
+
+    fn prepare(self) -> Result<Prepared, StartError> {
         let mut opened = Opened::default();
         for listener in &self.listen {
             listener.open(self.tls.as_ref(), &mut opened)?;
@@ -199,10 +225,17 @@ impl Builder {
         let shared = Arc::new(shared);
         shared.emit(&Event::Ready { addresses: &addresses });
         let duties = Duties { listeners, sys_interval: self.sys_interval };
-        let threads = start_threads(&shared, inboxes, duties)?;
         let places = Places { addresses, urls, credentials, files };
-        Ok(Broker::new(places, shared, threads))
+        Ok(Prepared { places, shared, inboxes, duties })
     }
+}
+
+/// A broker that listens and does not run yet.
+struct Prepared {
+    places: Places,
+    shared: Arc<Shared>,
+    inboxes: Vec<driver::Inbox>,
+    duties: Duties,
 }
 
 /// Starts one thread per shard and waits until each has its runtime. The first one has the duties.

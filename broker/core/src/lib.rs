@@ -41,6 +41,9 @@ pub mod session;
 
 mod shard;
 
+#[cfg(feature = "slow-down")]
+pub mod slow_down;
+
 pub use access::{
     Admission, Authenticator, Identity, Policy, Principal, Refusal, Rights, SessionAccess, Step,
 };

@@ -40,6 +40,8 @@ impl Driver {
                     }
                     self.flush(key);
                 }
+                #[cfg(feature = "slow-down")]
+                self.slow_down.pay();
                 self.close_finished();
                 self.begin_steps();
                 self.relief.notify_waiters();

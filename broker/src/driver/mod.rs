@@ -18,6 +18,8 @@ mod log;
 pub(crate) mod mailbox;
 mod permit;
 mod shared;
+#[cfg(feature = "slow-down")]
+mod slow_down;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -73,6 +75,8 @@ pub(crate) struct Driver {
     /// Turns for handshakes below MQTT.
     handshakes: Semaphore,
     log: CloseLog,
+    #[cfg(feature = "slow-down")]
+    slow_down: slow_down::SlowDown,
 }
 
 /// Runs a shard until it is told to stop. Says on `started` whether it could begin.
@@ -95,8 +99,13 @@ pub(crate) fn run(
         return;
     }
     if let Some(runtime) = runtime {
-        runtime.block_on(Driver::main(shared, index, inbox, duties));
+        runtime.block_on(serve(shared, index, inbox, duties));
     }
+}
+
+/// Is a shard until it is told to stop, on the runtime that polls it.
+pub(crate) async fn serve(shared: Arc<Shared>, index: usize, inbox: Inbox, duties: Duties) {
+    Driver::main(shared, index, inbox, duties).await;
 }
 
 /// Waits for the threads of shards that were told to stop.
@@ -153,6 +162,8 @@ impl Driver {
                 shared.limits().handshakes_max.clamp(1, Semaphore::MAX_PERMITS),
             ),
             log: CloseLog::default(),
+            #[cfg(feature = "slow-down")]
+            slow_down: slow_down::SlowDown::default(),
             shared,
         }
     }

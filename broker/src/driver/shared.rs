@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use broker_core::{Event, EventKinds, Features, Limits, ShardGroup, Statistics, Time};
+use tokio::time::Instant;
 
 use super::mailbox::{Mail, Mailboxes};
 use super::permit::Permits;
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     mailboxes: Mailboxes,
     publisher: Publisher,
     handler: Option<Listening>,
+    /// By the clock of the timers, so that who stops that one stops the broker's time.
     origin: Instant,
     stopping: AtomicBool,
     permits: Permits,

@@ -37,6 +37,8 @@ pub struct Publish<'a> {
 impl<'a> Publish<'a> {
     /// Reads a PUBLISH. Allocates nothing; topic, payload and properties stay where they are.
     pub fn decode(frame: Frame<'a>, version: ProtocolVersion) -> Result<Self, DecodeError> {
+        #[cfg(feature = "slow-down")]
+        crate::slow_down::codec();
         match version {
             ProtocolVersion::V3 | ProtocolVersion::V4 => Self::read(
                 frame,

@@ -92,6 +92,8 @@ impl<K: Copy + Eq + Hash + Ord> SubscriptionTree<K> {
 
     /// Fills `found` with everybody whose subscriptions match `topic`.
     pub fn matches(&self, topic: TopicName<'_>, found: &mut Matches<K>) {
+        #[cfg(feature = "slow-down")]
+        crate::slow_down::matching();
         found.clear();
         let mut sources = 0;
         let mut collect = |node: NodeId| {
