@@ -7,7 +7,7 @@ use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::scenario::{Scenario, Target};
 use crate::system::descriptors;
-use crate::transport::{Address, Endpoint, Scheme};
+use crate::transport::{Address, CONNECTIONS_PER_SOURCE, Endpoint, Scheme};
 use crate::units::{fraction, grouped, nearest};
 
 /// Ports that connections from one source address to one broker may use, when the system does not tell:
@@ -220,7 +220,8 @@ fn sources(scenario: &Scenario, address: &Address, ports: u64) -> (u64, Option<u
     match address {
         Address::Network(_) if given > 0 => (given, Some(ports)),
         Address::Network(address) if address.is_ipv4() && address.ip().is_loopback() => {
-            (u64::from(scenario.clients()).div_ceil(ports.max(1)).max(1), Some(ports))
+            let each = ports.clamp(1, CONNECTIONS_PER_SOURCE.into());
+            (u64::from(scenario.clients()).div_ceil(each).max(1), Some(ports))
         }
         // Beside a Unix socket, groups may take a TCP port all the same.
         Address::Unix(_) | Address::Network(_) => (1, Some(ports)),

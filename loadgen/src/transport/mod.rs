@@ -25,6 +25,10 @@ pub(crate) use tls::{TlsError, TlsOptions};
 /// Time between two attempts to reach a Unix socket whose listener is behind.
 const UNIX_RETRY: Duration = Duration::from_millis(5);
 
+/// Connections to one port that a source address of this machine opens. Linux has 28,232 ports for them and takes every other one first:
+/// when that half is used up, each connection looks through all of it (measured: 14,000 of 18,000 in the first second, 570 in each after).
+pub(crate) const CONNECTIONS_PER_SOURCE: u32 = 14_000;
+
 /// Where a broker is, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {

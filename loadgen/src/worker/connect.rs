@@ -18,7 +18,7 @@ use crate::client::{Client, ClientError, Memory};
 use crate::mqtt::{Encoder, Version};
 use crate::recorder::Receiver;
 use crate::scenario::{Connecting, Meeting};
-use crate::transport::Address;
+use crate::transport::{Address, CONNECTIONS_PER_SOURCE};
 
 /// Handshakes at a time for each worker: enough to keep both sides busy, and below the 100 that some
 /// listeners queue; beyond it, a connection waits a second for its next attempt.
@@ -26,12 +26,6 @@ const HANDSHAKES_MAX: usize = 64;
 
 /// From the start of the connection to the CONNACK at most.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Connections that one source address can open to one port: Linux has 28,232 ports for them.
-const CONNECTIONS_FROM_ONE_ADDRESS: u32 = 28_000;
-
-/// Connections from each source address once several are needed; other programs use ports too.
-const CONNECTIONS_PER_ADDRESS: u32 = 20_000;
 
 impl Worker {
     /// Opens the connections. Those of groups that say nothing about it come one after the other until
@@ -214,7 +208,7 @@ impl Worker {
             Address::Network(address) => address.is_ipv4() && address.ip().is_loopback(),
             Address::Unix(_) => false,
         };
-        if clients <= CONNECTIONS_FROM_ONE_ADDRESS || !is_loopback_v4 {
+        if clients <= CONNECTIONS_PER_SOURCE || !is_loopback_v4 {
             return None;
         }
         source_address(number)
@@ -223,7 +217,7 @@ impl Worker {
 
 /// The loopback address for the connection with this number.
 fn source_address(number: u32) -> Option<IpAddr> {
-    let host = number / CONNECTIONS_PER_ADDRESS + 1;
+    let host = number / CONNECTIONS_PER_SOURCE + 1;
     let base = u32::from(Ipv4Addr::LOCALHOST) - 1;
     // Every address of 127.0.0.0/8 is this machine.
     (host < 1 << 24).then(|| IpAddr::V4(Ipv4Addr::from(base + host)))
@@ -234,11 +228,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_source_address_serves_20000_connections() {
+    fn each_source_address_serves_14000_connections() {
         let address = |text: &str| Some(text.parse::<IpAddr>().unwrap());
         assert_eq!(source_address(0), address("127.0.0.1"));
-        assert_eq!(source_address(19_999), address("127.0.0.1"));
-        assert_eq!(source_address(20_000), address("127.0.0.2"));
-        assert_eq!(source_address(1_000_000), address("127.0.0.51"));
+        assert_eq!(source_address(13_999), address("127.0.0.1"));
+        assert_eq!(source_address(14_000), address("127.0.0.2"));
+        assert_eq!(source_address(1_000_000), address("127.0.0.72"));
     }
 }
