@@ -39,7 +39,7 @@ fn the_shared_topic_leaves_four_files_that_parse() {
     assert_eq!(rows.last().unwrap().backlog, 0);
 
     // The measured part begins and ends in the middle of a second.
-    assert_eq!(intervals(&folder), 3);
+    assert_eq!(intervals(&folder), 6, "three from due and three from send");
     let distribution = read(&folder.join(reports::DISTRIBUTION_FILE));
     assert!(distribution.contains("Total count    =        12500]"), "{distribution}");
 }
