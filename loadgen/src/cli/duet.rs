@@ -17,7 +17,7 @@ Examples:
   loadgen duet --a old.toml --b new.toml --load pairs-qos1 --format json
   loadgen duet --a mosquitto --b ./mosquitto.toml -- --topology fan-out --clients 101 --rate max --window 10
 
-Loads: temperature, pairs-qos0, pairs-qos1, fan-out, idle; without --load and -- all of them, in turn.
+Loads: pairs-qos0, pairs-qos1, fan-out; without --load and -- all of them, in turn.
 
 How it is judged: a pair is up when B/A is above 1 + margin, down when A/B is. SLOWER when a Wald test (half of the
 pairs up against four of five, errors 0.1 % and 5 %) says so of up, FASTER when it does of down, SAME when it denies

@@ -65,7 +65,7 @@ fn a_broker_that_ends_is_told_in_its_own_words() {
     let folder = Folder::new();
     let dies = "command = ['sh', '-c', 'echo no room >&2; exit 7']";
     let dies = folder.write("dies.toml", dies).display().to_string();
-    let run = duet(folder, &format!("--a {dies} --b {dies} --load idle"));
+    let run = duet(folder, &format!("--a {dies} --b {dies} --load fan-out"));
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(
         run.stderr.contains("error: broker A: it ended by itself")
