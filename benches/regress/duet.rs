@@ -3,33 +3,29 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use reports::regress::{Change, DuetReport};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::judge::Verdict;
+use crate::sides::Brokers;
 
 /// What gate 2 says.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Duet {
     pub(crate) verdict: Verdict,
-    /// Why, in words.
+    /// Why there is none, in words.
     pub(crate) reason: String,
     /// What `loadgen duet` printed.
-    pub(crate) document: Option<Value>,
+    pub(crate) document: Option<DuetReport>,
 }
 
-/// Lets both brokers play; its exit status is the verdict.
-pub(crate) fn judge(loadgen: &Path, base: &Path, new: &Path) -> Duet {
+/// Lets both brokers play.
+pub(crate) fn judge(loadgen: &Path, brokers: &Brokers) -> Duet {
     let cannot = |reason: String| Duet { verdict: Verdict::CannotMeasure, reason, document: None };
-    let help = Command::new(loadgen).args(["duet", "--help"]).stdin(Stdio::null()).output();
-    if !help.is_ok_and(|output| output.status.success()) {
-        return cannot("this build of loadgen has no `duet`".to_owned());
-    }
     let output = Command::new(loadgen)
-        .args(["duet", "--format", "json", "--a"])
-        .arg(base)
-        .arg("--b")
-        .arg(new)
+        .args(["duet", "--format", "json"])
+        .args(["--a", &command(&brokers.base), "--b", &command(&brokers.new)])
+        .args(["--control", &command(&brokers.control)])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output();
@@ -37,16 +33,46 @@ pub(crate) fn judge(loadgen: &Path, base: &Path, new: &Path) -> Duet {
         Ok(output) => output,
         Err(error) => return cannot(format!("cannot run {}: {error}", loadgen.display())),
     };
-    let document: Option<Value> = serde_json::from_slice(&output.stdout).ok();
-    let says = document.as_ref().and_then(|document| document.get("verdict")?.as_str());
-    let verdict = match output.status.code() {
-        Some(0) if says.is_some_and(|verdict| verdict.eq_ignore_ascii_case("faster")) => {
-            Verdict::Faster
-        }
-        Some(0) => Verdict::Same,
-        Some(99) => Verdict::Slower,
-        Some(5) => Verdict::Undecided,
-        _ => return cannot(format!("loadgen duet ended with {}", output.status)),
+    read(&output.stdout)
+        .unwrap_or_else(|| cannot(format!("loadgen duet ended with {}", output.status)))
+}
+
+/// The command that starts a broker of ours.
+fn command(broker: &Path) -> String {
+    format!("'{}' --port {{port}} --quiet", broker.display())
+}
+
+fn read(printed: &[u8]) -> Option<Duet> {
+    let document: DuetReport = serde_json::from_slice(printed).ok()?;
+    let verdict = match document.verdict {
+        Change::Faster => Verdict::Faster,
+        Change::Same => Verdict::Same,
+        Change::Slower => Verdict::Slower,
+        Change::Undecided => Verdict::Undecided,
+        Change::CannotMeasure => Verdict::CannotMeasure,
     };
-    Duet { verdict, reason: says.unwrap_or_default().to_owned(), document }
+    let loads = document.loads.iter().filter(|load| load.verdict == document.verdict);
+    let names: Vec<_> = loads.map(|load| load.name.as_str()).collect();
+    Some(Duet { verdict, reason: names.join(", "), document: Some(document) })
+}
+
+#[cfg(test)]
+mod tests {
+    use reports::regress::{DuetLoad, PairSeries, Rule};
+
+    use super::*;
+
+    #[test]
+    fn the_worst_load_is_named() {
+        let series = |change| PairSeries::new(change, Vec::new());
+        let load = |name: &str, change| {
+            DuetLoad::judge(name, "", [Change::Same, Change::Slower, change].map(series))
+        };
+        let loads = vec![load("pairs", Change::Same), load("idle", Change::Slower)];
+        let names = ["old", "new", "slow"].map(str::to_owned);
+        let duet = read(DuetReport::new(names, Rule::default(), loads).json().as_bytes());
+        let duet = duet.expect("what loadgen prints");
+        assert_eq!((duet.verdict, duet.reason.as_str()), (Verdict::Slower, "idle"));
+        assert!(read(b"error: no").is_none());
+    }
 }

@@ -206,9 +206,9 @@ fn count_base(
 
 fn gate_2(options: &Options, places: &Places, comparison: &mut Comparison) -> anyhow::Result<()> {
     let commit = places.base(options.base.as_deref())?;
-    let (base, new) = places.build_brokers(&commit)?;
+    let brokers = places.build_brokers(&commit)?;
     say("duet of both brokers");
-    comparison.duet = Some(duet::judge(&places.loadgen(), &base, &new));
+    comparison.duet = Some(duet::judge(&places.loadgen(), &brokers));
     Ok(())
 }
 

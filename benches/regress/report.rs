@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use reports::junit::{Case, CaseStatus, junit};
+use reports::regress::DuetReport;
 use serde::Serialize;
 
 use crate::baseline::Toolchain;
@@ -92,6 +93,8 @@ impl Comparison {
                 &mut text,
                 format_args!("\n### Gate 2, duet: {}\n\n{}\n", duet.verdict, duet.reason),
             );
+            text.push('\n');
+            text.push_str(&duet.document.as_ref().map(DuetReport::markdown).unwrap_or_default());
         }
         text.push_str(&self.witnesses());
         text
@@ -125,16 +128,9 @@ impl Comparison {
 
     /// JUnit XML: one case for each scenario and one for gate 2.
     pub(crate) fn junit(&self) -> anyhow::Result<String> {
-        let mut suite = TestSuite::new("counts");
-        for judgement in &self.counts {
-            suite.add_test_case(case(&judgement.scenario, judgement.verdict, &judgement.reason));
-        }
-        if let Some(duet) = &self.duet {
-            suite.add_test_case(case("duet", duet.verdict, &duet.reason));
-        }
-        let mut report = Report::new("regress");
-        report.add_test_suite(suite);
-        Ok(report.to_string()?)
+        let counts = self.counts.iter().map(|j| case(&j.scenario, j.verdict, &j.reason));
+        let duet = self.duet.iter().map(|duet| case("duet", duet.verdict, &duet.reason));
+        Ok(junit("regress", "regress", counts.chain(duet))?)
     }
 }
 
@@ -161,14 +157,11 @@ fn row(judgement: &Judgement) -> String {
     )
 }
 
-fn case(name: &str, verdict: Verdict, reason: &str) -> TestCase {
-    let mut status = match verdict {
-        Verdict::Same | Verdict::Faster => TestCaseStatus::success(),
-        Verdict::Slower => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Undecided | Verdict::CannotMeasure => TestCaseStatus::skipped(),
+fn case(name: &str, verdict: Verdict, reason: &str) -> Case {
+    let status = match verdict {
+        Verdict::Same | Verdict::Faster => CaseStatus::Passed,
+        Verdict::Slower => CaseStatus::Failed,
+        Verdict::Undecided | Verdict::CannotMeasure => CaseStatus::Skipped,
     };
-    if verdict.exit_status() != 0 {
-        status.set_message(format!("{verdict}: {reason}"));
-    }
-    TestCase::new(name, status)
+    Case { name: name.to_owned(), status, text: format!("{verdict}: {reason}") }
 }

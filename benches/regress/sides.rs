@@ -1,6 +1,7 @@
 //! The two sides: checked out, built, and kept by commit.
 
 use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
@@ -14,6 +15,9 @@ use crate::count::run;
 /// The package of the scenarios, from the root of the repository.
 const SCENARIOS: &str = "benches/counted";
 
+/// How the control of gate 2 is slowed down: 5 % more of its own CPU time.
+const CONTROL: &str = "turn:5";
+
 /// Where everything lies.
 #[derive(Debug)]
 pub(crate) struct Places {
@@ -23,6 +27,15 @@ pub(crate) struct Places {
     target: PathBuf,
     /// What belongs to comparisons.
     pub(crate) work: PathBuf,
+}
+
+/// What plays in gate 2.
+#[derive(Debug)]
+pub(crate) struct Brokers {
+    pub(crate) base: PathBuf,
+    pub(crate) new: PathBuf,
+    /// The new one, slow on purpose: a duet that does not find it says nothing.
+    pub(crate) control: PathBuf,
 }
 
 /// The binary of the scenarios on one side.
@@ -88,19 +101,26 @@ impl Places {
         Ok(Built { counted: kept, note: note.filter(|note| !note.is_empty()) })
     }
 
-    /// Builds the broker of the working tree and of a commit, for gate 2: theirs and ours.
-    pub(crate) fn build_brokers(&self, commit: &str) -> anyhow::Result<(PathBuf, PathBuf)> {
-        let base = self.work.join(commit).join("broker");
+    /// Builds the brokers of gate 2, and the load generator.
+    pub(crate) fn build_brokers(&self, commit: &str) -> anyhow::Result<Brokers> {
+        let base = self.work.join(commit).join(hash_of(&compiler()?)).join("broker");
         if !base.exists() {
             let tree = self.check_out(commit)?;
             build(cargo_build(&tree, &self.work.join("target"), true).args(["-p", "broker"]))?;
             keep(&self.work.join("target/release/broker"), &base)?;
         }
+        let built = self.target.join("release/broker");
+        let [control, new] =
+            ["broker-slowed", "broker"].map(|name| self.work.join("new").join(name));
         let mut command = cargo_build(&self.root, &self.target, true);
-        build(command.args(["-p", "broker", "-p", "loadgen"]))?;
-        let new = self.work.join("new").join("broker");
-        keep(&self.target.join("release/broker"), &new)?;
-        Ok((base, new))
+        command.args(["-p", "broker", "--features", "slow-down"]).env("KELVIN_SLOW", CONTROL);
+        build(&mut command)?;
+        keep(&built, &control)?;
+        // The broker as it is comes last, so that it is what lies in the target folder afterwards.
+        let mut command = cargo_build(&self.root, &self.target, true);
+        build(command.args(["-p", "broker", "-p", "loadgen", "--bins"]))?;
+        keep(&built, &new)?;
+        Ok(Brokers { base, new, control })
     }
 
     /// The load generator of the working tree, once [`build_brokers`](Self::build_brokers) has built it.
@@ -145,17 +165,23 @@ impl Places {
 
     /// What a kept build depends on besides its commit: compiler, flags, scenarios.
     fn key(&self) -> anyhow::Result<String> {
-        let mut hasher = DefaultHasher::new();
-        run(Command::new("rustc").arg("-vV"))?.hash(&mut hasher);
-        std::env::var_os("RUSTFLAGS").hash(&mut hasher);
         let mut files = Vec::new();
         list_files(&self.root.join(SCENARIOS), &mut files)?;
         files.sort();
-        for file in files {
-            fs::read(&file)?.hash(&mut hasher);
-        }
-        Ok(format!("{:016x}", hasher.finish()))
+        let texts = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
+        Ok(hash_of(&(compiler()?, texts)))
     }
+}
+
+/// The compiler and its flags, on which every kept build depends.
+fn compiler() -> anyhow::Result<(String, Option<OsString>)> {
+    Ok((run(Command::new("rustc").arg("-vV"))?, std::env::var_os("RUSTFLAGS")))
+}
+
+fn hash_of(what: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// Makes the scenarios a member of the workspace, if they are none. Whether the lock file knows them; one that does not

@@ -14,6 +14,7 @@ mod exceptions;
 mod fixture;
 mod hgrm;
 mod hlog;
+pub mod junit;
 mod machine;
 mod markdown;
 mod merge;

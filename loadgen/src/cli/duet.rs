@@ -8,16 +8,16 @@ use super::Format;
 ///
 /// Both run at the same time on the same core, each with a load generator of its own, so that whatever disturbs the
 /// machine strikes both alike. Pair after pair is judged by a sequential test on signs, until it has decided. Before
-/// that, A runs against another A, which must be the same, and against an A with 5 % more to do, which must be found:
+/// that, A runs against another A, which must be the same, and against an A with 5 % added, which must be found:
 /// otherwise there is no verdict.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   loadgen duet --a 'old/broker --port {port} --quiet' --b 'new/broker --port {port} --quiet'
   loadgen duet --a old.toml --b new.toml --load pairs-qos1 --format json
-  loadgen duet --a mosquitto --b ./mosquitto.toml -- --topology fan-out --clients 101 --rate 1000/s
+  loadgen duet --a mosquitto --b ./mosquitto.toml -- --topology fan-out --clients 101 --rate max --window 10
 
-Loads: temperature, pairs-qos0, pairs-qos1, fan-out, idle; without --load and -- all of them, in turn.
+Loads: pairs-qos0, pairs-qos1, fan-out; without --load and -- all of them, in turn.
 
 How it is judged: a pair is up when B/A is above 1 + margin, down when A/B is. SLOWER when a Wald test (half of the
 pairs up against four of five, errors 0.1 % and 5 %) says so of up, FASTER when it does of down, SAME when it denies
@@ -35,7 +35,7 @@ pub struct DuetArgs {
     /// Broker B, the one after
     #[arg(long, value_name = "CMD|NAME|FILE")]
     pub b: String,
-    /// A slowed A that must be found [default: A with a load that lasts 5 % longer]
+    /// A slowed B that must be found beside B [default: A with 5 % added to its figure]
     #[arg(long, value_name = "CMD|NAME|FILE")]
     pub control: Option<String>,
     /// Difference that does not matter, as 2%

@@ -7,6 +7,7 @@ mod closed_loop;
 mod command_line;
 mod compare;
 mod connect;
+mod duet;
 mod embedded;
 mod faults;
 mod interruption;

@@ -24,7 +24,7 @@ const WALL_FACTOR_MAX: f64 = 10.0;
 pub struct SideCost {
     /// CPU time of the broker under the load, user and system.
     pub cpu_seconds: f64,
-    /// Deliveries; of the control the number without the added ones.
+    /// Deliveries; of the built-in control divided by 1.05.
     pub deliveries: u64,
     /// Involuntary context switches of the broker.
     pub involuntary_switches: u64,
@@ -61,6 +61,9 @@ impl Pair {
 pub struct PairSeries {
     /// What the sign test says.
     pub outcome: Change,
+    /// Why it broke off before the test had decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
     /// The median ratio, and its confidence sequence (95 % at any stop).
     pub interval: Option<RatioInterval>,
     /// In the order in which they ran.
@@ -71,12 +74,17 @@ impl PairSeries {
     /// Pairs that are over.
     pub fn new(outcome: Change, pairs: Vec<Pair>) -> Self {
         let ratios: Vec<f64> = pairs.iter().map(Pair::log_ratio).collect();
-        Self { outcome, interval: median_sequence(&ratios), pairs }
+        Self { outcome, broken: None, interval: median_sequence(&ratios), pairs }
+    }
+
+    /// Pairs after which it could not go on, and why.
+    pub fn broken(reason: String, pairs: Vec<Pair>) -> Self {
+        Self { broken: Some(reason), ..Self::new(Change::CannotMeasure, pairs) }
     }
 
     /// Why the pairs support no verdict, whatever they say.
     pub fn doubts(&self) -> Vec<String> {
-        let mut doubts = Vec::new();
+        let mut doubts: Vec<String> = self.broken.iter().cloned().collect();
         let mean = |of: fn(&Pair) -> u64| mean(self.pairs.iter().map(of));
         let (a, b) = (mean(|p| p.a.involuntary_switches), mean(|p| p.b.involuntary_switches));
         let (least, greatest) = (a.min(b), a.max(b));
@@ -124,7 +132,7 @@ pub struct DuetLoad {
     pub reasons: Vec<String>,
     /// A against another A.
     pub same: PairSeries,
-    /// A against A with 5 % more, or a slowed build.
+    /// A against A with 5 % more, or B against a slowed B.
     pub control: PairSeries,
     /// A against B.
     pub duet: PairSeries,
@@ -134,11 +142,12 @@ impl DuetLoad {
     /// Judges. B's figures count only where A is the same as A and 5 % more is found.
     pub fn judge(name: &str, load: &str, [same, control, duet]: [PairSeries; 3]) -> Self {
         let mut reasons = Vec::new();
-        if same.outcome != Change::Same {
-            reasons.push(format!("A against itself is {}", same.outcome.name()));
-        }
-        if control.outcome != Change::Slower {
-            reasons.push(format!("5 % more work is {}", control.outcome.name()));
+        for (what, series, wanted) in
+            [("A against itself", &same, Change::Same), ("5 % more work", &control, Change::Slower)]
+        {
+            if series.outcome != wanted && series.broken.is_none() {
+                reasons.push(format!("{what} is {}", series.outcome.name()));
+            }
         }
         for (what, series) in [("A/A", &same), ("control", &control), ("A/B", &duet)] {
             reasons.extend(series.doubts().into_iter().map(|doubt| format!("{what}: {doubt}")));
@@ -154,6 +163,8 @@ impl DuetLoad {
 pub struct DuetReport {
     /// Always [`DUET_SCHEMA`].
     pub schema: String,
+    /// The worst of all loads: slower before undecided before the rest.
+    pub verdict: Change,
     /// Side A.
     pub a: String,
     /// Side B.
@@ -167,8 +178,13 @@ pub struct DuetReport {
 }
 
 impl DuetReport {
-    /// The worst of all loads: slower before undecided before the rest.
-    pub fn verdict(&self) -> Change {
+    /// Loads that are over, and what they say together.
+    pub fn new([a, b, control]: [String; 3], rule: Rule, loads: Vec<DuetLoad>) -> Self {
+        let verdict = Self::worst(&loads);
+        Self { schema: DUET_SCHEMA.to_owned(), verdict, a, b, control, rule, loads }
+    }
+
+    fn worst(loads: &[DuetLoad]) -> Change {
         let rank = |change: Change| match change {
             Change::Slower => 4,
             Change::CannotMeasure => 3,
@@ -176,7 +192,7 @@ impl DuetReport {
             Change::Same => 1,
             Change::Faster => 0,
         };
-        let verdicts = self.loads.iter().map(|load| load.verdict);
+        let verdicts = loads.iter().map(|load| load.verdict);
         verdicts.max_by_key(|change| rank(*change)).unwrap_or(Change::Undecided)
     }
 
@@ -300,20 +316,15 @@ mod tests {
             "",
             [Change::Same, Change::Slower, Change::Same].map(|c| series(c, 1.0, 100, 1.0)),
         );
-        let mut report = DuetReport {
-            schema: DUET_SCHEMA.to_owned(),
-            a: "old".to_owned(),
-            b: "new".to_owned(),
-            control: "5 % longer".to_owned(),
-            rule: Rule::default(),
-            loads: vec![good, bad],
+        let report = |loads| {
+            DuetReport::new(["old", "new", "5 % longer"].map(str::to_owned), Rule::default(), loads)
         };
-        assert_eq!(report.verdict(), Change::CannotMeasure);
+        assert_eq!(report(vec![good.clone()]).verdict, Change::Same);
+        let report = report(vec![good, bad]);
+        assert_eq!(report.verdict, Change::CannotMeasure);
         let text = report.markdown();
         assert!(text.contains("+5.00 % to +5.00 %"), "{text}");
         assert!(text.contains("- pairs: A against itself is SLOWER\n"), "{text}");
-        assert_eq!(serde_json::from_str::<DuetReport>(&report.json()).unwrap().loads.len(), 2);
-        report.loads.pop();
-        assert_eq!(report.verdict(), Change::Same);
+        assert_eq!(serde_json::from_str::<DuetReport>(&report.json()).unwrap(), report);
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::interval::{RatioInterval, median_ratio};
 use super::sprt::Change;
 use crate::Summary;
+use crate::junit::{Case, junit};
 use crate::markdown::{cell, table};
 use crate::text::{cpu_per_delivery, delivery_rate};
 
@@ -179,21 +180,15 @@ impl SavedReport {
     /// # Errors
     /// What the writer of XML says.
     pub fn junit(&self) -> std::io::Result<String> {
-        use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-        let mut suite = TestSuite::new("compare");
-        for metric in &self.metrics {
-            let mut status = match metric.verdict {
-                Change::Slower => TestCaseStatus::non_success(NonSuccessKind::Failure),
-                Change::Undecided | Change::CannotMeasure => TestCaseStatus::skipped(),
-                Change::Faster | Change::Same => TestCaseStatus::success(),
-            };
+        let cases = self.metrics.iter().map(|metric| {
             let ratio = metric.interval.map_or(f64::NAN, |interval| interval.ratio);
-            status.set_message(format!("{}: new / base {ratio:.4}", metric.verdict.name()));
-            suite.add_test_case(TestCase::new(metric.name.as_str(), status));
-        }
-        let mut report = Report::new("reports compare");
-        report.add_test_suite(suite);
-        report.to_string().map_err(std::io::Error::other)
+            Case {
+                name: metric.name.clone(),
+                status: metric.verdict.into(),
+                text: format!("{}: new / base {ratio:.4}", metric.verdict.name()),
+            }
+        });
+        junit("reports compare", "compare", cases)
     }
 }
 

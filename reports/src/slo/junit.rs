@@ -1,10 +1,9 @@
-//! JUnit XML, which CI systems show without a plug-in.
+//! The conditions of a run and its verdict as JUnit XML.
 
 use std::io::{self, Write};
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-
-use crate::text::{harmless, threshold_text};
+use crate::junit::{Case, CaseStatus, junit};
+use crate::text::threshold_text;
 use crate::{Judgement, Summary};
 
 /// Writes one test case for each threshold and one for the verdict, which fails when the generator was the
@@ -13,41 +12,28 @@ use crate::{Judgement, Summary};
 /// # Errors
 /// What the writer returns.
 pub fn write_junit(mut writer: impl Write, summary: &Summary) -> io::Result<()> {
-    let mut suite = TestSuite::new("thresholds");
-    for result in &summary.thresholds {
-        let status = if result.passed {
-            TestCaseStatus::success()
-        } else {
-            failure(&threshold_text(result))
-        };
-        suite.add_test_case(TestCase::new(harmless(&result.threshold), status));
-    }
-    if let Some(verdict) = &summary.verdict {
-        let reasons: Vec<String> =
-            verdict.reasons.iter().map(|reason| harmless(&reason.text)).collect();
-        let text = format!("{}: {}", verdict.verdict.name(), reasons.join("; "));
-        let status = match verdict.verdict {
-            Judgement::GeneratorLimited => failure(&text),
-            _ => TestCaseStatus::success(),
-        };
-        let mut case = TestCase::new("verdict", status);
-        case.set_system_out(text);
-        suite.add_test_case(case);
-    }
-    let mut report = Report::new("loadgen");
-    report.add_test_suite(suite);
-    let text = report.to_string().map_err(io::Error::other)?;
-    writer.write_all(text.as_bytes())
-}
-
-fn failure(text: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(text);
-    status
+    let status = |passed| if passed { CaseStatus::Passed } else { CaseStatus::Failed };
+    let thresholds = summary.thresholds.iter().map(|result| Case {
+        name: result.threshold.clone(),
+        status: status(result.passed),
+        text: if result.passed { String::new() } else { threshold_text(result) },
+    });
+    let verdict = summary.verdict.as_ref().map(|verdict| {
+        let reasons: Vec<&str> =
+            verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
+        Case {
+            name: "verdict".to_owned(),
+            status: status(verdict.verdict != Judgement::GeneratorLimited),
+            text: format!("{}: {}", verdict.verdict.name(), reasons.join("; ")),
+        }
+    });
+    writer.write_all(junit("loadgen", "thresholds", thresholds.chain(verdict))?.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    use quick_junit::Report;
+
     use super::*;
     use crate::ThresholdResult;
     use crate::fixture::literal;
