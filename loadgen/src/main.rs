@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use loadgen::calibrate::calibrate;
-use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, ScenariosAction};
+use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, ScenariosAction, SearchArgs};
 use loadgen::compare::{self, CompareError, Compared};
 use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::{Scenario, list, shipped};
+use loadgen::search::{self, SearchError};
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
+use reports::Answer;
 use tokio::sync::watch;
 
 /// Fewer page faults and less locking than the system's with thousands of small objects.
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     match &cli.command {
         Some(Command::Calibrate(arguments)) => return ended(calibration(arguments)),
         Some(Command::Compare(arguments)) => return compare(arguments),
+        Some(Command::Search(arguments)) => return search(arguments),
         Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
         None => {}
     }
@@ -106,6 +109,24 @@ fn compare(args: &CompareArgs) -> ExitCode {
         Err(error) => {
             complain(&error.to_string());
             match error.downcast_ref::<CompareError>() {
+                Some(error) if error.is_usage() => ExitCode::from(USAGE),
+                _ => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn search(args: &SearchArgs) -> ExitCode {
+    let answer = watched().and_then(|interrupt| Ok(search::search(args, &interrupt)?));
+    match answer {
+        Ok(Answer::Highest | Answer::AtLeast) => ExitCode::SUCCESS,
+        Ok(Answer::GeneratorLimit | Answer::NotAsked) => ExitCode::from(GENERATOR_LIMITED),
+        Ok(Answer::NotEven) => ExitCode::from(THRESHOLD_FAILED),
+        Ok(Answer::Unconfirmed | Answer::TooFew | Answer::Broken) => ExitCode::from(FAILED),
+        Ok(Answer::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            complain(&error.to_string());
+            match error.downcast_ref::<SearchError>() {
                 Some(error) if error.is_usage() => ExitCode::from(USAGE),
                 _ => ExitCode::from(FAILED),
             }

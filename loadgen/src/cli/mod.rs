@@ -1,12 +1,14 @@
 //! The command line: what was typed, not yet what it means.
 
 mod compare;
+mod search;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use compare::CompareArgs;
+pub use search::SearchArgs;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +38,8 @@ Examples:
       exit status 99 unless both hold; --junit FILE tells a CI system
   loadgen compare kelvin mosquitto --rounds 3 -- --clients 1000 --rate 1s
       the same load against two brokers in turn, three times, in one table
+  loadgen search --slo 'delivery:p(99)<50ms' --slo 'lost==0' -- --clients 1000 -d 10s -h localhost
+      the highest rate at which both hold
   loadgen calibrate
       what this generator can do on this machine, which the verdicts of later runs cite
 
@@ -108,6 +112,8 @@ pub struct Cli {
 pub enum Command {
     /// Run one load against several brokers in turn and print one table
     Compare(CompareArgs),
+    /// Find the highest rate at which a condition holds
+    Search(SearchArgs),
     /// Measure what this generator can do on this machine, against a sink in its own process, and
     /// keep it for the verdicts of later runs
     Calibrate(CalibrateArgs),
@@ -279,7 +285,7 @@ pub struct ClientArgs {
 pub struct MessageArgs {
     /// How often: 3s (a period per publisher), 500/s (the total), 10/s/client (per publisher)
     /// [default: 3s]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", overrides_with = "rate")]
     pub rate: Option<Rate>,
     /// Topic Name; %i is the number of the client [default: temperature, temperature/%i]
     #[arg(short = 't', long, value_name = "TOPIC", conflicts_with_all = FILES)]
@@ -467,7 +473,7 @@ mod tests {
             parse(&line.replace('\'', ""));
             count += 1;
         }
-        assert_eq!(count, 10);
+        assert_eq!(count, 11);
     }
 
     #[test]

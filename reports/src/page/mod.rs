@@ -10,6 +10,7 @@ mod glossary;
 mod ledger;
 mod over_time;
 mod run;
+mod search;
 mod slices;
 mod verdict;
 
@@ -18,6 +19,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub use compare::render_html_comparison;
 pub(crate) use distribution::leg_name;
 pub use run::render_html;
+pub(crate) use search::render_html_search;
 pub(crate) use verdict::observed;
 
 const STYLE: &str = include_str!("style.css");

@@ -4,11 +4,13 @@
 //! chart shrinks. Colours are classes, so that one picture serves a light page, a dark one and paper.
 
 mod heat;
+mod knee;
 mod lines;
 mod ranges;
 mod scale;
 
 pub(crate) use heat::{HeatColumn, HeatMap};
+pub(crate) use knee::{Fate, KneeChart, Line, Point};
 pub(crate) use lines::{LineChart, Series};
 pub(crate) use ranges::{Range, RangeChart};
 pub(crate) use scale::{Scale, Unit};

@@ -62,7 +62,7 @@ pub enum ContenderError {
 
 /// A broker that runs.
 #[derive(Debug)]
-pub(super) struct Contender {
+pub(crate) struct Contender {
     endpoint: Endpoint,
     started: Option<Started>,
 }
@@ -76,7 +76,7 @@ struct Started {
 
 impl Contender {
     /// Starts the broker and waits until it accepts a client. One that runs already is taken as it is.
-    pub(super) fn start(
+    pub(crate) fn start(
         description: &Description,
         interrupt: &watch::Receiver<bool>,
     ) -> Result<Self, ContenderError> {
@@ -105,12 +105,12 @@ impl Contender {
         Ok(Self { endpoint: Endpoint::tcp("127.0.0.1", Some(port)), started: Some(started) })
     }
 
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// Stops it. Says how it ended when it did so before it was asked to.
-    pub(super) fn stop(mut self) -> Option<String> {
+    pub(crate) fn stop(mut self) -> Option<String> {
         let started = self.started.as_mut()?;
         let status = started.child.try_wait().ok().flatten()?;
         Some(started.how_it_ended(status))
@@ -205,7 +205,7 @@ fn free_ports() -> io::Result<(u16, u16)> {
 fn fresh_directory() -> io::Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = env::temp_dir().join(format!("kelvin-compare-{}-{number}", process::id()));
+    let path = env::temp_dir().join(format!("kelvin-broker-{}-{number}", process::id()));
     fs::create_dir(&path)?;
     Ok(path)
 }
