@@ -85,7 +85,7 @@ fn what_never_holds_does_not_hold_even_at_the_lowest_rate() {
 
 #[test]
 fn a_broker_that_loses_messages_at_a_rate_is_found_out() {
-    // Of a trial, this broker delivers the first dozen.
+    // Enough for a trial or two at the lowest rate: from then on it delivers nothing.
     let broker = Broker::start(Script {
         route: Box::new(
             |number, _, packet| {
@@ -103,7 +103,7 @@ fn a_broker_that_loses_messages_at_a_rate_is_found_out() {
     }
     assert!(matches!(search.answer, Answer::Highest | Answer::NotEven), "{}", run.stderr);
     let failed = search.trials.iter().find(|trial| trial.passed == Some(false)).unwrap();
-    assert!(failed.lost > 0 && failed.offered > 10.0, "{}", run.stderr);
+    assert!(failed.lost > 0 && failed.offered >= 10.0, "{}", run.stderr);
 }
 
 #[test]

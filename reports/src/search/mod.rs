@@ -365,7 +365,7 @@ pub(crate) mod tests {
         );
         assert!(lines[2].starts_with("2,bracket,2000.0,"), "{}", lines[2]);
         assert!(
-            lines[2].ends_with(",81000.0,29500.0,0,VALID,false,20261124T070000Z-trial-2"),
+            lines[2].ends_with(",81000.0,31000.0,0,VALID,false,20261124T070000Z-trial-2"),
             "{}",
             lines[2]
         );

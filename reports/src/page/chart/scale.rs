@@ -238,7 +238,7 @@ mod tests {
         );
         assert_eq!(
             labels(Scale::log(Unit::Count, 150.0, 1_200_000.0)),
-            ["1 k", "10 k", "100 k", "1 M"]
+            ["100", "1 k", "10 k", "100 k", "1 M"]
         );
         assert_eq!(
             labels(Scale::percentile(62_500.0)),
