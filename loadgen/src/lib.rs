@@ -18,7 +18,9 @@
 //! verdict    from evidence to what the run is worth: pure
 //! output     progress, summary, files
 //! run        the phases: connect, subscribe, warm-up, measure, drain, disconnect
-//! compare    one load against several brokers in turn, each run a process of its own
+//! trial      a run as a process of its own, and the broker that it may need
+//! compare    one load against several brokers in turn
+//! search     the highest rate at which a condition holds
 //! duet       two brokers at the same time on one core: which needs more CPU time
 //! calibrate  runs against a sink, to know what the generator can do
 //! ```
@@ -38,10 +40,12 @@ mod rate;
 mod recorder;
 pub mod run;
 pub mod scenario;
+pub mod search;
 pub mod secrets;
 pub mod signals;
 mod system;
 mod transport;
+pub mod trial;
 mod units;
 mod verdict;
 mod worker;

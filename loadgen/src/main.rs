@@ -7,13 +7,17 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use loadgen::calibrate::calibrate;
-use loadgen::cli::{CalibrateArgs, Cli, Command, CompareArgs, DuetArgs, ScenariosAction};
+use loadgen::cli::{
+    CalibrateArgs, Cli, Command, CompareArgs, DuetArgs, ScenariosAction, SearchArgs,
+};
 use loadgen::compare::{self, CompareError, Compared};
 use loadgen::duet::{self, DuetError};
 use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::{Scenario, list, shipped};
+use loadgen::search::{self, SearchError};
 use loadgen::secrets::redacted;
 use loadgen::signals::{INTERRUPTED, interrupt};
+use reports::Answer;
 use reports::arguments::MergeArgs;
 use tokio::sync::watch;
 
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(arguments)) => return compare(arguments),
         Some(Command::Merge { arguments, .. }) => return merge(arguments),
         Some(Command::Duet(arguments)) => return duet(arguments),
+        Some(Command::Search(arguments)) => return search(arguments),
         Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
         None => {}
     }
@@ -138,6 +143,24 @@ fn duet(args: &DuetArgs) -> ExitCode {
             complain(&error.to_string());
             match error.downcast_ref::<DuetError>() {
                 Some(DuetError::Interrupted) => ExitCode::from(INTERRUPTED),
+                Some(error) if error.is_usage() => ExitCode::from(USAGE),
+                _ => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn search(args: &SearchArgs) -> ExitCode {
+    let answer = watched().and_then(|interrupt| Ok(search::search(args, &interrupt)?));
+    match answer {
+        Ok(Answer::Highest | Answer::AtLeast) => ExitCode::SUCCESS,
+        Ok(Answer::GeneratorLimit | Answer::NotAsked) => ExitCode::from(GENERATOR_LIMITED),
+        Ok(Answer::NotEven) => ExitCode::from(THRESHOLD_FAILED),
+        Ok(Answer::Unconfirmed | Answer::TooFew | Answer::Broken) => ExitCode::from(FAILED),
+        Ok(Answer::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            complain(&error.to_string());
+            match error.downcast_ref::<SearchError>() {
                 Some(error) if error.is_usage() => ExitCode::from(USAGE),
                 _ => ExitCode::from(FAILED),
             }

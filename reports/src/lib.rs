@@ -27,6 +27,7 @@ mod rounds;
 mod run;
 mod run_directory;
 mod schema;
+mod search;
 pub mod slo;
 mod table;
 mod text;
@@ -54,6 +55,7 @@ pub use schema::{
     BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, Generator, Judgement, Latency,
     Legs, Machine, Memory, Percentiles, Reason, SCHEMA, Summary, ThresholdResult, Verdict,
 };
+pub use search::{Answer, KNEE_FILE, SEARCH_FILE, SEARCH_SCHEMA, Search, SearchPhase, Trial};
 pub use table::render_table;
 pub use text::{headline, render_text};
 pub use timeline::{Phase, TimelineRow, write_timeline};

@@ -2,6 +2,7 @@
 
 mod compare;
 mod duet;
+mod search;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub use compare::CompareArgs;
 pub use duet::DuetArgs;
+pub use search::SearchArgs;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,6 +43,8 @@ Examples:
       a closed loop: how much the broker carries when each pair has 100 messages on their way
   loadgen compare kelvin mosquitto --rounds 3 -- --clients 1000 --rate 1s
       the same load against two brokers in turn, three times, in one table
+  loadgen search --slo 'delivery:p(99)<50ms' --slo 'lost==0' -- --clients 1000 -d 10s -h localhost
+      the highest rate at which both hold
   loadgen calibrate
       what this generator can do on this machine, which the verdicts of later runs cite
 
@@ -121,6 +125,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Tell whether one broker needs more CPU time than another, on a machine that is not quiet
     Duet(DuetArgs),
+    /// Find the highest rate at which a condition holds
+    Search(SearchArgs),
     /// Measure what this generator can do on this machine, against a sink in its own process, and
     /// keep it for the verdicts of later runs
     Calibrate(CalibrateArgs),
@@ -310,7 +316,7 @@ pub struct ClientArgs {
 pub struct MessageArgs {
     /// How often: 3s (a period per publisher), 500/s (the total), 10/s/client (per publisher), or max
     /// (a closed loop: as soon as the window allows) [default: 3s]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", overrides_with = "rate")]
     pub rate: Option<Rate>,
     /// With --rate max, publications that a publisher has on their way at most: not with all their
     /// subscribers yet, or not acknowledged [default: 100]

@@ -2,35 +2,20 @@
 //!
 //! Machines drift: what runs an hour later runs on another machine. So the brokers take turns, each
 //! round has one figure of every broker, and ratios are formed within a round.
-//!
-//! ```text
-//! description  how a broker is started, from a TOML file
-//! contender    a broker that runs
-//! child        one run of the load, as a process of its own
-//! pin          on which CPUs they run
-//! ```
 
-mod child;
-mod contender;
-mod description;
-mod pin;
-
-use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use reports::{PAGE_FILE, ROUNDS_SCHEMA, RoundFailure, Rounds, Side, WriteError};
 use tokio::sync::watch;
 
-pub use child::ChildError;
-pub(crate) use child::Load;
-pub(crate) use contender::Contender;
-pub use contender::ContenderError;
-pub use description::{Description, DescriptionError};
-pub(crate) use pin::Pin;
-
 use crate::cli::{CompareArgs, Format};
-use crate::secrets::redacted;
+use crate::trial::{
+    self, Description, DescriptionError, Ended, Load, LoadError, Owner, Pin, Request,
+};
+
+/// The brokers are named before the load.
+const OWNER: Owner = Owner { name: "comparison", has_broker: true, further: &[] };
 
 /// Why brokers cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -42,15 +27,9 @@ pub enum CompareError {
     /// Two have one name.
     #[error("two brokers are called {0}; write NAME=FILE or NAME=URL to tell them apart")]
     Twice(String),
-    /// The load says what is the comparison's to say.
-    #[error("{0} belongs to the comparison and cannot be given for the load")]
-    Taken(String),
-    /// The command line of the load is wrong.
-    #[error("the load after -- is not understood: {0}")]
-    Load(String),
-    /// Where the own binary is.
-    #[error("the own binary cannot be found: {0}")]
-    Binary(#[source] io::Error),
+    /// The load is none.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// No round of any broker could be measured.
     #[error("no broker could be measured; the first failure: {0}")]
     Nothing(String),
@@ -68,10 +47,11 @@ pub enum CompareError {
 impl CompareError {
     /// Whether what was typed is at fault.
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Description(_) | Self::Twice(_) | Self::Taken(_) | Self::Load(_) | Self::Cpus(_)
-        )
+        match self {
+            Self::Description(_) | Self::Twice(_) | Self::Cpus(_) => true,
+            Self::Load(error) => error.is_usage(),
+            _ => false,
+        }
     }
 }
 
@@ -95,11 +75,11 @@ pub fn compare(
     let descriptions = descriptions(&args.brokers)?;
     let load_pin = Pin::to(args.load_cpus.as_deref()).map_err(CompareError::Cpus)?;
     let broker_pin = Pin::to(args.broker_cpus.as_deref()).map_err(CompareError::Cpus)?;
-    let load = Load::new(&args.load, load_pin)?;
+    let load = Load::new(&args.load, OWNER)?.on(load_pin);
     let directory = directory(&args.out)?;
     let mut rounds = Rounds {
         schema: ROUNDS_SCHEMA.to_owned(),
-        load: redacted(load.words().iter().cloned()).join(" "),
+        load: load.words().join(" "),
         command,
         sides: descriptions.iter().map(Description::side).collect(),
         failures: Vec::new(),
@@ -112,7 +92,10 @@ pub fn compare(
                 break 'rounds;
             }
             note(args.quiet, &format!("round {round} of {}: {}", args.rounds, description.name));
-            match measure((description, &broker_pin), &load, &directory, round, interrupt) {
+            let name = format!("{}-{round}", description.name);
+            let request =
+                Request { directory: &directory, name: &name, rate: None, thresholds: &[] };
+            match trial::measure((description, &broker_pin), &load, &request, interrupt) {
                 Ok(summary) => {
                     note(args.quiet, &format!("  {}", reports::headline(&summary)));
                     add(&mut rounds.sides, place, round, summary);
@@ -135,38 +118,6 @@ pub fn compare(
         (false, true) => Compared::Complete,
         (false, false) => Compared::Partly,
     })
-}
-
-/// Why there is no run of a broker in a round.
-enum Ended {
-    Interrupted,
-    Failed(String),
-}
-
-fn measure(
-    (description, pin): (&Description, &Pin),
-    load: &Load,
-    directory: &Path,
-    round: u32,
-    interrupt: &watch::Receiver<bool>,
-) -> Result<reports::Summary, Ended> {
-    let failed = |reason: String| Ended::Failed(reason);
-    let contender = Contender::start(description, pin, interrupt).map_err(|error| match error {
-        ContenderError::Interrupted => Ended::Interrupted,
-        error => failed(error.to_string()),
-    })?;
-    let name = format!("{}-{round}", description.name);
-    let ran = load.run(contender.endpoint(), directory, &name, interrupt);
-    // A broker that died explains a run that failed better than the run itself does.
-    let ended = contender.stop();
-    match ran {
-        Ok(summary) => Ok(summary),
-        Err(ChildError::Interrupted) => Err(Ended::Interrupted),
-        Err(error) => Err(failed(match ended {
-            Some(ended) => format!("{error}; the broker {ended}"),
-            None => error.to_string(),
-        })),
-    }
 }
 
 fn add(sides: &mut [Side], place: usize, round: u32, summary: reports::Summary) {
@@ -226,20 +177,9 @@ pub fn list() -> Result<(), CompareError> {
     io::stdout().lock().write_all(text.as_bytes()).map_err(CompareError::Print)
 }
 
-/// A line for whoever waits. A terminal that went away is no reason to stop measuring.
-pub(crate) fn note(quiet: bool, line: &str) {
+/// A line for whoever waits.
+fn note(quiet: bool, line: &str) {
     if !quiet {
-        let mut stderr = io::stderr().lock();
-        let line = if stderr.is_terminal() {
-            format!("\x1b[1m{line}\x1b[0m\n")
-        } else {
-            format!("{line}\n")
-        };
-        drop(stderr.write_all(line.as_bytes()));
+        trial::note(line, true);
     }
-}
-
-/// Removes a directory of ours; what is left in the folder for temporary files harms nobody.
-pub(crate) fn remove(directory: &Path) {
-    drop(fs::remove_dir_all(directory));
 }

@@ -1,7 +1,7 @@
 //! The loads, and how long each lasts.
 
 use super::DuetError;
-use crate::compare::{CompareError, Load, Pin};
+use crate::trial::{Load, Owner};
 
 /// Built-in loads: name and words.
 ///
@@ -32,8 +32,12 @@ const LASTS: &str = "1s";
 /// The control is no slower broker: it shows whether the noise of this machine would hide five per cent.
 pub(super) const CONTROL_FACTOR: f64 = 1.05;
 
-/// What the duet says about times itself.
-const TAKEN: [&str; 4] = ["-d", "--duration", "--warmup", "--drain"];
+/// Brokers and times are the duet's to say.
+const OWNER: Owner = Owner {
+    name: "duet",
+    has_broker: true,
+    further: &[("-d", ""), ("--duration", ""), ("--warmup", ""), ("--drain", "")],
+};
 
 /// A load.
 #[derive(Clone, Debug)]
@@ -63,12 +67,7 @@ impl Work {
     }
 
     fn new(name: &str, words: &[String]) -> Result<Self, DuetError> {
-        let is_taken = |word: &&String| TAKEN.contains(&word.split('=').next().unwrap_or_default());
-        if let Some(taken) = words.iter().find(is_taken) {
-            return Err(CompareError::Taken(taken.clone()).into());
-        }
-        let times = ["--warmup", "0s", "--drain", "5s", "--duration", LASTS].map(str::to_owned);
-        let load = Load::new(&[words, &times[..]].concat(), Pin::default())?;
+        let load = Load::new(words, OWNER)?.and(&["--warmup", "0s", "--drain", "5s", "-d", LASTS]);
         Ok(Self { name: name.to_owned(), words: words.join(" "), load })
     }
 }

@@ -23,9 +23,9 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::sync::watch;
 
 use crate::cli::{DuetArgs, Format};
-use crate::compare::{
-    ChildError, CompareError, Contender, ContenderError, Description, DescriptionError, Load, Pin,
-    note, remove,
+use crate::trial::{
+    self, ChildError, Contender, ContenderError, Description, DescriptionError, Load, LoadError,
+    Pin, Request, remove,
 };
 
 /// Why there is no verdict, not even an undecided one.
@@ -40,7 +40,7 @@ pub enum DuetError {
     Running(String),
     /// The load is wrong.
     #[error(transparent)]
-    Words(#[from] CompareError),
+    Words(#[from] LoadError),
     /// No such load.
     #[error("no load is called {0}; known are {1}; or write your own after --")]
     Load(String, String),
@@ -173,7 +173,7 @@ impl Stage<'_> {
             None => [part("A", a), more()],
         };
         let series = |what: &str, parts| {
-            note(self.quiet, &format!("{}: {what}", work.name));
+            self.note(&format!("{}: {what}", work.name));
             self.series(parts)
         };
         // Without the controls there is no verdict, so that the rest would be played for nothing.
@@ -201,7 +201,7 @@ impl Stage<'_> {
             let pair = match self.pair(parts, core, a_first) {
                 // Another load may still tell.
                 Err(unequal @ DuetError::Work(..)) => {
-                    note(self.quiet, &format!("  {unequal}"));
+                    self.note(&format!("  {unequal}"));
                     return Ok(PairSeries::broken(unequal.to_string(), pairs));
                 }
                 pair => pair?,
@@ -209,11 +209,18 @@ impl Stage<'_> {
             let ratio = pair.log_ratio();
             pairs.push(pair);
             let outcome = test.add(ratio);
-            note(self.quiet, &format!("  pair {}: {:+.2} %", number + 1, 100.0 * ratio.exp_m1()));
+            self.note(&format!("  pair {}: {:+.2} %", number + 1, 100.0 * ratio.exp_m1()));
             if let Some(outcome) = outcome {
-                note(self.quiet, &format!("  {} after {} pairs", outcome.name(), number + 1));
+                self.note(&format!("  {} after {} pairs", outcome.name(), number + 1));
                 return Ok(PairSeries::new(outcome, pairs));
             }
+        }
+    }
+
+    /// A line for whoever waits.
+    fn note(&self, line: &str) {
+        if !self.quiet {
+            trial::note(line, true);
         }
     }
 
@@ -251,12 +258,17 @@ impl Stage<'_> {
         let begun = Instant::now();
         let [run_a, run_b] = thread::scope(|scope| {
             let run = |part: Part<'_>, broker: &Contender| {
-                part.load.run(broker.endpoint(), &self.directory, "duet", self.interrupt).map_err(
-                    |error| match error {
-                        ChildError::Interrupted => DuetError::Interrupted,
-                        error => DuetError::Child(part.side, error),
-                    },
-                )
+                let request = Request {
+                    directory: &self.directory,
+                    name: "duet",
+                    rate: None,
+                    thresholds: &[],
+                };
+                let ran = part.load.run(Some(broker.endpoint()), &request, self.interrupt);
+                ran.map_err(|error| match error {
+                    ChildError::Interrupted => DuetError::Interrupted,
+                    error => DuetError::Child(part.side, error),
+                })
             };
             let (first, second) =
                 if a_first { ((part_a, &a), (part_b, &b)) } else { ((part_b, &b), (part_a, &a)) };

@@ -12,7 +12,7 @@ use super::ledger::{contract, counts};
 use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused, RetainedCount};
-use crate::scenario::{Scenario, Target};
+use crate::scenario::Scenario;
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
 
@@ -141,10 +141,7 @@ fn config(scenario: &Scenario, plan: &Plan, measured: &Measured) -> Config {
     let overview = &scenario.overview;
     Config {
         command: scenario.command.clone(),
-        broker: match &scenario.target {
-            Target::Embedded { .. } => "embedded".to_owned(),
-            Target::External(endpoint) => endpoint.to_string(),
-        },
+        broker: scenario.target.to_string(),
         protocol: overview.protocol.clone(),
         transport: scenario.transports(),
         topology: scenario.title.clone(),

@@ -22,8 +22,8 @@ mod resolve;
 mod shipped;
 mod sides;
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 pub use error::{PlanError, ScenarioError};
 pub use fault::GroupError;
@@ -152,6 +152,16 @@ impl Target {
         match self {
             Self::Embedded { .. } => Scheme::Tcp,
             Self::External(endpoint) => endpoint.scheme,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    /// `embedded`, or the URL of the broker.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded { .. } => f.write_str("embedded"),
+            Self::External(endpoint) => endpoint.fmt(f),
         }
     }
 }

@@ -64,10 +64,16 @@ impl Folder {
 
     /// Starts `loadgen compare` with these words, its files in this folder.
     pub(crate) fn start_compare(&self, words: &str) -> Child {
+        self.start_command("compare", words)
+    }
+
+    /// Starts a command of the binary that makes several runs, its files in this folder.
+    pub(crate) fn start_command(&self, command: &str, words: &str) -> Child {
         Command::new(env!("CARGO_BIN_EXE_loadgen"))
-            .args(["compare", "--out"])
+            .args([command, "--out"])
             .arg(&self.path)
             .args(words.split_whitespace())
+            .env("XDG_DATA_HOME", &self.path)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -17,6 +17,7 @@ mod prometheus;
 mod refusals;
 mod scenarios;
 mod scripted;
+mod search;
 mod thresholds;
 mod transports;
 mod truth;

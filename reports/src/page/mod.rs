@@ -11,6 +11,7 @@ mod ledger;
 mod over_time;
 mod rounds;
 mod run;
+mod search;
 mod slices;
 mod trend;
 mod verdict;
@@ -21,6 +22,7 @@ pub use compare::render_html_comparison;
 pub(crate) use distribution::leg_name;
 pub(crate) use rounds::render_html_rounds;
 pub use run::render_html;
+pub(crate) use search::render_html_search;
 pub use trend::render_trend;
 pub(crate) use verdict::observed;
 

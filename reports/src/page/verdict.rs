@@ -7,7 +7,7 @@ use crate::{Judgement, Summary, ThresholdResult};
 
 /// How a verdict looks: its colour, and a sign that says the same without colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tone {
+pub(super) enum Tone {
     Good,
     Warn,
     Bad,
@@ -65,7 +65,8 @@ pub(super) fn word(summary: &Summary) -> &'static str {
     }
 }
 
-fn class(tone: Tone) -> &'static str {
+/// The class of its colours.
+pub(super) fn class(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",
         Tone::Warn => "warn",
@@ -76,7 +77,7 @@ fn class(tone: Tone) -> &'static str {
 }
 
 /// A sign for those who do not see the colour.
-fn sign(tone: Tone) -> Markup {
+pub(super) fn sign(tone: Tone) -> Markup {
     let path = match tone {
         Tone::Good => "M9 17l5 5 9-12",
         Tone::Warn => "M16 8v10M16 23v.5",

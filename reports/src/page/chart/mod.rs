@@ -5,12 +5,14 @@
 
 mod dots;
 mod heat;
+mod knee;
 mod lines;
 mod ranges;
 mod scale;
 
 pub(crate) use dots::{DotChart, DotRow};
 pub(crate) use heat::{HeatColumn, HeatMap};
+pub(crate) use knee::{Fate, KneeChart, Line, Point};
 pub(crate) use lines::{LineChart, Series};
 pub(crate) use ranges::{Range, RangeChart};
 pub(crate) use scale::{Scale, Unit};

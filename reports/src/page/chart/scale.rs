@@ -186,6 +186,10 @@ impl Scale {
             Unit::Latency if value >= 1e6 => format!("{} s", trimmed(value / 1e6)),
             Unit::Latency if value >= 1e3 => format!("{} ms", trimmed(value / 1e3)),
             Unit::Latency => format!("{} µs", trimmed(value)),
+            // Over several decades each value has the prefix that fits it.
+            Unit::Count if self.log && value >= 1e6 => format!("{} M", trimmed(value / 1e6)),
+            Unit::Count if self.log && value >= 1e3 => format!("{} k", trimmed(value / 1e3)),
+            Unit::Count if self.log => trimmed(value),
             Unit::Count if self.max >= 1e6 => format!("{} M", trimmed(value / 1e6)),
             Unit::Count if self.max >= 10e3 => format!("{} k", trimmed(value / 1e3)),
             Unit::Count => trimmed(value),
@@ -252,6 +256,10 @@ mod tests {
         assert_eq!(
             labels(Scale::log(Unit::Latency, 90.0, 1_200_000.0)),
             ["100 µs", "1 ms", "10 ms", "100 ms", "1 s"]
+        );
+        assert_eq!(
+            labels(Scale::log(Unit::Count, 150.0, 1_200_000.0)),
+            ["100", "1 k", "10 k", "100 k", "1 M"]
         );
         assert_eq!(
             labels(Scale::percentile(62_500.0)),

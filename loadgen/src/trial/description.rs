@@ -225,7 +225,7 @@ impl Description {
     }
 
     /// Its place in the table, without runs.
-    pub(super) fn side(&self) -> Side {
+    pub(crate) fn side(&self) -> Side {
         Side {
             name: self.name.clone(),
             about: self.about.clone(),
@@ -235,7 +235,7 @@ impl Description {
     }
 
     /// What the broker says about its version; empty when it says nothing.
-    pub(super) fn version(&self) -> String {
+    pub(crate) fn version(&self) -> String {
         let Origin::Started(recipe) = &self.origin else {
             return String::new();
         };
@@ -278,7 +278,7 @@ fn shipped_names() -> Vec<&'static str> {
 
 /// Where a program is: as a path, beside this binary, or on the PATH. Distributions put servers
 /// where the PATH of a user often does not lead.
-pub(super) fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| path.is_file());
     }

@@ -117,7 +117,7 @@ impl Contender {
     }
 
     /// Stops it. Says how it ended when it did so before it was asked to.
-    pub(super) fn stop(mut self) -> Option<String> {
+    pub(crate) fn stop(mut self) -> Option<String> {
         let started = self.started.as_mut()?;
         let status = started.child.try_wait().ok().flatten()?;
         Some(started.how_it_ended(status))
@@ -213,7 +213,7 @@ fn free_ports() -> io::Result<(u16, u16)> {
 fn fresh_directory() -> io::Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = env::temp_dir().join(format!("kelvin-compare-{}-{number}", process::id()));
+    let path = env::temp_dir().join(format!("kelvin-broker-{}-{number}", process::id()));
     fs::create_dir(&path)?;
     Ok(path)
 }

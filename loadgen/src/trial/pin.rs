@@ -15,7 +15,7 @@ pub(crate) struct Pin {
 
 impl Pin {
     /// To these CPUs; to any when none are named.
-    pub(super) fn to(cpus: Option<&str>) -> io::Result<Self> {
+    pub(crate) fn to(cpus: Option<&str>) -> io::Result<Self> {
         let Some(cpus) = cpus else {
             return Ok(Self::default());
         };
