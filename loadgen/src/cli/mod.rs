@@ -508,7 +508,7 @@ mod tests {
             parse(&line.replace('\'', ""));
             count += 1;
         }
-        assert_eq!(count, 11);
+        assert_eq!(count, 12);
     }
 
     #[test]

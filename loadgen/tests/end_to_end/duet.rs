@@ -82,7 +82,7 @@ fn what_makes_no_sense_is_said_before_a_broker_starts() {
         ("--a mosquito --b kelvin", "did you mean mosquitto?"),
         ("--a kelvin --b kelvin --load pears", "no load is called pears"),
         ("--a kelvin --b kelvin --margin 5%", "write percent from 0 to 4"),
-        ("--a kelvin --b kelvin -- --duration 3s", "--duration belongs to the comparison"),
+        ("--a kelvin --b kelvin -- --duration 3s", "--duration belongs to the duet"),
     ] {
         let run = duet(Folder::new(), words);
         assert_eq!(run.code, Some(2), "{words}: {}", run.stderr);
