@@ -67,7 +67,7 @@ pub(super) struct Strategy {
     /// The greatest rate at which too little came to judge by.
     too_few: Option<f64>,
     next: Step,
-    /// Whether the generator was the limit at this rate just now: it gets a second chance.
+    /// Whether this rate was tried just now and gets a second chance.
     again: bool,
     /// Trials of the confirmation that held at this rate, and confirmations that failed.
     held: u32,
@@ -101,8 +101,10 @@ impl Strategy {
     /// Takes in what came of the trial that was asked for; after the end, nothing changes.
     pub(super) fn learn(&mut self, outcome: Outcome) {
         let Step::Try(rate, phase) = self.next else { return };
-        // A busy second makes any generator late, once.
-        if outcome == Outcome::Limited && !self.again {
+        // A busy second makes any generator late, once. And below the first rate that fails the search stays
+        // for good, however far above the limit is.
+        let is_first_failure = outcome == Outcome::Failed && self.above.is_none();
+        if (outcome == Outcome::Limited || is_first_failure) && !self.again {
             self.again = true;
             return;
         }
@@ -251,7 +253,10 @@ mod tests {
         let rates: Vec<f64> = trials.iter().map(|(rate, _)| *rate).collect();
         assert_eq!(
             rates,
-            [1000.0, 2000.0, 4000.0, 8000.0, 5660.0, 4760.0, 5190.0, 5420.0, 5190.0, 5190.0]
+            [
+                1000.0, 2000.0, 4000.0, 8000.0, 8000.0, 5660.0, 4760.0, 5190.0, 5420.0, 5190.0,
+                5190.0
+            ]
         );
     }
 
@@ -261,7 +266,7 @@ mod tests {
         let (answer, rate, trials) = search(range, below(1e6));
         assert_eq!((answer, rate, trials.len()), (Answer::AtLeast, 3000.0, 5));
         let (answer, rate, trials) = search(range, below(1.0));
-        assert_eq!((answer, rate, trials.len()), (Answer::NotEven, 500.0, 2));
+        assert_eq!((answer, rate, trials.len()), (Answer::NotEven, 500.0, 3));
     }
 
     #[test]
@@ -310,9 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn one_unlucky_trial_does_not_end_the_climb() {
+        for unlucky in 1..=5 {
+            let mut trials = 0;
+            let (answer, rate, _) = search(RANGE, |rate| {
+                trials += 1;
+                if trials == unlucky { Outcome::Failed } else { below(53_000.0)(rate) }
+            });
+            assert_eq!(answer, Answer::Highest);
+            assert!((50_000.0..=53_000.0).contains(&rate), "{rate}");
+        }
+    }
+
+    #[test]
     fn without_confirmations_the_search_ends_with_the_bracket() {
         let (answer, rate, trials) = search(Range { confirmations: 0, ..RANGE }, below(5300.0));
-        assert_eq!((answer, rate, trials.len()), (Answer::Highest, 5190.0, 8));
+        assert_eq!((answer, rate, trials.len()), (Answer::Highest, 5190.0, 9));
     }
 
     #[test]
