@@ -21,8 +21,9 @@ Loads: pairs-qos0, pairs-qos1, fan-out; without --load and -- all of them, in tu
 
 How it is judged: a pair is up when B/A is above 1 + margin, down when A/B is. SLOWER when a Wald test (half of the
 pairs up against four of five, errors 0.1 % and 5 %) says so of up, FASTER when it does of down, SAME when it denies
-both, UNDECIDED after --pairs. CANNOT-MEASURE when A against A is not SAME, when 5 % more is not SLOWER, when one side
-was interrupted more than twice as often as the other, or when a pair took more than 10 times its CPU time. The interval
+both, UNDECIDED after --pairs. CANNOT-MEASURE when A against A is not SAME, or interrupts one A more than twice as often
+as the other, when 5 % more is not SLOWER, when deliveries were lost, or when more than
+a quarter of the pairs took more than 10 times their CPU time. The interval
 is a confidence sequence of the median ratio: 95 % whenever the test stops. Tail latency, memory and contention across
 cores are not seen; a margin below 2 % measures the linker.
 
