@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-use crate::judge::INSTRUCTIONS_MARGIN;
+use crate::count::INSTRUCTIONS_MARGIN;
 
 /// The file.
 #[derive(Clone, Debug, Default, Deserialize)]

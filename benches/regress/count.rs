@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::callgrind::{self, Profile};
 
+/// Growth of the instructions that is a slowdown, as a share.
+pub(crate) const INSTRUCTIONS_MARGIN: f64 = 0.01;
+
 /// The function of `counted` in which callgrind counts.
 const MEASURED: &str = "counted::measured";
 

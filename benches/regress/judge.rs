@@ -5,10 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::accepted::Accepted;
-use crate::count::{Counted, Counts};
-
-/// Growth of the instructions that is a slowdown, as a share.
-pub(crate) const INSTRUCTIONS_MARGIN: f64 = 0.01;
+use crate::count::{Counted, Counts, INSTRUCTIONS_MARGIN};
 
 /// What is said of a scenario, a gate, or all of them.
 ///
