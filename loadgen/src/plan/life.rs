@@ -78,9 +78,9 @@ impl Life {
                 if back_ns <= time_ns {
                     return None;
                 }
-                // Another storm may come before it is back.
+                // Another storm may come before it is back, or at that moment.
                 for at in at_ns.iter().skip(before) {
-                    if *at >= back_ns {
+                    if *at > back_ns {
                         break;
                     }
                     back_ns = at + away_ns;
@@ -157,6 +157,9 @@ mod tests {
         assert_eq!(life.leaves_after(0), 100);
         assert_eq!(life.leaves_after(210), 500);
         assert_eq!(life.leaves_after(560), NEVER);
+        let absence = Away::Storm { at_ns: Arc::from([200, 230]), away_ns: 30 };
+        let life = Life { start_ns: 0, stop_ns: NEVER, absence };
+        assert_eq!(life.absent_until(200), Some(260), "the second comes as it would be back");
     }
 
     proptest! {
