@@ -29,7 +29,17 @@ impl FixedHeader {
     /// Errors as soon as the bytes that are there cannot become a packet of at most `size_max`
     /// bytes which a Client may send. AUTH and the DUP flag of MQTT 3.1 pass, as the version is not
     /// known here: see [`check_version`](Self::check_version).
+    #[inline]
     pub fn decode(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
+        // Most packets are short: a Remaining Length of one byte needs no loop.
+        if let &[first, length @ 0..0x80, ..] = bytes {
+            let packet = packet_type(first)?;
+            return Self::of_size(packet, first, 2, usize::from(length), size_max).map(Some);
+        }
+        Self::decode_long(bytes, size_max)
+    }
+
+    fn decode_long(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
         };
@@ -38,15 +48,26 @@ impl FixedHeader {
         for (index, &byte) in bytes.iter().enumerate().take(FIXED_HEADER_MAX).skip(1) {
             remaining_length |= usize::from(byte & 0x7f) << (7 * (index - 1));
             if byte & 0x80 == 0 {
-                let length = index + 1;
-                let size = length + remaining_length;
-                if size > size_max {
-                    return Err(DecodeError::TooLarge { size, limit: size_max });
-                }
-                return Ok(Some(Self { packet, first, length, remaining_length }));
+                let header = Self::of_size(packet, first, index + 1, remaining_length, size_max);
+                return header.map(Some);
             }
         }
         if bytes.len() < FIXED_HEADER_MAX { Ok(None) } else { Err(DecodeError::RemainingLength) }
+    }
+
+    #[inline]
+    fn of_size(
+        packet: PacketType,
+        first: u8,
+        length: usize,
+        remaining_length: usize,
+        size_max: usize,
+    ) -> Result<Self, DecodeError> {
+        let size = length + remaining_length;
+        if size > size_max {
+            return Err(DecodeError::TooLarge { size, limit: size_max });
+        }
+        Ok(Self { packet, first, length, remaining_length })
     }
 
     /// Checks what depends on the version, which a fixed header alone does not tell: AUTH came with
@@ -93,6 +114,7 @@ pub struct Frame<'a> {
 
 /// Takes the packet at the front of `bytes`; returns it and the bytes after it, or `None` when it
 /// is not all there yet. Errors as [`FixedHeader::decode`] does.
+#[inline]
 pub fn split(bytes: &[u8], size_max: usize) -> Result<Option<(Frame<'_>, &[u8])>, DecodeError> {
     let Some(header) = FixedHeader::decode(bytes, size_max)? else {
         return Ok(None);

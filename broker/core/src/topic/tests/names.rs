@@ -66,3 +66,23 @@ fn levels_lie_between_the_slashes() {
         assert_eq!(super::name(topic).levels().collect::<Vec<_>>(), levels);
     }
 }
+
+/// The check looks at eight bytes at a time: each place in the words, and behind them, counts.
+#[test]
+fn a_forbidden_character_is_found_wherever_it_stands() {
+    for length in 1..=40 {
+        assert!(TopicName::new(&"\u{1}\"$*,k\u{ab}é"[..].repeat(length)).is_ok(), "{length}");
+        for at in 0..length {
+            for (forbidden, error) in [
+                (b'\0', TopicError::NullCharacter),
+                (b'+', TopicError::WildcardInName),
+                (b'#', TopicError::WildcardInName),
+            ] {
+                let mut topic = vec![b'\x01'; length];
+                topic[at] = forbidden;
+                let topic = String::from_utf8(topic).unwrap();
+                assert_eq!(TopicName::new(&topic), Err(error), "{topic:?}");
+            }
+        }
+    }
+}
