@@ -61,11 +61,19 @@ pub(crate) fn count(binary: &Path, directory: &Path, runs: usize) -> anyhow::Res
     let mut unsteady = BTreeMap::new();
     for _ in 1..runs {
         let (again, _) = count_once(binary, directory)?;
-        for (a, b) in first.iter().zip(&again).filter(|(a, b)| a != b) {
+        for (a, b) in first.iter().zip(&again).filter(|(a, b)| !is_steady(a, b)) {
             unsteady.insert(a.scenario.clone(), describe_difference(a, b));
         }
     }
     Ok(Counted { scenarios: first, profiles, unsteady })
+}
+
+/// Whether two runs cost the same. Over loopback one part of ten thousand may differ, a hundredth of what is judged: when
+/// the kernel hands over its bytes is not all ours to fix, and a run beside a build was four instructions of 1.5 million off.
+fn is_steady(a: &Counts, b: &Counts) -> bool {
+    let tolerated = if a.scenario.starts_with(LOOPBACK) { a.instructions / 10_000 } else { 0 };
+    let others = |counts: &Counts| Counts { instructions: 0, ..counts.clone() };
+    a.instructions.abs_diff(b.instructions) <= tolerated && others(a) == others(b)
 }
 
 fn describe_difference(a: &Counts, b: &Counts) -> String {
@@ -188,5 +196,24 @@ mod tests {
         assert_eq!(between_marks(trace), Some(2));
         assert_eq!(between_marks("10 getppid() = 1\n10 read(3) = 5\n"), None);
         assert_eq!(between_marks(""), None);
+    }
+
+    #[test]
+    fn only_the_kernel_may_change_the_instructions_and_by_a_hundredth_of_what_is_judged() {
+        let counts = |scenario: &str, instructions, allocations| Counts {
+            scenario: scenario.to_owned(),
+            operations: 1,
+            instructions,
+            allocations,
+            system_calls: None,
+            allocated_bytes: 0,
+            held_bytes: 0,
+            written_bytes: 0,
+        };
+        let over_loopback = counts("loopback/qos1", 1_459_663, 5);
+        assert!(is_steady(&over_loopback, &counts("loopback/qos1", 1_459_667, 5)));
+        assert!(!is_steady(&over_loopback, &counts("loopback/qos1", 1_459_810, 5)));
+        assert!(!is_steady(&over_loopback, &counts("loopback/qos1", 1_459_663, 6)));
+        assert!(!is_steady(&counts("decode", 100_000, 0), &counts("decode", 100_001, 0)));
     }
 }
