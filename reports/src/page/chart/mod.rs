@@ -102,6 +102,19 @@ fn axes(x: &Scale, y: &Scale) -> Markup {
     }
 }
 
+/// Lines and labels of a chart whose rows share a horizontal axis.
+fn upright_grid(x: &Scale) -> Markup {
+    html! {
+        g.grid {
+            @for tick in x.ticks() {
+                @let place = coordinate(x_of(x, tick.value));
+                line.minor[tick.label.is_none()] x1=(place) x2=(place) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
+            }
+        }
+        (x_labels(x))
+    }
+}
+
 fn x_labels(x: &Scale) -> Markup {
     html! {
         g.ticks.x {

@@ -29,13 +29,7 @@ impl RangeChart<'_> {
             return html! {};
         }
         let drawing = html! {
-            g.grid {
-                @for tick in self.x.ticks() {
-                    @let place = coordinate(x_of(&self.x, tick.value));
-                    line.minor[tick.label.is_none()] x1=(place) x2=(place) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
-                }
-            }
-            (super::x_labels(&self.x))
+            (super::upright_grid(&self.x))
             @for (index, row) in (0_u32..).zip(&self.rows) { (self.row(index, row)) }
         };
         figure(&self.caption, &legend(), &drawing, None)
