@@ -62,8 +62,10 @@ impl Worker {
             let per_second = connection.read_bytes_per_second;
             if per_second != u32::MAX && !self.finishing.get() {
                 let length = u32::try_from(length).unwrap_or(u32::MAX);
-                sleep(Duration::from_secs(1).mul_f64(f64::from(length) / f64::from(per_second)))
-                    .await;
+                let pause =
+                    Duration::from_secs(1).mul_f64(f64::from(length) / f64::from(per_second));
+                // In a box: its timer would be a part of every client's task, and few read slowly.
+                Box::pin(sleep(pause)).await;
             }
         }
     }
