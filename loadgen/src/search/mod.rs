@@ -163,7 +163,7 @@ impl Trials<'_> {
                 Step::Done(answer, rate) => return record.conclude(answer, Some(rate), ""),
             };
             if *self.interrupt.borrow() {
-                return record.conclude(Answer::Interrupted, strategy.best(), "");
+                return record.conclude(Answer::Interrupted, record.held_so_far(), "");
             }
             match self.measure(number, phase, rate) {
                 Ok((trial, outcome)) => {
@@ -172,7 +172,7 @@ impl Trials<'_> {
                     strategy.learn(outcome);
                 }
                 Err(Ended::Interrupted) => {
-                    return record.conclude(Answer::Interrupted, strategy.best(), "");
+                    return record.conclude(Answer::Interrupted, record.held_so_far(), "");
                 }
                 Err(Ended::Failed(cause)) => {
                     return record.conclude(Answer::Broken, Some(rate), &cause);

@@ -93,11 +93,6 @@ impl Strategy {
         self.next
     }
 
-    /// The greatest rate that held so far, confirmed or not.
-    pub(super) fn best(&self) -> Option<f64> {
-        self.best
-    }
-
     /// Takes in what came of the trial that was asked for; after the end, nothing changes.
     pub(super) fn learn(&mut self, outcome: Outcome) {
         let Step::Try(rate, phase) = self.next else { return };
@@ -188,9 +183,19 @@ impl Strategy {
         self.above = Some((rate, reason));
         self.best = None;
         if self.failures >= FAILURES_MAX || rate <= self.range.lowest {
-            return Step::Done(Answer::Unconfirmed, rate);
+            let answer = match reason {
+                Above::Failed => Answer::Unconfirmed,
+                Above::Limited => Answer::NotAsked,
+            };
+            return Step::Done(answer, rate);
         }
-        let back = rounded(rate / (1.0 + self.range.tolerance)).min(rate * 0.999);
+        // What a busy generator can ask varies more than what a broker holds, and is not what is searched: the
+        // steps away from it double.
+        let steps = match reason {
+            Above::Failed => 1.0,
+            Above::Limited => 2_f64.powf(f64::from(self.failures - 1)),
+        };
+        let back = rounded(rate / (1.0 + self.range.tolerance).powf(steps)).min(rate * 0.999);
         self.confirm(back.max(self.range.lowest))
     }
 
@@ -284,6 +289,25 @@ mod tests {
             if trials % 3 == 1 { Outcome::Limited } else { below(5300.0)(rate) }
         });
         assert_eq!((answer, rate), (Answer::Highest, 5190.0));
+    }
+
+    #[test]
+    fn a_generator_that_tires_is_told_from_a_broker_that_fails() {
+        // What was sent once is too much for a confirmation; the steps back reach what is not.
+        let mut trials = 0;
+        let (answer, rate, _) = search(RANGE, |rate| {
+            trials += 1;
+            let limit = if trials < 8 { 8000.0 } else { 6500.0 };
+            if rate <= limit { Outcome::Held } else { Outcome::Limited }
+        });
+        assert_eq!(answer, Answer::GeneratorLimit);
+        assert!((4000.0..=6500.0).contains(&rate), "{rate}");
+        let mut trials = 0;
+        let (answer, _, _) = search(RANGE, |rate| {
+            trials += 1;
+            if trials < 8 && rate <= 8000.0 { Outcome::Held } else { Outcome::Limited }
+        });
+        assert_eq!(answer, Answer::NotAsked);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum Answer {
     GeneratorLimit,
     /// It does not hold even at the rate, the lower bound.
     NotEven,
-    /// The generator is the limit even at the rate, the lower bound.
+    /// The generator is the limit at the rate, the lower bound or the last to which the search went back.
     NotAsked,
     /// It held once, and not again, at the rate and at those above.
     Unconfirmed,
@@ -318,7 +318,7 @@ pub(crate) mod tests {
                 "the generator is the limit, not the broker (all of",
             ),
             (Answer::NotEven, Some(2_000.0), "does not hold even at 2,000 publications/s"),
-            (Answer::NotAsked, Some(2_000.0), "nothing is known about the broker"),
+            (Answer::NotAsked, Some(2_000.0), "the limit of the broker is not known"),
             (Answer::Unconfirmed, Some(2_000.0), "no rate can be named"),
             (Answer::TooFew, Some(2_000.0), "too short to judge by"),
             (

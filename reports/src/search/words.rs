@@ -70,16 +70,26 @@ impl Search {
             .filter(|trial| Some(trial.offered.to_bits()) == self.rate.map(f64::to_bits))
     }
 
-    /// The trial at the least rate above that of the answer, the last one of them.
+    /// The last trial that did not hold at the least rate above that of the answer.
     fn above(&self) -> Option<&Trial> {
         let rate = self.rate?;
-        let above = self.trials.iter().rev().filter(|trial| trial.offered > rate);
+        let did_not = self.trials.iter().rev().filter(|trial| trial.passed != Some(true));
+        let above = did_not.filter(|trial| trial.offered > rate);
         above.min_by(|a, b| a.offered.total_cmp(&b.offered))
     }
 
+    /// The greatest rate that held, below all that did not.
+    pub fn held_so_far(&self) -> Option<f64> {
+        let rates = |passed| {
+            let trials = self.trials.iter().filter(move |trial| trial.passed == Some(passed));
+            trials.map(|trial| trial.offered)
+        };
+        let failed = rates(false).fold(f64::INFINITY, f64::min);
+        rates(true).filter(|rate| *rate < failed).max_by(f64::total_cmp)
+    }
+
     fn so_far(&self) -> String {
-        let held = self.trials.iter().filter(|trial| trial.passed == Some(true));
-        match held.map(|trial| trial.offered).max_by(f64::total_cmp) {
+        match self.held_so_far() {
             Some(best) => format!("; the condition held at {}/s before", rate_text(best)),
             None => String::new(),
         }
@@ -135,11 +145,12 @@ pub(super) fn sentence(search: &Search, cause: &str) -> String {
             "{condition} does not hold even at {at}, the lowest rate of the search ({last})"
         ),
         Answer::NotAsked => format!(
-            "nothing is known about the broker: even at {at} the generator is the limit ({}). {CURE}",
-            search.there().last().map(|trial| trial.reasons.join("; ")).unwrap_or_default()
+            "the limit of the broker is not known: at {at} the generator is the limit ({}){}. {CURE}",
+            search.there().last().map(|trial| trial.reasons.join("; ")).unwrap_or_default(),
+            search.so_far()
         ),
         Answer::Unconfirmed => format!(
-            "no rate can be named: {condition} held once at more than {at}, and not again, nor at {shown}/s \
+            "no rate can be named: {condition} held at higher rates once and not again, and not at {shown}/s \
              ({last}). Trials differ too much: make them longer (-d), or see what else runs on the machines"
         ),
         Answer::TooFew => format!(
