@@ -8,7 +8,7 @@ use super::{document, row};
 use crate::search::rate_text;
 use crate::text::absent;
 use crate::units::{count, microseconds, rate};
-use crate::{Answer, Search, Trial};
+use crate::{Answer, Judgement, Search, Trial};
 
 /// Renders the page of a search: one file, the same bytes for the same search.
 pub(crate) fn render_html_search(search: &Search) -> String {
@@ -201,27 +201,28 @@ fn trials(search: &Search) -> Markup {
                     thead {
                         tr {
                             th.n scope="col" { "" }
-                            th scope="col" { "phase" }
-                            @for title in ["publications/s", "deliveries/s", "p50", "p99", "p99.9", "lost"] {
-                                th.n scope="col" { (title) }
-                            }
-                            th scope="col" { "verdict" }
-                            th scope="col" { "condition" }
+                            th.wide scope="col" { "phase" }
+                            th.n scope="col" { "publica\u{ad}tions/s" }
+                            th.n.wide scope="col" { "deliveries/s" }
+                            th.n.wide scope="col" { "p50" }
+                            th.n scope="col" { "p99" }
+                            th.n.wide scope="col" { "p99.9" }
+                            th.n.wide scope="col" { "lost" }
+                            th.why scope="col" { "condition" }
                         }
                     }
                     tbody {
                         @for trial in &search.trials {
                             tr {
                                 th.n scope="row" { (trial.number) }
-                                td { (trial.phase.name()) }
+                                td.phase.wide { (trial.phase.name()) }
                                 td.n { a href={ (trial.run) "/report.html" } { (rate_text(trial.offered)) } }
-                                td.n { (trial.delivered_per_second.map_or_else(absent, rate)) }
-                                td.n { (latency(trial.p50_us)) }
+                                td.n.wide { (trial.delivered_per_second.map_or_else(absent, rate)) }
+                                td.n.wide { (latency(trial.p50_us)) }
                                 td.n { (latency(trial.p99_us)) }
-                                td.n { (latency(trial.p999_us)) }
-                                td.n { (count(trial.lost)) }
-                                td { (trial.verdict.map_or("", crate::Judgement::name)) }
-                                td { (result(trial)) }
+                                td.n.wide { (latency(trial.p999_us)) }
+                                td.n.wide { (count(trial.lost)) }
+                                td.why { (result(trial)) }
                             }
                         }
                     }
@@ -231,21 +232,22 @@ fn trials(search: &Search) -> Markup {
     }
 }
 
+/// Whether the condition held, and what else is to be known: what broke it, or a verdict that is not the best.
 fn result(trial: &Trial) -> Markup {
     let class = match trial.passed {
         Some(true) => "ok",
         Some(false) => "no",
         None => "quiet",
     };
-    let is_limited = trial.verdict == Some(crate::Judgement::GeneratorLimited);
-    let why = if trial.passed.is_none() && is_limited {
-        trial.reasons.first().cloned().unwrap_or_default()
-    } else {
-        trial.broken()
-    };
+    let doubt = trial.verdict.filter(|verdict| *verdict != Judgement::Valid).map(|verdict| {
+        let reason = trial.reasons.first().map_or("", String::as_str);
+        format!("{}: {reason}", verdict.name())
+    });
     html! {
         span class=(class) { (fate(trial)) }
-        @if !why.is_empty() { small { (why) } }
+        @for why in [Some(trial.broken()), doubt].into_iter().flatten() {
+            @if !why.is_empty() { small { (why) } }
+        }
     }
 }
 

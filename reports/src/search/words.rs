@@ -103,9 +103,11 @@ impl Search {
 
     /// What was asked, in a line.
     pub(crate) fn asked(&self) -> String {
-        let highest = self.highest.map_or_else(|| "no bound".to_owned(), rate_text);
+        let highest = self
+            .highest
+            .map_or_else(|| "upwards".to_owned(), |rate| format!("to {}", rate_text(rate)));
         format!(
-            "{} to {highest} publications/s, to within {:.0} %, confirmed {} time(s)",
+            "from {} publications/s {highest}, to within {:.0} %, confirmed {} time(s)",
             rate_text(self.lowest),
             self.tolerance * 100.0,
             self.confirmations

@@ -87,24 +87,26 @@ impl KneeChart<'_> {
         figure(&self.caption, &self.legend(&lines), &drawing, Some(&self.readout(&lines)))
     }
 
-    /// Through the middle of the values at each rate.
+    /// Through the middle of the values at each rate, of trials without a result only where there are no others.
     fn path(&self, line: &Line) -> String {
         let mut path = String::new();
-        let known: Vec<(f64, f64)> = self
+        let known: Vec<(&Point, f64)> = self
             .points
             .iter()
             .zip(&line.values)
-            .filter_map(|(point, value)| Some((point.rate, (*value)?)))
+            .filter_map(|(point, value)| Some((point, (*value)?)))
             .collect();
-        for trials in known.chunk_by(|(one, _), (other, _)| one.to_bits() == other.to_bits()) {
-            let mut values: Vec<f64> = trials.iter().map(|(_, value)| *value).collect();
+        for trials in known.chunk_by(|(a, _), (b, _)| a.rate.to_bits() == b.rate.to_bits()) {
+            let has_result = trials.iter().any(|(point, _)| point.fate != Fate::Open);
+            let judged = trials.iter().filter(|(point, _)| !has_result || point.fate != Fate::Open);
+            let mut values: Vec<f64> = judged.map(|(_, value)| *value).collect();
             values.sort_by(f64::total_cmp);
-            let (Some((rate, _)), Some(middle)) = (trials.first(), values.get(values.len() / 2))
+            let (Some((point, _)), Some(middle)) = (trials.first(), values.get(values.len() / 2))
             else {
                 continue;
             };
             path.push(if path.is_empty() { 'M' } else { 'L' });
-            path.push_str(&coordinate(x_of(&self.x, *rate)));
+            path.push_str(&coordinate(x_of(&self.x, point.rate)));
             path.push(' ');
             path.push_str(&coordinate(y_of(&self.y, *middle)));
         }
@@ -203,7 +205,10 @@ mod tests {
 
     #[test]
     fn a_line_goes_through_the_middle_of_each_rate() {
-        let chart = chart(vec![Some(0.0), Some(4.0), Some(5.0), Some(10.0)]);
+        let mut chart = chart(vec![Some(0.0), Some(5.0), Some(9.0), Some(10.0)]);
+        assert_eq!(chart.path(&chart.lines[0]), "M74 272L330 142L586 12");
+        chart.points[1].fate = Fate::Open;
+        chart.lines[0].values[2] = Some(5.0);
         assert_eq!(chart.path(&chart.lines[0]), "M74 272L330 142L586 12");
     }
 
