@@ -219,7 +219,7 @@ impl Strategy {
 }
 
 /// To three digits.
-fn rounded(rate: f64) -> f64 {
+pub(super) fn rounded(rate: f64) -> f64 {
     let unit = 10_f64.powf(rate.log10().floor() - 2.0);
     // Twice, for a unit below 1 is no exact fraction.
     let digits = (rate / unit).round();
