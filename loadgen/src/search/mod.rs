@@ -14,7 +14,7 @@ use reports::{
     Answer, Judgement, PAGE_FILE, RunDirectory, SEARCH_SCHEMA, Search, SearchPhase, Summary, Trial,
     WriteError, rfc3339,
 };
-use strategy::{Outcome, RATE_MAX, Range, Step, Strategy};
+use strategy::{Outcome, RATE_MAX, Range, Step, Strategy, rounded};
 use tokio::sync::watch;
 
 use crate::cli::{Format, SearchArgs};
@@ -120,11 +120,12 @@ fn range(args: &SearchArgs, own: f64) -> Result<Range, SearchError> {
     if own <= 0.0 {
         return Err(SearchError::NothingPublished);
     }
-    let (start, highest) = (args.from.unwrap_or(own), args.to.unwrap_or(RATE_MAX));
-    if start > highest {
-        let is_own = args.from.is_none();
-        return Err(SearchError::Bounds { from: start, to: highest, is_own });
+    let (from, highest) = (args.from.unwrap_or(own), args.to.unwrap_or(RATE_MAX));
+    if from > highest {
+        return Err(SearchError::Bounds { from, to: highest, is_own: args.from.is_none() });
     }
+    // What is typed is taken as it is.
+    let start = args.from.unwrap_or_else(|| rounded(own).min(highest));
     Ok(Range {
         start,
         lowest: args.from.unwrap_or_else(|| start.min(LOWEST)),

@@ -67,8 +67,8 @@ pub(super) struct Strategy {
     /// The greatest rate at which too little came to judge by.
     too_few: Option<f64>,
     next: Step,
-    /// Whether this rate was tried just now and gets a second chance.
-    again: bool,
+    /// Trials of this rate just now that were not taken at their word.
+    repeats: u32,
     /// Trials of the confirmation that held at this rate, and confirmations that failed.
     held: u32,
     failures: u32,
@@ -82,7 +82,7 @@ impl Strategy {
             above: None,
             too_few: None,
             next: Step::Try(range.start, SearchPhase::Bracket),
-            again: false,
+            repeats: 0,
             held: 0,
             failures: 0,
         }
@@ -96,14 +96,11 @@ impl Strategy {
     /// Takes in what came of the trial that was asked for; after the end, nothing changes.
     pub(super) fn learn(&mut self, outcome: Outcome) {
         let Step::Try(rate, phase) = self.next else { return };
-        // A busy second makes any generator late, once. And below the first rate that fails the search stays
-        // for good, however far above the limit is.
-        let is_first_failure = outcome == Outcome::Failed && self.above.is_none();
-        if (outcome == Outcome::Limited || is_first_failure) && !self.again {
-            self.again = true;
+        if self.repeats < self.chances(outcome) {
+            self.repeats += 1;
             return;
         }
-        self.again = false;
+        self.repeats = 0;
         self.next = match phase {
             SearchPhase::Confirm => self.confirmed(rate, outcome),
             SearchPhase::Bracket | SearchPhase::Bisect => {
@@ -116,6 +113,18 @@ impl Strategy {
                 self.narrow()
             }
         };
+    }
+
+    /// How often a trial is made again before this outcome is believed.
+    fn chances(&self, outcome: Outcome) -> u32 {
+        match outcome {
+            // A busy second makes any generator late, and before anything held it would end the search.
+            Outcome::Limited if self.best.is_none() && self.above.is_none() => 3,
+            Outcome::Limited => 1,
+            // Below the first rate that fails the search stays for good, however far above the limit is.
+            Outcome::Failed if self.above.is_none() => 1,
+            Outcome::Failed | Outcome::Held | Outcome::TooFew => 0,
+        }
     }
 
     /// After a trial of the bracket or the bisection.
@@ -210,7 +219,7 @@ impl Strategy {
 }
 
 /// To three digits.
-fn rounded(rate: f64) -> f64 {
+pub(super) fn rounded(rate: f64) -> f64 {
     let unit = 10_f64.powf(rate.log10().floor() - 2.0);
     // Twice, for a unit below 1 is no exact fraction.
     let digits = (rate / unit).round();
