@@ -3,7 +3,8 @@ use clap::Parser;
 
 use super::*;
 use crate::cli::Cli;
-use crate::mqtt::{QoS, Topic};
+use crate::mqtt::{Publish, QoS, Topic};
+use crate::payload::{self, Stamp};
 use crate::scenario::Scenario;
 
 const TAG: RunTag = *b"abc";
