@@ -89,6 +89,21 @@ pub(crate) struct Counters {
     pub unaliased: u64,
     /// Deliveries of a closed loop that did not come and that nothing came after.
     pub given_up: u64,
+    /// Of the counts of the ledger, what is of each QoS: see [`super::Recorder::counters`].
+    pub at: [QoSCounters; 3],
+}
+
+/// Deliveries of one QoS in the measured part. They mean what they mean in [`Counters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QoSCounters {
+    pub owed: u64,
+    pub delivered: u64,
+    pub duplicate: u64,
+    pub duplicate_with_dup: u64,
+    pub reordered: u64,
+    /// Of the whole load: what is damaged does not say when it was due.
+    pub corrupted: u64,
+    pub late_after_drain: u64,
 }
 
 /// What a broker of MQTT 5 gives a reason for.
@@ -108,6 +123,9 @@ impl Counters {
     pub(crate) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.fields_mut().into_iter().zip(other.clone().fields_mut()) {
             *mine += *theirs;
+        }
+        for (mine, theirs) in self.at.iter_mut().zip(&other.at) {
+            mine.add(theirs);
         }
     }
 
@@ -153,5 +171,17 @@ impl Counters {
             &mut self.unaliased,
             &mut self.given_up,
         ]
+    }
+}
+
+impl QoSCounters {
+    fn add(&mut self, other: &Self) {
+        self.owed += other.owed;
+        self.delivered += other.delivered;
+        self.duplicate += other.duplicate;
+        self.duplicate_with_dup += other.duplicate_with_dup;
+        self.reordered += other.reordered;
+        self.corrupted += other.corrupted;
+        self.late_after_drain += other.late_after_drain;
     }
 }

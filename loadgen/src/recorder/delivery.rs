@@ -1,8 +1,8 @@
 //! What arrives: which publication it is, whether it came before, and how long it took.
 
 use super::slots::{Slot, Slots};
-use super::{Arrival, Leg, Receiver, Recorder};
-use crate::mqtt::Publish;
+use super::{Arrival, Leg, QoSCounters, Receiver, Recorder};
+use crate::mqtt::{Publish, QoS};
 use crate::payload::{self, Stamp, StampPlace, Unread};
 use crate::plan::Contract;
 
@@ -31,7 +31,7 @@ impl Recorder {
                 Some(stamp)
             }
             Err(unread) => {
-                self.unread(unread);
+                self.unread(unread, publish.qos);
                 None
             }
         }
@@ -116,14 +116,19 @@ impl Recorder {
         match arrival {
             Some(Arrival::Duplicate) if slot.may_repeat => return self.counters.repeated += 1,
             Some(Arrival::Duplicate) => {
-                self.counters.measured_duplicate += u64::from(measured);
-                self.counters.measured_duplicate_with_dup += u64::from(measured && dup);
+                let (measured, with_dup) = (u64::from(measured), u64::from(measured && dup));
+                self.counters.measured_duplicate += measured;
+                self.counters.measured_duplicate_with_dup += with_dup;
+                let counters = self.at(slot.qos);
+                counters.duplicate += measured;
+                counters.duplicate_with_dup += with_dup;
                 return;
             }
             Some(Arrival::Ambiguous) => return self.counters.ambiguous += 1,
             Some(Arrival::Late) if !slot.shared => {
                 self.counters.caught_up += u64::from(slot.contract == Contract::Whole);
                 self.counters.measured_reordered += u64::from(measured);
+                self.at(slot.qos).reordered += u64::from(measured);
             }
             Some(Arrival::Ahead(skipped)) if !slot.shared && slot.contract == Contract::Whole => {
                 self.counters.skipped += u64::from(skipped);
@@ -134,6 +139,7 @@ impl Recorder {
         if slot.contract == Contract::Whole {
             self.counters.delivered += 1;
             self.counters.measured_delivered += u64::from(measured);
+            self.at(slot.qos).delivered += u64::from(measured);
         } else {
             self.counters.measured_unjudged += u64::from(measured);
         }
@@ -148,6 +154,12 @@ impl Recorder {
         }
     }
 
+    /// What is counted of deliveries of this QoS.
+    #[inline]
+    fn at(&mut self, qos: QoS) -> &mut QoSCounters {
+        &mut self.counters.at[qos as usize]
+    }
+
     /// A Will Message, whose stamp has the planned end of its connection as due time.
     fn will(&mut self, receiver: &Receiver, stamp: &Stamp, now_ns: u64) {
         let slot = self.slots.find(receiver.place, stamp.publisher);
@@ -157,7 +169,10 @@ impl Recorder {
             (Some(Arrival::Duplicate), Some(slot)) if slot.may_repeat => {
                 self.counters.repeated += 1;
             }
-            (Some(Arrival::Duplicate), _) => self.counters.measured_duplicate += 1,
+            (Some(Arrival::Duplicate), Some(slot)) => {
+                self.counters.measured_duplicate += 1;
+                self.at(slot.qos).duplicate += 1;
+            }
             (Some(Arrival::Ambiguous), _) => self.counters.ambiguous += 1,
             (Some(Arrival::InOrder | Arrival::Ahead(_) | Arrival::Late), Some(slot)) => {
                 self.counters.wills += u64::from(slot.contract == Contract::Whole);
@@ -168,9 +183,13 @@ impl Recorder {
     }
 
     #[cold]
-    fn unread(&mut self, unread: Unread) {
+    fn unread(&mut self, unread: Unread, qos: QoS) {
         match unread {
-            Unread::Corrupted => self.counters.corrupted += 1,
+            Unread::Corrupted => {
+                self.counters.corrupted += 1;
+                // What it says of its publisher cannot be believed; its packet can.
+                self.at(qos).corrupted += 1;
+            }
             Unread::Foreign => self.counters.foreign += 1,
         }
     }

@@ -22,7 +22,7 @@ mod windows;
 use std::cell::Cell;
 use std::sync::Arc;
 
-pub(crate) use counters::{Counters, Reasons, Refused};
+pub(crate) use counters::{Counters, QoSCounters, Reasons, Refused};
 use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
@@ -64,6 +64,8 @@ pub(crate) struct Recorder {
     stage: Stage,
     /// Measured deliveries when this stage began.
     delivered_before: u64,
+    /// The same for each QoS.
+    delivered_before_at: [u64; 3],
     /// What publishers wait for in a closed loop.
     windows: Option<Windows<FlowPlace>>,
 }
@@ -142,6 +144,7 @@ impl Recorder {
             legs: LegHistograms::default(),
             stage: Stage::Load,
             delivered_before: 0,
+            delivered_before_at: [0; 3],
             reasons: Reasons::new(),
             connect_failure: None,
             windows: None,
@@ -217,16 +220,33 @@ impl Recorder {
 
     /// A publication was written.
     pub(crate) fn sent(&mut self, stream: u32, due_ns: u64, lag_ns: u64) {
-        let owed = self.owed.unwrap_or_else(|| u64::from(self.plan.owed(stream)));
+        let measured = self.schedule.is_measured(due_ns);
+        let owed = match self.owed {
+            Some(owed) => owed,
+            None => self.owes(stream, measured),
+        };
         self.counters.sent += 1;
         self.counters.owed += owed;
-        if self.schedule.is_measured(due_ns) {
+        if measured {
             self.counters.measured_sent += 1;
             self.counters.measured_owed += owed;
             self.second.measured.send_lag.saturating_record(lag_ns);
         } else {
             self.second.warmup.send_lag.saturating_record(lag_ns);
         }
+    }
+
+    /// What a publication owes where not all owe the same.
+    fn owes(&mut self, stream: u32, measured: bool) -> u64 {
+        let Some(audience) = self.plan.audience(stream) else {
+            return 0;
+        };
+        if measured {
+            for (counters, owed) in self.counters.at.iter_mut().zip(audience.owed_at) {
+                counters.owed += u64::from(owed);
+            }
+        }
+        u64::from(audience.owed)
     }
 
     /// The broker owes a Will Message of this stream.
@@ -249,12 +269,39 @@ impl Recorder {
             Stage::After => self.counters.late_after_drain += since,
         }
         self.delivered_before = delivered;
+        for (counters, before) in self.counters.at.iter_mut().zip(&mut self.delivered_before_at) {
+            if self.stage == Stage::After {
+                counters.late_after_drain += counters.delivered - *before;
+            }
+            *before = counters.delivered;
+        }
     }
 
     /// The running totals.
+    ///
+    /// Where all publications owe the same, or all deliveries have one QoS, as in the main job, what
+    /// each QoS has of them is not counted one by one: it follows from the totals.
     pub(crate) fn counters(&mut self) -> Counters {
         self.close_stage();
-        self.counters
+        let mut counters = self.counters;
+        if let (Some(_), Some(audience)) = (self.owed, self.plan.audience(0)) {
+            for (counted, owed) in counters.at.iter_mut().zip(audience.owed_at) {
+                counted.owed = counters.measured_sent * u64::from(owed);
+            }
+        }
+        if let Slots::Dense { qos, .. } = self.slots {
+            let counted = &mut counters.at[qos as usize];
+            *counted = QoSCounters {
+                owed: counted.owed,
+                delivered: counters.measured_delivered,
+                duplicate: counters.measured_duplicate,
+                duplicate_with_dup: counters.measured_duplicate_with_dup,
+                reordered: counters.measured_reordered,
+                corrupted: counters.corrupted,
+                late_after_drain: counters.late_after_drain,
+            };
+        }
+        counters
     }
 
     /// The samples since the last call.
