@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::Histogram;
 
 use crate::{
-    BrokerUse, Config, Contract, Counts, Cpu, Delivery, IntervalHistogram, Judgement, Latency,
-    Legs, Machine, Measured, Memory, Percentiles, Phase, Reason, RunDirectory, SCHEMA, Summary,
-    TimelineRow, Verdict,
+    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, IntervalHistogram, Judgement,
+    Latency, Legs, Machine, Measured, Memory, Percentiles, Phase, Reason, RunDirectory, SCHEMA,
+    Summary, TimelineRow, Verdict,
 };
 
 /// The temperature pattern with 5,000 clients, all of it delivered by an embedded broker.
@@ -71,6 +71,33 @@ pub(crate) fn literal() -> Summary {
         }),
         warnings: Vec::new(),
     }
+}
+
+/// The same with deliveries at every QoS, of which those at QoS 1 were not kept.
+pub(crate) fn mixed() -> Summary {
+    let row = |qos, expected, lost| Contract {
+        qos,
+        expected,
+        delivered: expected - lost,
+        lost,
+        ..Contract::default()
+    };
+    let broken = Contract {
+        delivered: 19_990,
+        lost: 6,
+        duplicate: 7,
+        duplicate_with_dup: 3,
+        reordered: 2,
+        corrupted: 1,
+        late_after_drain: 4,
+        findings: vec![Finding {
+            code: "lost".to_owned(),
+            count: 6,
+            text: "6 deliveries never came".to_owned(),
+        }],
+        ..row(1, 20_000, 0)
+    };
+    Summary { ledger: vec![row(0, 40_000, 10), broken, row(2, 1_000_000, 0)], ..literal() }
 }
 
 /// The same against a broker elsewhere that does not keep up, interrupted by hand.

@@ -8,7 +8,7 @@ use crate::text::{
     absent, cpu_per_delivery, delivery_rate, harmless, latency_cells, what_ran, where_it_ran,
 };
 use crate::units::{bytes, count, microseconds, rate, share};
-use crate::{Percentiles, Summary};
+use crate::{Contract, Percentiles, Summary};
 
 /// Renders a run for pasting: what ran, the figures, the ledger, and the environment folded away.
 pub fn render_markdown(summary: &Summary) -> String {
@@ -126,7 +126,43 @@ fn ledger(summary: &Summary) -> String {
             escaped(&one.note)
         ));
     }
-    rows.join("\n") + "\n\n"
+    rows.join("\n") + "\n\n" + &of_each_qos(&summary.ledger)
+}
+
+/// A row for each QoS, when there are several.
+fn of_each_qos(ledger: &[Contract]) -> String {
+    if ledger.len() < 2 {
+        return String::new();
+    }
+    let mut text = "| QoS | owed | delivered | lost | duplicate | with DUP = 1 | reordered | corrupted | late \
+                    | contract |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n"
+        .to_owned();
+    let fault = |value: u64| match value {
+        0 => count(0),
+        value => format!("**{}**", count(value)),
+    };
+    for row in ledger {
+        let faults = [
+            row.lost,
+            row.duplicate,
+            row.duplicate_with_dup,
+            row.reordered,
+            row.corrupted,
+            row.late_after_drain,
+        ];
+        let kept = if row.findings.is_empty() { "kept" } else { "**broken**" };
+        add(
+            &mut text,
+            format_args!(
+                "| {} | {} | {} | {} | {kept} |\n",
+                row.qos,
+                count(row.expected),
+                count(row.delivered),
+                faults.map(fault).join(" | ")
+            ),
+        );
+    }
+    text + "\n"
 }
 
 fn resources(summary: &Summary) -> String {
@@ -207,7 +243,7 @@ pub(crate) fn fenced(command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{literal, overloaded};
+    use crate::fixture::{literal, mixed, overloaded};
 
     #[test]
     fn a_run_is_pasted_with_its_figures() {
@@ -233,6 +269,19 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("- warning: the broker closed 3 Network Connections"), "{text}");
+    }
+
+    #[test]
+    fn each_qos_has_a_row_where_there_are_several() {
+        let text = render_markdown(&mixed());
+        for line in [
+            "| 0 | 40,000 | 39,990 | **10** | 0 | 0 | 0 | 0 | 0 | kept |",
+            "| 1 | 20,000 | 19,990 | **6** | **7** | **3** | **2** | **1** | **4** | **broken** |",
+            "| 2 | 1,000,000 | 1,000,000 | 0 | 0 | 0 | 0 | 0 | 0 | kept |",
+        ] {
+            assert!(text.lines().any(|l| l == line), "no line `{line}` in\n{text}");
+        }
+        assert!(!render_markdown(&literal()).contains("| QoS |"));
     }
 
     #[test]

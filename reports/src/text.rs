@@ -2,7 +2,7 @@
 
 use crate::exceptions::exceptions;
 use crate::units::{bytes, count, float, microseconds, rate, seconds, share};
-use crate::{Config, Counts, Judgement, Percentiles, Summary, ThresholdResult};
+use crate::{Config, Contract, Counts, Judgement, Percentiles, Summary, ThresholdResult};
 
 /// Columns of the text: the narrowest terminal that is common.
 const WIDTH: usize = 80;
@@ -190,7 +190,32 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
         fault("reordered", reordered, "", style),
     ];
     lines.extend(exceptional_counts(&summary.counts, style));
+    lines.extend(of_each_qos(&summary.ledger, style));
     lines
+}
+
+/// A line for each QoS, when there are several: what is owed, what came, and what is not 0.
+fn of_each_qos(ledger: &[Contract], style: Style) -> Vec<String> {
+    let several = if ledger.len() > 1 { ledger } else { &[] };
+    let lines = several.iter().flat_map(|contract| {
+        let parts = [
+            (contract.lost, "lost"),
+            (contract.duplicate, "duplicate"),
+            (contract.duplicate_with_dup, "of them with DUP = 1"),
+            (contract.reordered, "reordered"),
+            (contract.corrupted, "corrupted"),
+            (contract.late_after_drain, "too late"),
+        ];
+        let parts = parts.into_iter().filter(|(value, _)| *value > 0);
+        let parts: Vec<String> =
+            parts.map(|(value, word)| format!("{} {word}", count(value))).collect();
+        let delivered = format!("expected, {} delivered", count(contract.delivered));
+        let note = joined(&delivered, &parts.join(", "));
+        let text = line(&format!("QoS {}", contract.qos), contract.expected, &note);
+        let lines = wrapped(&text, &" ".repeat(30)).into_iter();
+        lines.map(|line| if contract.findings.is_empty() { line } else { style.alarm(&line) })
+    });
+    lines.collect()
 }
 
 fn with_dup(counts: &Counts) -> String {
@@ -408,7 +433,7 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{literal, overloaded};
+    use crate::fixture::{literal, mixed, overloaded};
 
     #[test]
     fn a_run_without_loss_reads_calm() {
@@ -470,8 +495,23 @@ generator          20.5 s           68 %       0.328 µs         142 MB
     }
 
     #[test]
+    fn each_qos_has_a_line_where_there_are_several() {
+        let text = render_text(&mixed(), false);
+        for line in [
+            "QoS 0                40,000   expected, 39,990 delivered, 10 lost",
+            "QoS 1                20,000   expected, 19,990 delivered, 6 lost, 7 duplicate, 3",
+            "                              of them with DUP = 1, 2 reordered, 1 corrupted, 4",
+            "                              too late",
+            "QoS 2             1,000,000   expected, 1,000,000 delivered",
+        ] {
+            assert!(text.lines().any(|l| l == line), "no line `{line}` in\n{text}");
+        }
+        assert!(!render_text(&literal(), false).contains("\nQoS"), "one says what the totals say");
+    }
+
+    #[test]
     fn color_changes_nothing_but_color() {
-        for summary in [literal(), overloaded()] {
+        for summary in [literal(), overloaded(), mixed()] {
             let mut stripped = render_text(&summary, true);
             for code in ["1", "1;31", "1;32", "33", "0"] {
                 stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");

@@ -54,7 +54,7 @@ impl Version {
 }
 
 /// How surely a message is delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(clippy::enum_variant_names, reason = "the names that MQTT gives them")]
 pub enum QoS {
     /// 0: at most once.

@@ -2,7 +2,7 @@
 
 use reports::{Contract, Counts, Finding};
 
-use crate::recorder::Counters;
+use crate::recorder::{Counters, QoSCounters};
 use crate::scenario::Scenario;
 use crate::units::grouped;
 
@@ -40,26 +40,40 @@ pub(crate) fn counts(offered: u64, counters: &Counters) -> Counts {
     }
 }
 
-/// The counts, judged by what is promised at the least QoS that a delivery of the run has.
-pub(super) fn contract(scenario: &Scenario, counts: &Counts) -> Contract {
-    let qos = scenario.overview.least_qos.number();
-    Contract {
-        qos,
-        expected: counts.expected,
-        delivered: counts.delivered,
-        lost: counts.lost,
-        duplicate: counts.duplicate,
-        duplicate_with_dup: counts.duplicate_with_dup,
-        reordered: counts.reordered,
-        corrupted: counts.corrupted,
-        late_after_drain: counts.late_after_drain,
-        findings: findings(qos, counts),
+/// The counts of each QoS at which something was owed or came, judged by what is promised there.
+///
+/// Where nothing was, there is one for the least QoS that a delivery of the run could have had.
+pub(super) fn contracts(scenario: &Scenario, counters: &Counters) -> Vec<Contract> {
+    let least = scenario.overview.least_qos.number();
+    let all = (0..).zip(&counters.at).filter(|(_, counted)| **counted != QoSCounters::default());
+    let mut contracts: Vec<Contract> =
+        all.map(|(qos, counted)| contract(qos, counted, counters.disconnected)).collect();
+    if contracts.is_empty() {
+        contracts.push(Contract { qos: least, ..Contract::default() });
     }
+    contracts
+}
+
+fn contract(qos: u8, counted: &QoSCounters, disconnected: u64) -> Contract {
+    let contract = Contract {
+        qos,
+        expected: counted.owed,
+        delivered: counted.delivered.saturating_sub(counted.late_after_drain),
+        lost: counted.owed.saturating_sub(counted.delivered),
+        duplicate: counted.duplicate,
+        duplicate_with_dup: counted.duplicate_with_dup,
+        reordered: counted.reordered,
+        corrupted: counted.corrupted,
+        late_after_drain: counted.late_after_drain,
+        findings: Vec::new(),
+    };
+    Contract { findings: findings(&contract, disconnected), ..contract }
 }
 
 /// What MQTT does not allow at this QoS. What a client that connects again may get again is not among
 /// the duplicates, so nothing excuses a repetition.
-fn findings(qos: u8, counts: &Counts) -> Vec<Finding> {
+fn findings(counts: &Contract, disconnected: u64) -> Vec<Finding> {
+    let qos = counts.qos;
     let mut findings = Vec::new();
     let mut find = |code: &str, count: u64, what: &str, clause: &str| {
         if count > 0 {
@@ -67,7 +81,7 @@ fn findings(qos: u8, counts: &Counts) -> Vec<Finding> {
             findings.push(Finding { code: code.to_owned(), count, text });
         }
     };
-    let ended = match counts.disconnected {
+    let ended = match disconnected {
         0 => String::new(),
         ended => format!(
             "; {} connection(s) ended during the run, and what these were owed is among them",
@@ -110,31 +124,34 @@ fn findings(qos: u8, counts: &Counts) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    fn codes(qos: u8, counts: Counts) -> Vec<String> {
-        findings(qos, &counts).into_iter().map(|finding| finding.code).collect()
+    fn codes(qos: u8, counts: &Contract) -> Vec<String> {
+        findings(&Contract { qos, ..counts.clone() }, 0)
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect()
     }
 
     #[test]
     fn each_qos_is_held_to_its_own_promise() {
-        let all = Counts {
+        let all = Contract {
             lost: 1,
             duplicate: 2,
             duplicate_with_dup: 1,
             reordered: 3,
             corrupted: 4,
-            ..Counts::default()
+            ..Contract::default()
         };
-        assert_eq!(codes(0, all), ["duplicate", "reordered", "corrupted"], "QoS 0 may lose");
+        assert_eq!(codes(0, &all), ["duplicate", "reordered", "corrupted"], "QoS 0 may lose");
         for qos in [1, 2] {
-            assert_eq!(codes(qos, all), ["lost", "duplicate", "reordered", "corrupted"]);
+            assert_eq!(codes(qos, &all), ["lost", "duplicate", "reordered", "corrupted"]);
         }
-        assert_eq!(codes(2, Counts::default()), [""; 0]);
+        assert_eq!(codes(2, &Contract::default()), [""; 0]);
     }
 
     #[test]
     fn a_loss_after_connections_ended_says_so() {
-        let counts = Counts { lost: 1_500, disconnected: 2, ..Counts::default() };
-        let text = &findings(1, &counts)[0].text;
+        let counts = Contract { qos: 1, lost: 1_500, ..Contract::default() };
+        let text = &findings(&counts, 2)[0].text;
         assert!(text.starts_with("1,500 deliveries never came"), "{text}");
         assert!(text.contains("2 connection(s) ended during the run"), "{text}");
     }

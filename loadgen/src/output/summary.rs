@@ -8,7 +8,7 @@ use reports::{
     Summary, ThresholdResult, Verdict, rfc3339,
 };
 
-use super::ledger::{contract, counts};
+use super::ledger::{contracts, counts};
 use crate::payload::StampPlace;
 use crate::plan::Plan;
 use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused, RetainedCount};
@@ -92,7 +92,7 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
         config: config(scenario, plan, measured),
         machine: measured.machine.clone(),
         counts,
-        ledger: vec![contract(scenario, &counts)],
+        ledger: contracts(scenario, &measured.counters),
         latency: Latency {
             delivery: Delivery {
                 from_due: Percentiles::from_histogram(&measured.from_due),

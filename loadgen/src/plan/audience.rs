@@ -19,6 +19,8 @@ pub(crate) struct Audience {
     pub deliveries: u32,
     /// How many of them are judged: are lost if they do not come.
     pub owed: u32,
+    /// The same for each QoS at which they are delivered.
+    pub owed_at: [u32; 3],
 }
 
 /// One that receives.
@@ -28,6 +30,8 @@ pub(crate) struct Member {
     pub client: u32,
     /// Its share group among those of the audience; `None` for one that receives all.
     pub share: Option<u16>,
+    /// QoS of its deliveries: the lower one of publication and subscription `[MQTT-3.8.4-6]`.
+    pub qos: QoS,
     /// What its deliveries are held to.
     pub contract: Contract,
     /// Whether a message may rightly come again: the client has several filters that match
@@ -50,8 +54,8 @@ pub(crate) enum Contract {
 /// What about a stream decides on the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kind {
-    /// It is published with QoS 1 or 2.
-    acknowledged: bool,
+    /// QoS of its publications.
+    qos: QoS,
     /// Its publications reach the broker for certain.
     certain: bool,
 }
@@ -135,7 +139,7 @@ impl<'a> Audiences<'a> {
         streams: u64,
     ) -> Result<u32, PlanError> {
         let kind = Kind {
-            acknowledged: qos > QoS::AtMostOnce,
+            qos,
             // What was written before a socket is closed at once may never have left it.
             certain: group.stays() || group.presence.leave == Leave::Disconnect,
         };
@@ -176,6 +180,8 @@ impl<'a> Audiences<'a> {
                 None => merged.push(member),
                 Some(last) if last.share.is_none() && member.share.is_none() => {
                     last.may_repeat = true;
+                    // The greatest QoS of the filters that match [MQTT-3.3.5-1].
+                    last.qos = last.qos.max(member.qos);
                     last.contract = last.contract.min(member.contract);
                 }
                 Some(_) => {
@@ -190,12 +196,12 @@ impl<'a> Audiences<'a> {
     }
 
     fn member(&self, subscriber: &Subscriber, share: Option<u16>, kind: Kind) -> Member {
-        let Subscriber { client, group, qos, .. } = *subscriber;
+        let Subscriber { client, group, .. } = *subscriber;
+        let qos = subscriber.qos.min(kind.qos);
         let group = self.scenario.groups.get(group as usize);
         let is_slow = group.is_some_and(|group| group.read_bytes_per_second.is_some());
         let is_there = group.is_some_and(Group::stays);
-        let is_kept = kind.acknowledged
-            && qos > QoS::AtMostOnce
+        let is_kept = qos > QoS::AtMostOnce
             && group.is_some_and(|group| {
                 // A session begins with the first connection, and ends with a group that stops.
                 let Group { presence, .. } = group;
@@ -204,6 +210,7 @@ impl<'a> Audiences<'a> {
         Member {
             client,
             share,
+            qos,
             contract: match (is_slow, kind.certain && (is_there || is_kept)) {
                 (true, _) => Contract::Slow,
                 (false, true) => Contract::Whole,
@@ -216,24 +223,32 @@ impl<'a> Audiences<'a> {
 
 /// Settles what the members of a share group have in common, and counts.
 fn counted(mut members: Vec<Member>, shares: usize) -> Audience {
-    let mut worst = vec![Contract::Whole; shares];
+    // Whichever member gets a message, no less than this is promised of it.
+    let mut least = vec![(Contract::Whole, QoS::ExactlyOnce); shares];
     for member in &members {
-        if let Some(worst) = member.share.and_then(|share| worst.get_mut(usize::from(share))) {
-            *worst = (*worst).max(member.contract);
+        if let Some(least) = member.share.and_then(|share| least.get_mut(usize::from(share))) {
+            *least = (least.0.max(member.contract), least.1.min(member.qos));
         }
     }
     for member in &mut members {
-        if let Some(worst) = member.share.and_then(|share| worst.get(usize::from(share))) {
-            member.contract = *worst;
+        if let Some(least) = member.share.and_then(|share| least.get(usize::from(share))) {
+            (member.contract, member.qos) = *least;
         }
     }
-    let alone = || members.iter().filter(|member| member.share.is_none());
-    let whole = |contract: &Contract| *contract == Contract::Whole;
-    let owed = alone().filter(|member| whole(&member.contract)).count()
-        + worst.iter().filter(|contract| whole(contract)).count();
+    let alone = members.iter().filter(|member| member.share.is_none());
+    let alone = alone.map(|member| (member.contract, member.qos));
+    let (mut deliveries, mut owed_at) = (0_u32, [0_u32; 3]);
+    for (contract, qos) in alone.chain(least) {
+        deliveries = deliveries.saturating_add(1);
+        if contract == Contract::Whole {
+            let owed = &mut owed_at[qos as usize];
+            *owed = owed.saturating_add(1);
+        }
+    }
     Audience {
-        deliveries: u32::try_from(alone().count() + shares).unwrap_or(u32::MAX),
-        owed: u32::try_from(owed).unwrap_or(u32::MAX),
+        deliveries,
+        owed: owed_at.into_iter().fold(0, u32::saturating_add),
+        owed_at,
         members: members.into_boxed_slice(),
     }
 }

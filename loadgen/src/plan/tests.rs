@@ -172,6 +172,41 @@ fn each_stream_knows_who_is_owed_and_what_can_be_judged() {
 }
 
 #[test]
+fn mqtt_3_8_4_6_what_is_owed_is_owed_at_the_lower_qos() {
+    let plan = planned(CITY).unwrap();
+    let owed_at = |stream| plan.audience(stream).unwrap().owed_at;
+    assert_eq!(owed_at(0), [2, 0, 0]);
+    assert_eq!(
+        (owed_at(4), owed_at(3)),
+        ([0, 2, 0], [0, 3, 0]),
+        "the greatest of a client's filters"
+    );
+    let shared = planned(
+        "[[group]]\nname = 'a'\nclients = 2\nversion = 5\n\
+         subscribe = [{ filter = 't', share = 's', qos = 2 }]\n\
+         [[group]]\nname = 'b'\nclients = 1\nversion = 5\n\
+         subscribe = [{ filter = 't', share = 's', qos = 1 }]\n\
+         [[group]]\nname = 'c'\nclients = 1\nsubscribe = [{ filter = 't', qos = 2 }]\n\
+         [[group]]\nname = 'd'\nclients = 2\npublish = [{ topic = 't', qos = 2 }]",
+    );
+    let shared = shared.unwrap();
+    let audience = shared.audience(0).unwrap();
+    assert_eq!((audience.owed, audience.owed_at), (2, [0, 1, 1]), "the least of a share group");
+}
+
+#[test]
+fn qos_1_may_repeat_itself_on_another_connection_whatever_the_subscription_asks_for() {
+    let plan = planned(
+        "[[group]]\nname = 'a'\nclients = 1\npublish = [{ topic = 't/1', qos = 1 }, { topic = 't/2', qos = 2 }]\n\
+         [[group]]\nname = 'kept'\nclients = 1\nclean = false\nchurn = {}\n\
+         subscribe = [{ filter = 't/+', qos = 2 }]",
+    );
+    let plan = plan.unwrap();
+    let may_repeat = |stream| plan.audience(stream).unwrap().members[0].may_repeat;
+    assert_eq!((may_repeat(0), may_repeat(1)), (true, false));
+}
+
+#[test]
 fn clients_that_break_off_owe_nothing_but_their_timed_will() {
     let plan = planned(
         "[[group]]\nname = 'a'\nclients = 2\nchurn = { end = 'abort' }\n\

@@ -7,15 +7,17 @@
 
 use std::collections::HashMap;
 
+use crate::mqtt::QoS;
 use crate::plan::{Contract, Plan};
 
 /// Finds slots.
 #[derive(Debug)]
 pub(super) enum Slots {
-    /// Every stream goes to every subscriber, and all of it is owed.
+    /// Every stream goes to every subscriber at one QoS, and all of it is owed.
     Dense {
         streams: u32,
         subscribers: usize,
+        qos: QoS,
     },
     Sparse(Sparse),
 }
@@ -24,6 +26,7 @@ pub(super) enum Slots {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub index: usize,
+    pub qos: QoS,
     pub contract: Contract,
     /// A message may rightly come again.
     pub may_repeat: bool,
@@ -54,6 +57,7 @@ struct Member {
     /// Its place among the worker's subscribers.
     place: u32,
     column: u32,
+    qos: QoS,
     contract: Contract,
     may_repeat: bool,
     shared: bool,
@@ -62,16 +66,18 @@ struct Member {
 impl Slots {
     /// For these subscribers of a worker, in the order of their places.
     pub(super) fn new(plan: &Plan, subscribers: &[u32]) -> Self {
-        if is_dense(plan, subscribers) {
-            return Self::Dense { streams: plan.streams(), subscribers: subscribers.len() };
+        match dense_qos(plan, subscribers) {
+            Some(qos) => {
+                Self::Dense { streams: plan.streams(), subscribers: subscribers.len(), qos }
+            }
+            None => Self::Sparse(Sparse::new(plan, subscribers)),
         }
-        Self::Sparse(Sparse::new(plan, subscribers))
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         match self {
-            Self::Dense { streams, subscribers } => *streams as usize * subscribers,
+            Self::Dense { streams, subscribers, .. } => *streams as usize * subscribers,
             Self::Sparse(sparse) => sparse.slots,
         }
     }
@@ -80,8 +86,9 @@ impl Slots {
     #[inline]
     pub(super) fn find(&self, place: usize, stream: u32) -> Option<Slot> {
         match self {
-            Self::Dense { streams, subscribers } => (stream < *streams).then_some(Slot {
+            Self::Dense { streams, subscribers, qos } => (stream < *streams).then_some(Slot {
                 index: stream as usize * subscribers + place,
+                qos: *qos,
                 contract: Contract::Whole,
                 may_repeat: false,
                 shared: false,
@@ -113,6 +120,7 @@ impl Sparse {
                 members.push(Member {
                     place: *place,
                     column,
+                    qos: member.qos,
                     contract: member.contract,
                     may_repeat: member.may_repeat,
                     shared: member.share.is_some(),
@@ -139,24 +147,28 @@ impl Sparse {
         let members = self.members.get(first..first + row.count as usize)?;
         let place = u32::try_from(place).ok()?;
         let at = members.binary_search_by_key(&place, |member| member.place).ok()?;
-        let Member { column, contract, may_repeat, shared, .. } = *members.get(at)?;
-        Some(Slot { index: (row.first + column) as usize, contract, may_repeat, shared })
+        let Member { column, qos, contract, may_repeat, shared, .. } = *members.get(at)?;
+        Some(Slot { index: (row.first + column) as usize, qos, contract, may_repeat, shared })
     }
 }
 
-/// Whether every stream goes to all of these and to nobody else of this worker.
-fn is_dense(plan: &Plan, subscribers: &[u32]) -> bool {
+/// The QoS of all deliveries, if every stream goes to all of these and to nobody else of this worker.
+fn dense_qos(plan: &Plan, subscribers: &[u32]) -> Option<QoS> {
     let [audience] = plan.audiences() else {
-        return false;
+        return None;
     };
+    let qos = audience.members.first().map_or(QoS::AtMostOnce, |member| member.qos);
     let owed_alike = audience.members.iter().all(|member| {
-        member.share.is_none() && member.contract == Contract::Whole && !member.may_repeat
+        member.share.is_none()
+            && member.contract == Contract::Whole
+            && !member.may_repeat
+            && member.qos == qos
     });
     let has_wills = plan.streams() > plan.published_streams();
     let is_member = |client: &u32| {
         audience.members.binary_search_by_key(client, |member| member.client).is_ok()
     };
-    owed_alike && !has_wills && subscribers.iter().all(is_member)
+    (owed_alike && !has_wills && subscribers.iter().all(is_member)).then_some(qos)
 }
 
 #[cfg(test)]
@@ -178,10 +190,23 @@ mod tests {
             [[group]]\nname = 'b'\nclients = 2\nsubscribe = [{ filter = 't' }]",
         );
         let slots = Slots::new(&plan, &subscribers(&plan));
-        assert!(matches!(slots, Slots::Dense { streams: 3, subscribers: 2 }));
+        assert!(matches!(slots, Slots::Dense { streams: 3, subscribers: 2, qos: QoS::AtMostOnce }));
         assert_eq!(slots.count(), 6);
         assert_eq!(slots.find(1, 2).map(|slot| slot.index), Some(5));
         assert_eq!(slots.find(0, 3), None);
+    }
+
+    #[test]
+    fn one_audience_at_several_qos_is_not_the_main_job() {
+        let plan = tests_plan(
+            "[[group]]\nname = 'a'\nclients = 1\npublish = [{ topic = 't', qos = 2 }]\n\
+            [[group]]\nname = 'b'\nclients = 1\nsubscribe = [{ filter = 't', qos = 1 }]\n\
+            [[group]]\nname = 'c'\nclients = 1\nsubscribe = [{ filter = 't', qos = 2 }]",
+        );
+        assert_eq!(plan.audiences().len(), 1);
+        let slots = Slots::new(&plan, &subscribers(&plan));
+        let qos = |place| slots.find(place, 0).map(|slot| slot.qos);
+        assert_eq!((qos(0), qos(1)), (Some(QoS::AtLeastOnce), Some(QoS::ExactlyOnce)));
     }
 
     const MIXED: &str = "\

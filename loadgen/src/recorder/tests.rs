@@ -3,7 +3,9 @@ use clap::Parser;
 
 use super::*;
 use crate::cli::Cli;
-use crate::mqtt::{QoS, Topic};
+use crate::mqtt::{Publish, QoS, Topic};
+use crate::payload::{self, Stamp};
+use crate::plan::tests_plan;
 use crate::scenario::Scenario;
 
 const TAG: RunTag = *b"abc";
@@ -180,4 +182,79 @@ fn totals_of_workers_add_up() {
     one.add(&Counters { sent: 10, connected: 5, ..Counters::default() });
     let sum = Counters { sent: 11, connected: 5, unexpected: 2, ..Counters::default() };
     assert_eq!(one, sum);
+}
+
+/// Three topics, published at QoS 2, 1 and 0, for three subscribers at QoS 0, 1 and 2 in this order.
+fn mixed() -> Recorder {
+    let publisher = |qos| {
+        format!(
+            "[[group]]\nname = 'p{qos}'\nclients = 1\npublish = [{{ topic = 't/{qos}', qos = {qos} }}]\n"
+        )
+    };
+    let subscriber = |qos| {
+        format!(
+            "[[group]]\nname = 's{qos}'\nclients = 1\nsubscribe = [{{ filter = 't/+', qos = {qos} }}]\n"
+        )
+    };
+    let groups =
+        [publisher(2), publisher(1), publisher(0), subscriber(0), subscriber(1), subscriber(2)];
+    of(tests_plan(&groups.concat()))
+}
+
+/// Of each QoS what `take` takes.
+fn of_each(recorder: &mut Recorder, take: impl Fn(&QoSCounters) -> u64) -> [u64; 3] {
+    recorder.counters().at.each_ref().map(take)
+}
+
+#[test]
+fn each_qos_has_a_row_of_what_is_owed_and_came() {
+    let mut recorder = mixed();
+    // Of the warm-up, which owes nothing that counts; then one of each.
+    recorder.sent(0, 1500, 0);
+    for stream in [0, 0, 1, 2] {
+        recorder.sent(stream, 2000, 0);
+    }
+    assert_eq!(of_each(&mut recorder, |at| at.owed), [2 + 1 + 3, 2 + 2, 2]);
+    for (place, sequence) in [(0, 0), (1, 0), (2, 0), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1)] {
+        arrive(&mut recorder, place, stamp(0, sequence), false, 90_000);
+    }
+    assert_eq!(of_each(&mut recorder, |at| at.delivered), [1, 2, 3]);
+    assert_eq!(of_each(&mut recorder, |at| at.duplicate), [0, 1, 1]);
+    assert_eq!(of_each(&mut recorder, |at| at.reordered), [0, 0, 1]);
+    arrive(&mut recorder, 2, stamp(1, 0), false, 90_000);
+    arrive(&mut recorder, 2, stamp(2, 0), false, 90_000);
+    assert_eq!(of_each(&mut recorder, |at| at.delivered), [2, 3, 3], "the lower QoS of both");
+}
+
+#[test]
+fn what_is_late_or_damaged_is_in_its_row_too() {
+    let mut recorder = mixed();
+    for stage in [Stage::Load, Stage::Drain, Stage::After] {
+        recorder.enter(stage);
+        let sequence = recorder.counters().delivered;
+        arrive(&mut recorder, 1, stamp(0, u32::try_from(sequence).unwrap()), false, 90_000);
+    }
+    assert_eq!(of_each(&mut recorder, |at| at.late_after_drain), [0, 1, 0]);
+    assert_eq!(of_each(&mut recorder, |at| at.late_after_drain), [0, 1, 0], "asked again");
+    let mut payload = BytesMut::new();
+    payload::write(&mut payload, 20, (TAG, &stamp(0, 9)), b"", 0);
+    payload[0] = b'3';
+    let damaged = Publish { qos: QoS::ExactlyOnce, ..message(&payload, b"") };
+    recorder.delivery::<false>(&receiver(2), &damaged, 90_000);
+    assert_eq!(of_each(&mut recorder, |at| at.corrupted), [0, 0, 1]);
+}
+
+#[test]
+fn where_all_is_of_one_qos_its_row_is_the_totals() {
+    let mut recorder = recorder("--clients 4 -q 2 --sub-qos 1");
+    assert!(matches!(recorder.slots, Slots::Dense { qos: QoS::AtLeastOnce, .. }));
+    for _ in 0..3 {
+        recorder.sent(0, 2000, 0);
+    }
+    for sequence in [1, 0, 0] {
+        arrive(&mut recorder, 0, stamp(0, sequence), false, 90_000);
+    }
+    let row =
+        QoSCounters { owed: 6, delivered: 2, duplicate: 1, reordered: 1, ..QoSCounters::default() };
+    assert_eq!(recorder.counters().at, [QoSCounters::default(), row, QoSCounters::default()]);
 }

@@ -8,7 +8,7 @@ use super::{Load, Outcome, Run, Waited, evidence};
 use crate::output::{self, Measured};
 use crate::payload::StampPlace;
 use crate::plan::{Offered, Schedule};
-use crate::recorder::Counters;
+use crate::recorder::{Counters, QoSCounters};
 use crate::system::peak_bytes;
 use crate::units::seconds;
 use crate::verdict::judge;
@@ -131,15 +131,24 @@ pub(super) fn outcome(summary: &Summary) -> Outcome {
 }
 
 /// Deliveries without a stamp, told apart as well as can be: those of the warm-up came first, and
-/// what came beyond what is owed came twice.
+/// what came beyond what is owed came twice. Which QoS they were owed at nobody knows, so that all are
+/// held to the least.
 fn attributed(counters: &Counters) -> Counters {
     let warmup = counters.owed.saturating_sub(counters.measured_owed);
     let measured = counters.delivered.saturating_sub(warmup);
-    Counters {
-        measured_delivered: measured.min(counters.measured_owed),
-        measured_duplicate: measured.saturating_sub(counters.measured_owed),
-        ..*counters
+    let (delivered, duplicate) =
+        (measured.min(counters.measured_owed), measured.saturating_sub(counters.measured_owed));
+    let least = counters.at.iter().position(|counted| counted.owed > 0).unwrap_or(0);
+    let mut at = [QoSCounters::default(); 3];
+    if let Some(counted) = at.get_mut(least) {
+        *counted = QoSCounters {
+            owed: counters.measured_owed,
+            delivered,
+            duplicate,
+            ..QoSCounters::default()
+        };
     }
+    Counters { measured_delivered: delivered, measured_duplicate: duplicate, at, ..*counters }
 }
 
 #[cfg(test)]
@@ -159,5 +168,20 @@ mod tests {
         assert_eq!(told(90), (70, 0));
         assert_eq!(told(10), (0, 0));
         assert_eq!(told(103), (80, 3));
+    }
+
+    #[test]
+    fn deliveries_without_a_stamp_are_held_to_the_least_qos_that_is_owed() {
+        let owed = |owed| QoSCounters { owed, ..QoSCounters::default() };
+        let counters = Counters {
+            owed: 80,
+            measured_owed: 80,
+            delivered: 70,
+            at: [owed(0), owed(50), owed(30)],
+            ..Counters::default()
+        };
+        let row = QoSCounters { owed: 80, delivered: 70, ..QoSCounters::default() };
+        let none = QoSCounters::default();
+        assert_eq!(attributed(&counters).at, [none, row, none]);
     }
 }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread;
 
 /// What becomes of one publication on its way to one subscriber: the packets to write now.
-/// The first argument counts the publications from 0, the second the subscribers.
+/// The first argument counts the publications from 0, the second the subscribers. The publication
+/// has the QoS of its delivery where subscriptions are granted as they ask.
 pub(crate) type Route = Box<dyn FnMut(usize, usize, &[u8]) -> Vec<Vec<u8>> + Send>;
 
 /// How the broker answers.
@@ -17,6 +18,8 @@ pub(crate) struct Script {
     pub connack: fn(usize) -> Option<&'static [u8]>,
     /// Return code of every SUBACK; `None` is silence.
     pub suback: Option<u8>,
+    /// Subscriptions are granted the QoS that they ask for, and publications lowered to it.
+    pub grants: bool,
     /// Written to each subscriber right after its SUBACK.
     pub greeting: Vec<u8>,
     /// What becomes of publications.
@@ -35,6 +38,7 @@ impl Default for Script {
         Self {
             connack: |_| Some(b"\x20\x02\x00\x00"),
             suback: Some(0),
+            grants: false,
             greeting: Vec::new(),
             route: Box::new(|_, _, packet| vec![packet.to_vec()]),
             answer: |_| Vec::new(),
@@ -54,8 +58,14 @@ pub(crate) struct Broker {
 struct State {
     script: Script,
     all: Vec<TcpStream>,
-    subscribers: Vec<TcpStream>,
+    subscribers: Vec<Subscriber>,
     publications: usize,
+}
+
+struct Subscriber {
+    stream: TcpStream,
+    /// The QoS that it was granted, if that is kept to.
+    qos: Option<u8>,
 }
 
 impl Broker {
@@ -138,10 +148,15 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, connects: &AtomicUsize) ->
                 stream.write_all(&(state.script.answer)(&packet))?;
                 state.publish(&packet)?;
             }
+            // PUBREC of a subscriber, PUBREL of a publisher.
+            5 => stream.write_all(&[0x62, 2, packet[2], packet[3]])?,
+            6 => stream.write_all(&[0x70, 2, packet[2], packet[3]])?,
             8 => {
                 let Some(code) = state.script.suback else {
                     continue;
                 };
+                let asked = state.script.grants.then(|| packet[packet.len() - 1] & 3);
+                let code = asked.unwrap_or(code);
                 let answer = if is_new {
                     vec![0x90, 4, packet[2], packet[3], 0, code]
                 } else {
@@ -149,7 +164,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, connects: &AtomicUsize) ->
                 };
                 stream.write_all(&answer)?;
                 stream.write_all(&state.script.greeting)?;
-                state.subscribers.push(stream.try_clone()?);
+                state.subscribers.push(Subscriber { stream: stream.try_clone()?, qos: asked });
             }
             12 => stream.write_all(b"\xd0\x00")?,
             _ => {}
@@ -169,9 +184,10 @@ impl State {
         let number = self.publications;
         self.publications += 1;
         for (place, subscriber) in self.subscribers.iter_mut().enumerate() {
-            for packet in (self.script.route)(number, place, &live) {
+            let lowered = subscriber.qos.map(|granted| lowered(&live, granted));
+            for packet in (self.script.route)(number, place, lowered.as_deref().unwrap_or(&live)) {
                 // One that was closed on purpose takes nothing more.
-                drop(subscriber.write_all(&packet));
+                drop(subscriber.stream.write_all(&packet));
             }
         }
         match &self.script.close_after {
@@ -184,8 +200,22 @@ impl State {
         if places.is_empty() {
             return self.all.iter().try_for_each(|stream| stream.shutdown(Shutdown::Both));
         }
-        places.iter().try_for_each(|place| self.subscribers[*place].shutdown(Shutdown::Both))
+        places.iter().try_for_each(|place| self.subscribers[*place].stream.shutdown(Shutdown::Both))
     }
+}
+
+/// A short PUBLISH of MQTT 3.1.1 at no more than this QoS.
+fn lowered(packet: &[u8], granted: u8) -> Vec<u8> {
+    let qos = packet[0] >> 1 & 3;
+    let mut lowered = packet.to_vec();
+    lowered[0] = packet[0] & !6 | qos.min(granted) << 1;
+    if qos > 0 && granted == 0 {
+        assert!(packet[1] < 128, "one byte of length");
+        let identifier = 4 + usize::from(packet[3]);
+        lowered.drain(identifier..identifier + 2);
+        lowered[1] -= 2;
+    }
+    lowered
 }
 
 /// One whole packet, its fixed header included.

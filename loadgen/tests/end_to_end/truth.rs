@@ -1,12 +1,13 @@
 //! What the figures say is what the broker did: every fault that is put in is found, with its right count.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
 use reports::{Contract, Summary};
 
-use crate::loadgen::loadgen;
+use crate::loadgen::{Folder, loadgen};
 use crate::scripted::{Broker, Script};
 use crate::witness;
 
@@ -23,18 +24,29 @@ fn run(options: &str, script: Script) -> Summary {
     summary
 }
 
-/// A broker that acknowledges publications of QoS 1 at once.
+/// A broker that acknowledges publications at once.
 fn routed(route: impl FnMut(usize, usize, &[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Script {
     Script { suback: Some(1), route: Box::new(route), answer: puback, ..Script::default() }
 }
 
-/// PUBACK for a PUBLISH of QoS 1; nothing for one of QoS 0.
+/// PUBACK for a PUBLISH of QoS 1, PUBREC for one of QoS 2; nothing for one of QoS 0.
 fn puback(packet: &[u8]) -> Vec<u8> {
-    if packet[0] & 6 == 0 {
-        return Vec::new();
-    }
+    let kind = match qos_of(packet) {
+        0 => return Vec::new(),
+        1 => 0x40,
+        _ => 0x50,
+    };
     let topic = 2 + usize::from(packet[3]);
-    vec![0x40, 2, packet[2 + topic], packet[3 + topic]]
+    vec![kind, 2, packet[2 + topic], packet[3 + topic]]
+}
+
+fn qos_of(packet: &[u8]) -> u8 {
+    packet[0] >> 1 & 3
+}
+
+/// The last character of the Topic Name.
+fn topic_end(packet: &[u8]) -> char {
+    char::from(packet[3 + usize::from(packet[3])])
 }
 
 fn again(packet: &[u8]) -> Vec<u8> {
@@ -75,6 +87,93 @@ fn a_loss_is_a_finding_at_qos_1_and_none_at_qos_0() {
     let summary = run(&ONE_PAIR.replace("-q 1", "-q 0"), routed(lossy));
     assert_eq!((summary.counts.lost, summary.ledger[0].qos), (1, 0));
     assert_eq!(findings(&summary.ledger[0]), []);
+}
+
+/// Two topics, published at QoS 1 and 2, for subscribers at QoS 0, 1 and 2: 30 of each, all measured.
+const MIXED: &str = "\
+    [[group]]\nname = 'publisher'\nclients = 1\nversion = '3.1.1'\npublish = [\n\
+    { topic = 'm/1', qos = 1, rate = '20ms' }, { topic = 'm/2', qos = 2, rate = '20ms' }]\n\
+    [[group]]\nname = 'zero'\nclients = 1\nversion = '3.1.1'\nsubscribe = [{ filter = 'm/+' }]\n\
+    [[group]]\nname = 'one'\nclients = 1\nversion = '3.1.1'\nsubscribe = [{ filter = 'm/+', qos = 1 }]\n\
+    [[group]]\nname = 'two'\nclients = 1\nversion = '3.1.1'\nsubscribe = [{ filter = 'm/+', qos = 2 }]";
+
+fn run_mixed(
+    mut route: impl FnMut(u8, char, usize, &[u8]) -> Vec<Vec<u8>> + Send + 'static,
+) -> Summary {
+    let mut seen: HashMap<(usize, char), usize> = HashMap::new();
+    let script = routed(move |_, subscriber, packet| {
+        let number = seen.entry((subscriber, topic_end(packet))).or_default();
+        *number += 1;
+        route(qos_of(packet), topic_end(packet), *number - 1, packet)
+    });
+    let folder = Folder::new();
+    let file = folder.write("mixed.toml", MIXED);
+    let options = format!("--scenario {} -d 600ms --warmup 0s --drain 1s --quiet", file.display());
+    run(&options, Script { grants: true, ..script })
+}
+
+/// Of each row: QoS, owed, delivered, lost, duplicate, with DUP, reordered, corrupted.
+fn rows(summary: &Summary) -> Vec<[u64; 8]> {
+    let rows = summary.ledger.iter().map(|row| {
+        [
+            u64::from(row.qos),
+            row.expected,
+            row.delivered,
+            row.lost,
+            row.duplicate,
+            row.duplicate_with_dup,
+            row.reordered,
+            row.corrupted,
+        ]
+    });
+    rows.collect()
+}
+
+#[test]
+fn mqtt_3_8_4_6_each_delivery_is_in_the_row_of_the_lower_qos() {
+    let summary = run_mixed(|_, _, _, packet| vec![packet.to_vec()]);
+    assert_eq!(
+        rows(&summary),
+        [[0, 60, 60, 0, 0, 0, 0, 0], [1, 90, 90, 0, 0, 0, 0, 0], [2, 30, 30, 0, 0, 0, 0, 0]]
+    );
+    assert!(summary.ledger.iter().all(|row| row.findings.is_empty()), "{:?}", summary.ledger);
+}
+
+#[test]
+fn each_fault_is_in_the_row_of_its_qos_and_judged_by_what_is_promised_there() {
+    let mut held = Vec::new();
+    let summary = run_mixed(move |qos, topic, number, packet| match (qos, topic, number) {
+        (0, '2', 3) | (1, '2', 4) | (2, '2', 9) => vec![],
+        (0, '2', 5) | (1, '2', 8) => vec![packet.to_vec(); 2],
+        (1, '2', 6) => vec![packet.to_vec(), again(packet)],
+        (1, '2', 10) => {
+            held = packet.to_vec();
+            vec![]
+        }
+        (1, '2', 11) => vec![packet.to_vec(), held.clone()],
+        (2, '2', 7) => {
+            // A second message: the first has another Packet Identifier.
+            let mut second = packet.to_vec();
+            second[4 + usize::from(packet[3])] |= 0x80;
+            vec![packet.to_vec(), second]
+        }
+        (2, '2', 12) => {
+            let mut damaged = packet.to_vec();
+            damaged[packet.len() - 33] ^= 1;
+            vec![damaged]
+        }
+        _ => vec![packet.to_vec()],
+    });
+    assert_eq!(
+        rows(&summary),
+        [[0, 60, 59, 1, 1, 0, 0, 0], [1, 90, 89, 1, 2, 1, 1, 0], [2, 30, 28, 2, 1, 0, 0, 1]]
+    );
+    let [zero, one, two] = &summary.ledger[..] else { panic!("{:?}", summary.ledger) };
+    assert_eq!(findings(zero), [("duplicate", 1)]);
+    assert_eq!(findings(one), [("lost", 1), ("duplicate", 2), ("reordered", 1)]);
+    assert_eq!(findings(two), [("lost", 2), ("duplicate", 1), ("corrupted", 1)]);
+    let counts = &summary.counts;
+    assert_eq!((counts.expected, counts.lost, counts.duplicate), (180, 4, 4), "the sums");
 }
 
 #[test]

@@ -94,3 +94,27 @@ pub(super) fn thresholds(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{TestDirectory, histogram, leave_run, literal, mixed};
+
+    fn run(name: &str, summary: &crate::Summary) -> Run {
+        let base = TestDirectory::new();
+        let read = Run::read(&leave_run(base.path(), summary, &[histogram([1_000; 99])])).unwrap();
+        Run { name: name.to_owned(), ..read }
+    }
+
+    #[test]
+    fn each_qos_adds_up_by_itself() {
+        let ledger = ledger(&[run("a", &mixed()), run("b", &literal()), run("c", &mixed())]);
+        let rows: Vec<_> = ledger.iter().map(|row| (row.qos, row.expected, row.lost)).collect();
+        assert_eq!(rows, [(0, 62_580_000, 20), (1, 40_000, 12), (2, 2_000_000, 0)]);
+        let one = &ledger[1];
+        assert_eq!((one.duplicate, one.duplicate_with_dup, one.reordered), (14, 6, 4));
+        assert_eq!((one.corrupted, one.late_after_drain), (2, 8));
+        let texts: Vec<_> = one.findings.iter().map(|finding| finding.text.as_str()).collect();
+        assert_eq!(texts, ["a: 6 deliveries never came", "c: 6 deliveries never came"]);
+    }
+}

@@ -66,7 +66,7 @@ fn findings(summary: &Summary) -> Markup {
     }
 }
 
-/// The same for each QoS, when there is more than one or something was not delivered as it should be.
+/// The same for each QoS, and whether what MQTT promises there was kept.
 fn contracts(contracts: &[Contract]) -> Markup {
     html! {
         @if !contracts.is_empty() {
@@ -125,4 +125,24 @@ fn lines(counts: &Counts) -> Vec<Line> {
         fault: one.fault,
     }));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::mixed;
+
+    #[test]
+    fn each_qos_has_a_row_that_says_whether_its_promise_was_kept() {
+        let page = section(&mixed()).into_string();
+        let rows: Vec<&str> = page.split("<tr>").filter(|row| row.contains("<td")).collect();
+        let row = |qos: u8| {
+            let head = format!("<th scope=\"row\">{qos}</th>");
+            rows.iter().find(|row| row.starts_with(&head)).copied().unwrap_or_default()
+        };
+        assert!(row(0).contains("39,990") && row(0).contains("✓ kept"), "{page}");
+        assert!(row(1).contains("7, 3") && row(1).contains("✗ broken"), "{page}");
+        assert!(row(2).contains("1,000,000") && row(2).contains("✓ kept"), "{page}");
+        assert!(page.contains("QoS 1, lost"), "{page}");
+    }
 }
