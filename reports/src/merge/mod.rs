@@ -4,87 +4,27 @@
 //! percentiles. What cannot be added is refused with the setting that differs.
 
 mod broker;
+mod error;
 mod judged;
 mod over_time;
+mod settings;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+pub use error::MergeError;
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::run::accumulate;
 use crate::slo::Observed;
 use crate::{
-    Config, Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles,
-    ReadError, Run, RunDirectory, Summary, WriteError, rfc3339,
+    Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles, Run,
+    RunDirectory, Summary, rfc3339,
 };
 
 /// Share of the measured part that all runs must have in common, lest the sum of their rates means nothing.
 const COMMON_SHARE_MIN: f64 = 0.9;
-
-/// Why runs could not be merged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MergeError {
-    /// Less than two.
-    #[error("merging needs at least two runs")]
-    TooFew,
-    /// The runs did not do the same.
-    #[error(
-        "{first} and {other} cannot be added up: {what} is {first_value} in one and {other_value} in the other"
-    )]
-    Differs {
-        /// Name of the first run.
-        first: String,
-        /// Name of the run that differs.
-        other: String,
-        /// What differs.
-        what: &'static str,
-        /// Its value in the first.
-        first_value: String,
-        /// Its value in the other.
-        other_value: String,
-    },
-    /// Embedded brokers are as many as runs.
-    #[error(
-        "{name} ran against a broker of its own, the embedded one: only runs against one broker add up"
-    )]
-    Embedded {
-        /// Name of the run.
-        name: String,
-    },
-    /// A run has no histogram of a leg.
-    #[error(
-        "{name} has no histogram of the leg `{leg}` that can be read: run it again with this version"
-    )]
-    Leg {
-        /// Name of the run.
-        name: String,
-        /// Name of the leg.
-        leg: &'static str,
-    },
-    /// Counts beyond what a histogram holds.
-    #[error("the histograms of {name} do not add up with the others")]
-    Sum {
-        /// Name of the run.
-        name: String,
-    },
-    /// The start of a run is no time.
-    #[error("{name} began at `{started}`, which is no time")]
-    Started {
-        /// Name of the run.
-        name: String,
-        /// What stands in its summary.
-        started: String,
-    },
-    /// A run could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The merged run could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
 
 /// Adds up runs of several generators and writes a run of all of them under `base`.
 ///
@@ -102,7 +42,7 @@ pub fn merge(runs: &[Run], base: &Path, name: &str) -> Result<RunDirectory, Merg
     if others.is_empty() {
         return Err(MergeError::TooFew);
     }
-    compatible(first, others)?;
+    settings::compatible(first, others)?;
     let offsets = offsets(runs)?;
     let legs = Merged::of(runs)?;
     let (timeline, intervals) = over_time::merged(runs, &offsets.seconds)?;
@@ -235,55 +175,10 @@ fn merged_leg(runs: &[&Run], leg: &'static str) -> Result<Histogram<u64>, MergeE
     total.ok_or(MergeError::TooFew)
 }
 
-/// What has to be the same, in words.
-fn settings(config: &Config) -> [(&'static str, String); 13] {
-    [
-        ("the broker", config.broker.clone()),
-        ("the version of MQTT", config.protocol.clone()),
-        ("the transport", config.transport.clone()),
-        ("the pattern", config.topology.clone()),
-        ("the topic", config.topic.clone()),
-        ("the QoS of publications", config.qos.to_string()),
-        ("the QoS of subscriptions", config.sub_qos.to_string()),
-        ("RETAIN", u8::from(config.retain).to_string()),
-        ("the payload in bytes", config.payload_bytes.to_string()),
-        ("the period in seconds", config.period_seconds.to_string()),
-        (
-            "the window of the closed loop",
-            config.window.map_or_else(|| "-".to_owned(), |size| size.to_string()),
-        ),
-        ("the warm-up in seconds", config.warmup_seconds.to_string()),
-        ("the measured part in seconds", config.duration_seconds.to_string()),
-    ]
-}
-
-fn compatible(first: &Run, others: &[Run]) -> Result<(), MergeError> {
-    let mine = settings(&first.summary.config);
-    for other in others {
-        for ((what, first_value), (_, other_value)) in
-            mine.iter().zip(settings(&other.summary.config))
-        {
-            if *first_value != other_value {
-                return Err(MergeError::Differs {
-                    first: first.name.clone(),
-                    other: other.name.clone(),
-                    what,
-                    first_value: first_value.clone(),
-                    other_value,
-                });
-            }
-        }
-    }
-    match first.summary.config.broker.as_str() {
-        "embedded" => Err(MergeError::Embedded { name: first.name.clone() }),
-        _ => Ok(()),
-    }
-}
-
 fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Merged) -> Summary {
     let each = || runs.iter().map(|run| &run.summary);
     let counts = each().fold(Counts::default(), |sum, summary| added(&sum, &summary.counts));
-    let config = config(runs, &first.summary.config);
+    let config = settings::config(runs, &first.summary.config);
     let common = Common::of(runs, offsets);
     let broker = broker::watched(runs, counts.delivered, common.is_enough());
     let observed = legs.observed(&counts, config.measured_seconds);
@@ -330,22 +225,6 @@ fn generator(run: &Run) -> Generator {
         seed: summary.config.seed,
         delivered: summary.counts.delivered,
         machine: summary.machine.clone(),
-    }
-}
-
-fn config(runs: &[Run], first: &Config) -> Config {
-    let each = || runs.iter().map(|run| &run.summary.config);
-    let commands: Vec<&str> = each().map(|config| config.command.as_str()).collect();
-    Config {
-        command: commands.join("\n"),
-        publishers: each().fold(0, |sum, config| config.publishers.saturating_add(sum)),
-        subscribers: each().fold(0, |sum, config| config.subscribers.saturating_add(sum)),
-        threads: each().fold(0, |sum, config| config.threads.saturating_add(sum)),
-        publications_per_second: each().map(|config| config.publications_per_second).sum(),
-        deliveries_per_second: each().map(|config| config.deliveries_per_second).sum(),
-        measured_seconds: each().map(|config| config.measured_seconds).fold(0.0, f64::max),
-        connect_rate: each().map(|config| config.connect_rate).sum(),
-        ..first.clone()
     }
 }
 
@@ -449,6 +328,7 @@ mod tests {
     #[test]
     fn counts_add_up_and_percentiles_are_those_of_all_samples() {
         let limited = |summary: &mut Summary| {
+            "other".clone_into(&mut summary.config.topic);
             if let Some(verdict) = &mut summary.verdict {
                 verdict.verdict = Judgement::GeneratorLimited;
             }
@@ -461,6 +341,7 @@ mod tests {
         assert_eq!(both.summary.counts.delivered, 2 * one.counts.delivered);
         assert_eq!(both.summary.counts.lost, 10);
         assert_eq!(both.summary.config.publishers, 2 * one.config.publishers);
+        assert_eq!(both.summary.config.topic, "other, temperature");
         assert_eq!(both.summary.generators.len(), 2);
         let contract = &both.summary.ledger[0];
         assert_eq!(contract.delivered, 2 * one.ledger[0].delivered);
