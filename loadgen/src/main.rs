@@ -15,7 +15,7 @@ use loadgen::duet::{self, DuetError};
 use loadgen::run::{Outcome, RunError, dry_run, run};
 use loadgen::scenario::{Scenario, list, shipped};
 use loadgen::search::{self, SearchError};
-use loadgen::secrets::redacted;
+use loadgen::secrets::command_line;
 use loadgen::signals::{INTERRUPTED, interrupt};
 use reports::Answer;
 use reports::arguments::MergeArgs;
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Some(Command::Scenarios { action }) => return scenarios(action.as_ref()),
         None => {}
     }
-    let scenario = match Scenario::resolve(&cli, command_line()) {
+    let scenario = match Scenario::resolve(&cli, own_command()) {
         Ok(scenario) => scenario,
         Err(error) => {
             complain(&error.to_string());
@@ -120,7 +120,7 @@ fn compare(args: &CompareArgs) -> ExitCode {
     let compared = if args.list {
         compare::list().map(|()| Compared::Complete).map_err(anyhow::Error::from)
     } else {
-        watched().and_then(|interrupt| Ok(compare::compare(args, command_line(), &interrupt)?))
+        watched().and_then(|interrupt| Ok(compare::compare(args, own_command(), &interrupt)?))
     };
     match compared {
         Ok(Compared::Complete) => ExitCode::SUCCESS,
@@ -181,10 +181,10 @@ fn watched() -> Result<watch::Receiver<bool>> {
     interrupt().map_err(|error| anyhow!("signals cannot be watched: {error}"))
 }
 
-fn command_line() -> String {
-    // The path of the binary says nothing about the run.
+/// This command. The path of the binary says nothing about the run.
+fn own_command() -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    redacted(std::iter::once("loadgen".to_owned()).chain(words)).join(" ")
+    command_line(std::iter::once("loadgen".to_owned()).chain(words))
 }
 
 #[expect(clippy::print_stderr, reason = "the one line that says why there is no result")]

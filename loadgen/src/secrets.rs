@@ -12,6 +12,14 @@ const SHORT: [char; 2] = ['u', 'P'];
 /// Short options without a value, after which others may follow in the same word.
 const SHORT_FLAGS: [char; 1] = ['r'];
 
+/// A line that a shell reads as these words, but for secrets.
+pub fn command_line(words: impl IntoIterator<Item = String>) -> String {
+    let words = redacted(words);
+    let line = shlex::Quoter::new().allow_nul(true).join(words.iter().map(String::as_str));
+    // NUL alone could have been refused, and it is allowed.
+    line.unwrap_or_else(|_nul| words.join(" "))
+}
+
 /// The words of a command line, with the values of `--user` and `--password` hidden.
 pub fn redacted(words: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut words = words.into_iter();
@@ -77,6 +85,18 @@ mod tests {
         assert_eq!(shown("loadgen -rP secret"), "loadgen -rP ***");
         assert_eq!(shown("loadgen -P=s -c 2"), "loadgen -P*** -c 2");
         assert_eq!(shown("loadgen -P"), "loadgen -P");
+    }
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        let words = ["loadgen", "--threshold", "delivery:p(99)<50ms", "-t", "a b", "-P", "x"];
+        let line = command_line(words.map(str::to_owned));
+        let read = shlex::split(&line).unwrap();
+        assert_eq!(
+            read,
+            ["loadgen", "--threshold", "delivery:p(99)<50ms", "-t", "a b", "-P", "***"]
+        );
+        assert!(line.starts_with("loadgen --threshold '"), "{line}");
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn compare(
     let directory = directory(&args.out)?;
     let mut rounds = Rounds {
         schema: ROUNDS_SCHEMA.to_owned(),
-        load: load.words().join(" "),
+        load: load.line(),
         command,
         sides: descriptions.iter().map(Description::side).collect(),
         failures: Vec::new(),

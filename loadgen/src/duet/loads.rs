@@ -1,6 +1,7 @@
 //! The loads, and how long each lasts.
 
 use super::DuetError;
+use crate::secrets::command_line;
 use crate::trial::{Load, Owner};
 
 /// Built-in loads: name and words.
@@ -68,7 +69,7 @@ impl Work {
 
     fn new(name: &str, words: &[String]) -> Result<Self, DuetError> {
         let load = Load::new(words, OWNER)?.and(&["--warmup", "0s", "--drain", "5s", "-d", LASTS]);
-        Ok(Self { name: name.to_owned(), words: words.join(" "), load })
+        Ok(Self { name: name.to_owned(), words: command_line(words.iter().cloned()), load })
     }
 }
 

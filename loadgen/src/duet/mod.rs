@@ -136,7 +136,7 @@ pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change
 /// A broker that is started: a command has spaces, anything else is what `compare` takes.
 fn started(typed: &str) -> Result<Description, DuetError> {
     let description = if typed.contains(char::is_whitespace) {
-        Description::command(typed)
+        Description::command(typed)?
     } else {
         Description::find(typed)?
     };

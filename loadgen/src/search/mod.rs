@@ -94,7 +94,7 @@ pub fn search(args: &SearchArgs, interrupt: &watch::Receiver<bool>) -> Result<An
     let mut record = Search {
         schema: SEARCH_SCHEMA.to_owned(),
         started: rfc3339(started),
-        load: load.words().join(" "),
+        load: load.line(),
         broker,
         conditions: args.slo.iter().map(|slo| slo.text().to_owned()).collect(),
         lowest: range.lowest,

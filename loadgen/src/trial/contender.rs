@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::sync::watch;
 
 use super::description::{Description, Origin, Recipe, program};
 use super::pin::Pin;
 use super::remove;
+use crate::signals::Group;
 use crate::transport::Endpoint;
 
 /// CONNECT of MQTT 3.1.1 with Clean Session 1 and the Client Identifier `kelvin-ready`.
@@ -72,6 +73,7 @@ pub(crate) struct Contender {
 #[derive(Debug)]
 struct Started {
     child: Child,
+    group: Option<Group>,
     directory: PathBuf,
 }
 
@@ -139,7 +141,8 @@ impl Started {
         if spawned.is_err() {
             remove(&directory);
         }
-        Ok(Self { child: spawned?, directory })
+        let child = spawned?;
+        Ok(Self { group: Group::led_by(child.id()), child, directory })
     }
 
     fn spawn_in(
@@ -180,8 +183,8 @@ impl Started {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _is_gone = kill_process_group(group, signal);
+        if let Some(group) = &self.group {
+            group.signal(signal);
         }
     }
 }

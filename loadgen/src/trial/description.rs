@@ -61,6 +61,9 @@ pub enum DescriptionError {
     /// There is nothing to start.
     #[error("{0}: command is empty; write the program and its arguments as a list of strings")]
     NoCommand(String),
+    /// A quote that does not end.
+    #[error("{0}: no shell would take this: a quote is open, or it ends with a backslash")]
+    Quotes(String),
     /// The URL is none.
     #[error(transparent)]
     Url(#[from] ScenarioError),
@@ -135,11 +138,13 @@ impl Description {
         }
     }
 
-    /// A command line, split at spaces; quotes keep a part together.
-    pub(crate) fn command(line: &str) -> Self {
+    /// A command line, split as a shell splits it.
+    pub(crate) fn command(line: &str) -> Result<Self, DescriptionError> {
+        let command =
+            shlex::split(line).ok_or_else(|| DescriptionError::Quotes(line.to_owned()))?;
         let recipe = Recipe {
             about: line.to_owned(),
-            command: words(line),
+            command,
             version: Vec::new(),
             install: String::new(),
             config: None,
@@ -147,12 +152,12 @@ impl Description {
             environment: BTreeMap::new(),
             ready_seconds: ready_seconds(),
         };
-        Self {
+        Ok(Self {
             name: line.to_owned(),
             about: line.to_owned(),
             install: String::new(),
             origin: Origin::Started(Box::new(recipe)),
-        }
+        })
     }
 
     /// Whether somebody else started it.
@@ -253,25 +258,6 @@ impl Description {
     }
 }
 
-/// The words of a command line: single and double quotes group, nothing else is special.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote): (Vec<String>, Option<String>, Option<char>) =
-        (Vec::new(), None, None);
-    for letter in line.chars() {
-        match (quote, letter) {
-            (Some(open), letter) if letter == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(letter);
-                word.get_or_insert_default();
-            }
-            (None, letter) if letter.is_whitespace() => words.extend(word.take()),
-            (_, letter) => word.get_or_insert_default().push(letter),
-        }
-    }
-    words.extend(word);
-    words
-}
-
 fn shipped_names() -> Vec<&'static str> {
     SHIPPED.iter().map(|(name, _)| *name).collect()
 }
@@ -325,8 +311,14 @@ mod tests {
     }
 
     #[test]
-    fn quotes_keep_a_part_of_a_command_together() {
-        assert_eq!(words("a  'b c' d\"e f\" ''"), ["a", "b c", "de f", ""]);
+    fn a_command_is_split_as_a_shell_does_it() {
+        let command = |line| match Description::command(line)?.origin {
+            Origin::Started(recipe) => Ok(recipe.command),
+            Origin::Running(_) => panic!("it is started"),
+        };
+        assert_eq!(command("a  'b c' d\"e f\" ''").unwrap(), ["a", "b c", "de f", ""]);
+        let error = command("a 'b").map_err(|error: DescriptionError| error.to_string());
+        assert!(error.unwrap_err().contains("a quote is open"));
     }
 
     #[test]

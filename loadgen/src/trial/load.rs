@@ -17,7 +17,7 @@ use super::pin::Pin;
 use crate::cli::Cli;
 use crate::rate::Rate;
 use crate::scenario::Scenario;
-use crate::secrets::redacted;
+use crate::secrets::command_line;
 use crate::transport::Endpoint;
 
 /// What only whoever starts the runs can say to them.
@@ -148,9 +148,9 @@ impl Load {
         Self { pin, ..self }
     }
 
-    /// The words as typed, without what nobody else may read.
-    pub(crate) fn words(&self) -> Vec<String> {
-        redacted(self.words.iter().cloned())
+    /// The words as typed, on a line that a shell reads so; without what nobody else may read.
+    pub(crate) fn line(&self) -> String {
+        command_line(self.words.iter().cloned())
     }
 
     /// What they mean.
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_load_is_checked_before_a_broker_starts() {
-        assert_eq!(load("--clients 50 --rate 1s", true).unwrap().words().len(), 4);
+        assert_eq!(load("--clients 50 --rate 1s", true).unwrap().line(), "--clients 50 --rate 1s");
         assert!(load("--clients 50 -p 1883", false).is_ok());
         for (words, part) in [
             ("--broker mqtt://a:1", "--broker belongs to the comparison"),

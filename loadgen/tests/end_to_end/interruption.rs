@@ -1,9 +1,10 @@
 //! Ctrl-C: what was measured is written, and the exit status says so.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::ChildStderr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reports::Summary;
 
@@ -76,4 +77,39 @@ fn before_the_load_there_is_nothing_to_write() {
     assert_eq!(run.code, Some(130), "{}", run.stderr);
     assert_eq!(run.folder(), None);
     assert!(run.stderr.contains("interrupted before the load began"), "{}", run.stderr);
+}
+
+#[test]
+fn the_second_signal_takes_the_broker_of_a_comparison_along() {
+    let folder = Folder::new();
+    let pid_file = folder.path().join("pid");
+    // It never listens, and does not end when it is asked to.
+    let script = format!(
+        "trap '' TERM; echo $$ > {0}.new; mv {0}.new {0}; while :; do sleep 0.1; done",
+        pid_file.display()
+    );
+    let stubborn = folder.write("stubborn.toml", &format!("command = ['sh', '-c', \"{script}\"]"));
+    let words = format!("{} --rounds 1 -- --clients 2 -d 300ms", stubborn.display());
+    let mut child = folder.start_compare(&words);
+    let number = loop {
+        match fs::read_to_string(&pid_file) {
+            Ok(text) => break text.trim().to_owned(),
+            Err(_) => assert_eq!(child.try_wait().unwrap(), None, "it ended"),
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    let process = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    while child.try_wait().unwrap().is_none() {
+        kill_process(process, Signal::INT).unwrap();
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(folder.wait(child).code, Some(130));
+    // One that is dead and that nobody has waited for has no command line any more.
+    let command_line = format!("/proc/{number}/cmdline");
+    let is_there = || fs::read(&command_line).is_ok_and(|words| !words.is_empty());
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while is_there() {
+        assert!(Instant::now() < deadline, "the broker outlived the comparison");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
