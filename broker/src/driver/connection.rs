@@ -12,10 +12,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{tcp, unix};
 use tokio::task::spawn_local;
 
+use super::Driver;
 use super::arrival::Arrival;
 use super::link::{Link, SharedDuplex, Writer};
 use super::mailbox::HandedOver;
-use super::{Driver, READ_BYTES};
+use super::share::Share;
 use crate::transport::Stream;
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
@@ -111,6 +112,7 @@ impl Driver {
     }
 
     async fn serve<R: Reader>(self: Rc<Self>, key: ConnectionKey, mut reader: R) {
+        let mut share = Share::WHOLE;
         loop {
             while self.is_congested() {
                 self.relief.notified().await;
@@ -118,11 +120,13 @@ impl Driver {
             if self.is_backlogged(key) {
                 self.until_output_moves(key).await;
             }
-            match poll_fn(|context| self.poll_receive(context, key, &mut reader)).await {
+            let bytes_max = share.bytes();
+            match poll_fn(|context| self.poll_receive(context, key, &mut reader, &mut share)).await
+            {
                 Ok(0) => return self.lose(key, CloseCause::Lost),
                 Err(error) => return self.lose(key, cause_of(&error)),
                 // There is more: let the others have their turn first.
-                Ok(READ_BYTES) => tokio::task::yield_now().await,
+                Ok(bytes) if bytes == bytes_max => tokio::task::yield_now().await,
                 Ok(_) => {}
             }
         }
@@ -134,16 +138,21 @@ impl Driver {
         context: &mut Context<'_>,
         key: ConnectionKey,
         reader: &mut R,
+        share: &mut Share,
     ) -> Poll<io::Result<usize>> {
         if reader.awaits_admission() && self.core.borrow().is_client(key) {
             reader.admit(self.shared.limits().packet_bytes_max);
         }
         let mut scratch = self.scratch.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch);
+        let mut buffer = ReadBuf::new(&mut scratch[..share.bytes()]);
         ready!(Pin::new(reader).poll_read(context, &mut buffer))?;
         let received = buffer.filled();
         if !received.is_empty() {
-            self.core.borrow_mut().handle_bytes(self.now(), key, received);
+            let mut core = self.core.borrow_mut();
+            let before = core.fresh_output();
+            core.handle_bytes(self.now(), key, received);
+            *share = Share::after(received.len(), core.fresh_output().saturating_sub(before));
+            drop(core);
             self.wake_flusher();
         }
         Poll::Ready(Ok(received.len()))

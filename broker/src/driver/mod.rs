@@ -17,6 +17,7 @@ mod lobby;
 mod log;
 pub(crate) mod mailbox;
 mod permit;
+mod share;
 mod shared;
 #[cfg(feature = "slow-down")]
 mod slow_down;
