@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use broker_core::{Admission, CloseCause, ConnectionKey, Output, Violation};
+use broker_core::{Admission, CloseCause, ConnectionKey, Output, Shard, Violation};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{tcp, unix};
 use tokio::task::spawn_local;
@@ -16,7 +16,7 @@ use super::Driver;
 use super::arrival::Arrival;
 use super::link::{Link, SharedDuplex, Writer};
 use super::mailbox::HandedOver;
-use super::share::Share;
+use super::share::{Share, Work};
 use crate::transport::Stream;
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
@@ -149,9 +149,9 @@ impl Driver {
         let received = buffer.filled();
         if !received.is_empty() {
             let mut core = self.core.borrow_mut();
-            let before = core.fresh_output();
+            let before = work(&core);
             core.handle_bytes(self.now(), key, received);
-            *share = Share::after(received.len(), core.fresh_output().saturating_sub(before));
+            *share = Share::next(received.len(), before, work(&core));
             drop(core);
             self.wake_flusher();
         }
@@ -194,6 +194,10 @@ impl Driver {
     fn is_congested(&self) -> bool {
         self.blocked_forwards.get() || self.core.borrow().fresh_output() > FRESH_OUTPUT_MAX
     }
+}
+
+fn work(core: &Shard) -> Work {
+    Work { publications: core.publications_received(), output: core.fresh_output() }
 }
 
 /// A socket alone never finds fault with what it reads.

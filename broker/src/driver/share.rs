@@ -2,16 +2,30 @@
 
 use super::READ_BYTES;
 
+/// PUBLISH packets that one read should bring at most. While they are handled nobody else is read, so that a
+/// Client which floods the broker with small ones is the latency of the others. Acknowledgements cost little:
+/// were they counted, a connection that exchanges both at QoS 2 would read in pieces that are too small.
+const PUBLICATIONS_PER_READ: u64 = 512;
+
 /// Output that one read should come to at most. Whoever publishes to thousands is read in smaller
 /// pieces, so that others need not wait until all that it sent has been copied and written.
-const OUTPUT_PER_READ: usize = 2 << 20;
+const OUTPUT_PER_READ: u64 = 2 << 20;
 
 /// Less is not worth a system call.
 const READ_BYTES_MIN: usize = 512;
 
-/// Bytes that a connection reads at once: the fewer, the more output came of what it sent before.
+/// Bytes that a connection reads at once: the fewer, the more work came of what it sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share(usize);
+
+/// What has been done so far, as counters that grow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    /// PUBLISH packets handled.
+    pub(super) publications: u64,
+    /// Bytes put into outputs.
+    pub(super) output: usize,
+}
 
 impl Share {
     /// Of a connection that has sent nothing yet.
@@ -21,12 +35,15 @@ impl Share {
         self.0
     }
 
-    /// After `received` bytes came to `output` bytes.
-    pub(super) fn after(received: usize, output: usize) -> Self {
-        match received.saturating_mul(OUTPUT_PER_READ).checked_div(output) {
-            None => Self::WHOLE,
-            Some(bytes) => Self(bytes.clamp(READ_BYTES_MIN, READ_BYTES)),
-        }
+    /// After `received` bytes took the work from `before` to `after`.
+    pub(super) fn next(received: usize, before: Work, after: Work) -> Self {
+        let received = received as u64;
+        let publications = after.publications.saturating_sub(before.publications);
+        let output = after.output.saturating_sub(before.output) as u64;
+        let fit = |budget: u64, spent| received.saturating_mul(budget).checked_div(spent);
+        let fit = [fit(PUBLICATIONS_PER_READ, publications), fit(OUTPUT_PER_READ, output)];
+        let bytes = fit.into_iter().flatten().min().and_then(|bytes| usize::try_from(bytes).ok());
+        Self(bytes.unwrap_or(READ_BYTES).clamp(READ_BYTES_MIN, READ_BYTES))
     }
 }
 
@@ -34,13 +51,21 @@ impl Share {
 mod tests {
     use super::*;
 
+    fn after(received: usize, publications: u64, output: usize) -> usize {
+        let before = Work { publications: 7, output: 9 };
+        let after = Work { publications: 7 + publications, output: 9 + output };
+        Share::next(received, before, after).bytes()
+    }
+
     #[test]
-    fn who_causes_much_output_reads_little_at_once() {
-        assert_eq!(Share::after(40, 0), Share::WHOLE);
-        assert_eq!(Share::after(READ_BYTES, READ_BYTES), Share::WHOLE);
-        assert_eq!(Share::after(40, 40 * 1_000).bytes(), 2_097);
-        assert_eq!(Share::after(READ_BYTES, READ_BYTES * 1_000).bytes(), 2_097);
-        assert_eq!(Share::after(40, 40 * 100_000).bytes(), READ_BYTES_MIN);
-        assert_eq!(Share::after(usize::MAX, 1), Share::WHOLE);
+    fn who_causes_much_work_reads_little_at_once() {
+        assert_eq!(after(4, 0, 0), READ_BYTES, "an acknowledgement");
+        assert_eq!(after(40, 1, 40), 20_480);
+        assert_eq!(after(READ_BYTES, 1_638, READ_BYTES), 20_485);
+        assert_eq!(after(READ_BYTES, 1, READ_BYTES), READ_BYTES, "a large payload");
+        assert_eq!(after(READ_BYTES, 0, 0), READ_BYTES, "a part of a larger one");
+        assert_eq!(after(40, 1, 40 * 1_000), 2_097);
+        assert_eq!(after(READ_BYTES, 1_638, READ_BYTES * 1_000), 2_097);
+        assert_eq!(after(40, 1, 40 * 100_000), READ_BYTES_MIN);
     }
 }

@@ -206,6 +206,11 @@ impl Shard {
         self.links.fresh()
     }
 
+    /// PUBLISH packets that were received since the shard began: the measure for what a read costs.
+    pub const fn publications_received(&self) -> u64 {
+        self.statistics.publications_received
+    }
+
     /// Fills `taken` with the connections that got output since the last call.
     pub fn take_dirty(&mut self, taken: &mut Vec<ConnectionKey>) {
         self.links.take_dirty(taken);
