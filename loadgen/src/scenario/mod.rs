@@ -6,6 +6,7 @@
 //! shipped       files that come with the binary
 //! command_line  the file that flags make when no scenario is named
 //! overrides     what flags mean in a file
+//! overview      the whole of it in a few figures
 //! pattern       placeholders
 //! resolve       from a group of the file to what its clients do
 //! ```
@@ -17,6 +18,7 @@ mod file;
 mod group;
 mod options;
 mod overrides;
+mod overview;
 mod pattern;
 mod resolve;
 mod shipped;
@@ -33,17 +35,17 @@ pub use group::{
     Will,
 };
 pub use options::RunOptions;
+pub use overview::Overview;
 pub(crate) use pattern::Names;
 pub use pattern::{Pattern, PatternError};
 use resolve::Context;
 pub use shipped::{SHIPPED, Shipped, list, shipped};
 
 use crate::cli::{Cli, Format, Topology};
-use crate::mqtt::{QoS, Version};
+use crate::mqtt::Version;
 use crate::payload::StampPlace;
-use crate::rate::Rate;
 use crate::transport::{Endpoint, EndpointError, Scheme, TlsOptions};
-use crate::units::{SECOND_NS, nearest};
+use crate::units::SECOND_NS;
 
 /// Clients when nothing else is said.
 const CLIENTS_DEFAULT: u32 = 100;
@@ -103,37 +105,6 @@ pub struct Scenario {
     pub options: RunOptions,
 }
 
-/// What all groups together come to, for tables in which a run is one line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Overview {
-    /// Clients that publish.
-    pub publishers: u32,
-    /// Clients that subscribe.
-    pub subscribers: u32,
-    /// Versions of MQTT that are spoken.
-    pub protocol: String,
-    /// Topic Name of the first publications, with its placeholders.
-    pub topic: String,
-    /// The greatest QoS of a publication.
-    pub qos: QoS,
-    /// The greatest QoS of a subscription.
-    pub sub_qos: QoS,
-    /// The least QoS that a delivery may have: what can be promised of all of them.
-    pub least_qos: QoS,
-    /// Whether there are publications with RETAIN = 1.
-    pub retain: bool,
-    /// Size of the largest payload.
-    pub payload_bytes: usize,
-    /// Where the stamps are.
-    pub stamp_place: StampPlace,
-    /// Mean time between two publications of one publisher.
-    pub period_ns: u64,
-    /// The rate as it is written, where there is one entry alone.
-    pub rate: Option<Rate>,
-    /// The greatest window of a publication in a closed loop; `None` when all is open loop.
-    pub window: Option<u32>,
-}
-
 /// Which broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -181,7 +152,7 @@ impl Scenario {
             Target::External(endpoint) => Some(endpoint.clone()),
         };
         let groups = groups(&file, &Context { broker, warmup_ns, duration_ns, all_new })?;
-        let overview = overview(&file, &groups);
+        let overview = Overview::of(&file, &groups);
         Ok(Self {
             command,
             tls: tls(cli, &target, &groups)?,
@@ -321,57 +292,6 @@ fn label(groups: &[Group], number: usize) -> String {
     let ends = name.char_indices().skip(1).map(|(at, _)| at);
     let mut labels = ends.map(|end| &name[..end]);
     labels.find(|label| is_alone(label)).unwrap_or(name).to_owned()
-}
-
-fn overview(file: &File, groups: &[Group]) -> Overview {
-    let publications = || groups.iter().flat_map(|group| &group.publish);
-    let clients = |is_in: fn(&&Group) -> bool| {
-        groups.iter().filter(is_in).map(|group| group.clients).sum::<u32>()
-    };
-    let mut versions: Vec<_> = groups.iter().map(|group| group.version).collect();
-    versions.sort_unstable();
-    versions.dedup();
-    let protocol: Vec<_> = versions.iter().map(|version| version.name()).collect();
-    let publishers = clients(|group| !group.publish.is_empty());
-    let per_second: f64 = groups.iter().map(Group::publications_per_second).sum();
-    let mut entries = file.groups.iter().flat_map(|group| &group.publish);
-    let rate = match (entries.next(), entries.next()) {
-        (Some(entry), None) => entry.rate.map(|rate| rate.0),
-        _ => None,
-    };
-    let places: Vec<_> =
-        publications().map(|publication| publication.payload.stamp_place).collect();
-    Overview {
-        publishers,
-        subscribers: clients(|group| !group.subscribe.is_empty()),
-        protocol: protocol.join(", "),
-        topic: publications().next().map_or_else(String::new, |first| first.topic.to_string()),
-        qos: publications().map(|one| one.qos).max().unwrap_or(QoS::AtMostOnce),
-        sub_qos: groups
-            .iter()
-            .flat_map(|group| &group.subscribe)
-            .map(|subscription| subscription.qos)
-            .max()
-            .unwrap_or(QoS::AtMostOnce),
-        least_qos: publications()
-            .map(|one| one.qos)
-            .chain(groups.iter().flat_map(|group| &group.subscribe).map(|one| one.qos))
-            .min()
-            .unwrap_or(QoS::AtMostOnce),
-        retain: publications().any(|publication| publication.retain),
-        payload_bytes: publications().map(|one| one.payload.bytes).max().unwrap_or(0),
-        stamp_place: match places.split_first() {
-            None => StampPlace::Payload,
-            Some((first, others)) if others.iter().all(|place| place == first) => *first,
-            Some(_) => StampPlace::Mixed,
-        },
-        period_ns: match per_second {
-            0.0 => 0,
-            _ => nearest(f64::from(publishers) * 1e9 / per_second),
-        },
-        rate,
-        window: publications().filter_map(|one| one.window).max(),
-    }
 }
 
 fn target(cli: &Cli, file: &File) -> Result<Target, ScenarioError> {
