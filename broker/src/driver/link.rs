@@ -79,3 +79,96 @@ impl Reading {
         std::mem::replace(&mut self.is_held_up, false) && self.is_owed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// Bytes that one turn reads.
+    const ROOM: usize = 4;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Arrive(usize),
+        End,
+        Event,
+        Turn { is_backlogged: bool },
+        OutputMoves,
+    }
+
+    /// A socket that tells of a change once, and who reads it.
+    #[derive(Debug, Default)]
+    struct Model {
+        bytes: usize,
+        has_ended: bool,
+        has_event: bool,
+        reading: Reading,
+        is_due: bool,
+        found_end: bool,
+    }
+
+    impl Model {
+        fn take(&mut self, step: Step) {
+            let gets_turn = match step {
+                Step::Arrive(count) if !self.has_ended => {
+                    self.bytes += count;
+                    self.has_event = true;
+                    false
+                }
+                Step::End => {
+                    self.has_event |= !std::mem::replace(&mut self.has_ended, true);
+                    false
+                }
+                Step::Event if std::mem::take(&mut self.has_event) => {
+                    self.reading.note_event(self.has_ended)
+                }
+                Step::Turn { is_backlogged } if std::mem::take(&mut self.is_due) => {
+                    self.read(is_backlogged)
+                }
+                Step::OutputMoves => self.reading.note_output_moves(),
+                Step::Arrive(_) | Step::Event | Step::Turn { .. } => false,
+            };
+            assert!(!(gets_turn && self.is_due), "two turns at once");
+            self.is_due |= gets_turn;
+        }
+
+        fn read(&mut self, is_backlogged: bool) -> bool {
+            self.reading.begin();
+            let count = self.bytes.min(ROOM);
+            self.bytes -= count;
+            if count == 0 {
+                self.found_end |= self.has_ended;
+                return false;
+            }
+            self.reading.note_read(count == ROOM, is_backlogged)
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1..=2 * ROOM).prop_map(Step::Arrive),
+            1 => Just(Step::End),
+            4 => Just(Step::Event),
+            6 => any::<bool>().prop_map(|is_backlogged| Step::Turn { is_backlogged }),
+            2 => Just(Step::OutputMoves),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_came_is_forgotten_and_the_end_is_found(steps in vec(step(), 0..60)) {
+            let mut model = Model::default();
+            for step in steps {
+                model.take(step);
+            }
+            model.take(Step::OutputMoves);
+            while model.has_event || model.is_due {
+                model.take(Step::Event);
+                model.take(Step::Turn { is_backlogged: false });
+            }
+            prop_assert_eq!((model.bytes, model.found_end), (0, model.has_ended), "{:?}", model);
+        }
+    }
+}

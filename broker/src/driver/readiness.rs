@@ -111,3 +111,61 @@ fn token(key: ConnectionKey) -> io::Result<Token> {
 fn key(Token(token): Token) -> ConnectionKey {
     KeyData::from_ffi(token as u64).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use slotmap::SlotMap;
+
+    use super::*;
+
+    fn attached() -> (Registrar, Readiness) {
+        ReadinessQueue::new().unwrap().attach().unwrap()
+    }
+
+    /// A socket as a connection has it, and its other end.
+    fn pair() -> (mio::net::UnixStream, UnixStream) {
+        let (here, there) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        (mio::net::UnixStream::from_std(here), there)
+    }
+
+    #[tokio::test]
+    async fn bytes_that_came_before_the_registration_are_an_event() {
+        let (registrar, mut readiness) = attached();
+        let (mut socket, mut peer) = pair();
+        peer.write_all(b"CONNECT").unwrap();
+        let key = SlotMap::<ConnectionKey, ()>::with_key().insert(());
+        registrar.register(&mut socket, key).unwrap();
+        let mut seen = Vec::new();
+        readiness.wait(|key, event| seen.push((key, event.is_readable()))).await.unwrap();
+        assert_eq!(seen, [(key, true)]);
+    }
+
+    #[tokio::test]
+    async fn each_change_wakes_once_more() {
+        let (registrar, mut readiness) = attached();
+        let (mut socket, mut peer) = pair();
+        let key = SlotMap::<ConnectionKey, ()>::with_key().insert(());
+        registrar.register(&mut socket, key).unwrap();
+        for _ in 0..3 {
+            peer.write_all(b"PINGREQ").unwrap();
+            let mut is_readable = false;
+            while !is_readable {
+                readiness.wait(|_, event| is_readable |= event.is_readable()).await.unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_connection_that_is_gone_has_another_token() {
+        let mut keys = SlotMap::<ConnectionKey, ()>::with_key();
+        let gone = keys.insert(());
+        keys.remove(gone);
+        let next = keys.insert(());
+        assert_ne!(token(gone).unwrap(), token(next).unwrap());
+        assert_eq!(key(token(next).unwrap()), next);
+    }
+}
