@@ -10,7 +10,7 @@ use broker_core::{Event, EventKinds, Features, Limits, ShardGroup};
 
 use crate::access::{Access, AccessControl};
 use crate::broker::{Broker, Places};
-use crate::driver::{self, Duties, Mailboxes, Offer, Shared};
+use crate::driver::{self, Duties, Mailboxes, Offer, ReadinessQueue, Shared};
 use crate::publisher::Publisher;
 use crate::transport::{Listener, Opened, Tls, TlsError};
 
@@ -199,10 +199,12 @@ impl Builder {
     ) -> Result<(Broker, impl Future<Output = ()> + 'static), StartError> {
         self.shards = 1;
         let Prepared { places, shared, inboxes, mut duties } = self.prepare()?;
+        let queue = ReadinessQueue::new().map_err(StartError::Shard)?;
         let broker = Broker::new(places, Arc::clone(&shared), Vec::new());
         let run = async move {
-            for inbox in inboxes {
-                driver::serve(Arc::clone(&shared), 0, inbox, std::mem::take(&mut duties)).await;
+            for (inbox, queue) in inboxes.into_iter().zip([queue]) {
+                let duties = std::mem::take(&mut duties);
+                driver::serve(Arc::clone(&shared), 0, inbox, queue, duties).await;
             }
         };
         Ok((broker, run))

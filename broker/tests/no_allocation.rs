@@ -1,5 +1,5 @@
 //! What a shard's thread asks of the allocator while messages come from sockets and go to sockets,
-//! once everything has grown to its size: the reading tasks, the shard, the flusher and the runtime
+//! once everything has grown to its size: the reading task, the shard, the flusher and the runtime
 //! below them, counted from within by a handler of events.
 
 #[path = "../core/tests/support/allocations.rs"]

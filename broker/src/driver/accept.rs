@@ -100,7 +100,10 @@ impl Driver {
 
     fn take_in(self: &Rc<Self>, stream: Stream, arrival: Arrival) {
         if self.shared.group().shards() == 1 && self.shared.access().is_none() {
-            self.adopt(stream, arrival, &[], None);
+            match stream.release() {
+                Ok(stream) => self.adopt(stream, arrival, &[], None),
+                Err(error) => tracing::error!("connection from {} got lost: {error}", arrival.peer),
+            }
         } else {
             tokio::task::spawn_local(Rc::clone(self).find_shard(stream, arrival));
         }

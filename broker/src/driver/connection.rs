@@ -1,73 +1,28 @@
-//! One Network Connection: its reading task, and what the flusher needs to write to it.
+//! A Network Connection that comes to its shard, and when to read one or any.
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use broker_core::{Admission, CloseCause, ConnectionKey, Output, Shard, Violation};
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::{tcp, unix};
-use tokio::task::spawn_local;
+use mio::net::{TcpStream, UnixStream};
 
 use super::Driver;
 use super::arrival::Arrival;
-use super::link::{Link, SharedDuplex, Writer};
+use super::link::{Link, Reading, Transport};
 use super::mailbox::HandedOver;
 use super::share::{Share, Work};
-use crate::transport::Stream;
+use crate::transport::Detached;
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
 /// thousands of deliveries, and memory must not run ahead of the sockets.
 const FRESH_OUTPUT_MAX: usize = 32 << 20;
-
-/// What a connection's task reads from.
-trait Reader: AsyncRead + Unpin {
-    /// Whether it is to be told that its peer has become a Client.
-    fn awaits_admission(&self) -> bool {
-        false
-    }
-
-    fn admit(&self, _bytes_max: usize) {}
-}
-
-impl Reader for tcp::OwnedReadHalf {}
-impl Reader for unix::OwnedReadHalf {}
-
-struct DuplexReader {
-    duplex: SharedDuplex,
-    admitted: Cell<bool>,
-}
-
-impl Reader for DuplexReader {
-    fn awaits_admission(&self) -> bool {
-        !self.admitted.get()
-    }
-
-    fn admit(&self, bytes_max: usize) {
-        self.admitted.set(true);
-        self.duplex.borrow_mut().admit(bytes_max);
-    }
-}
-
-impl AsyncRead for DuplexReader {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.duplex.borrow_mut()).poll_read(context, buffer)
-    }
-}
 
 impl Driver {
     /// Makes a connection this shard's own. `received` is what has been read from it, `admission`
     /// what was made of the credentials in there.
     pub(super) fn adopt(
         self: &Rc<Self>,
-        stream: Stream,
+        stream: Detached,
         arrival: Arrival,
         received: &[u8],
         admission: Option<Admission>,
@@ -77,25 +32,16 @@ impl Driver {
         if let Some(admission) = admission {
             self.core.borrow_mut().admit(key, admission);
         }
-        let driver = Rc::clone(self);
-        let (task, writer) = match stream {
-            Stream::Tcp(stream) => {
-                let (reader, writer) = stream.into_split();
-                (spawn_local(driver.serve(key, reader)), Writer::Tcp(writer))
-            }
-            Stream::Unix(stream) => {
-                let (reader, writer) = stream.into_split();
-                (spawn_local(driver.serve(key, reader)), Writer::Unix(writer))
-            }
-            Stream::Duplex(duplex) => {
-                let duplex = Rc::new(RefCell::new(duplex));
-                let admitted = Cell::new(false);
-                let reader = DuplexReader { duplex: Rc::clone(&duplex), admitted };
-                (spawn_local(driver.serve(key, reader)), Writer::Duplex(duplex))
+        let transport = match self.attach(key, stream) {
+            Ok(transport) => transport,
+            Err(error) => {
+                tracing::error!("connection from {peer} got lost: {error}");
+                return self.lose(key, CloseCause::Lost);
             }
         };
-        let reader = task.abort_handle();
-        let link = Link { writer, peer, reader, waiter: None, _permit: permit };
+        let reading = Reading::default();
+        let share = Share::WHOLE;
+        let link = Link { transport, peer, reading, share, is_blocked: false, _permit: permit };
         self.links.borrow_mut().insert(key, link);
         if !received.is_empty() {
             self.core.borrow_mut().handle_bytes(self.now(), key, received);
@@ -103,95 +49,76 @@ impl Driver {
         }
     }
 
+    /// Has the socket watched. What it holds already is an event.
+    fn attach(self: &Rc<Self>, key: ConnectionKey, stream: Detached) -> io::Result<Transport> {
+        Ok(match stream {
+            Detached::Tcp(stream) => {
+                let mut stream = TcpStream::from_std(stream);
+                self.registrar.register(&mut stream, key)?;
+                Transport::Tcp(stream)
+            }
+            Detached::Unix(stream) => {
+                let mut stream = UnixStream::from_std(stream);
+                self.registrar.register(&mut stream, key)?;
+                Transport::Unix(stream)
+            }
+            Detached::Duplex(mut duplex) => {
+                duplex.socket().attach()?;
+                Transport::Duplex(Box::new(self.start_duplex(key, duplex)))
+            }
+        })
+    }
+
     pub(super) fn receive_connection(self: &Rc<Self>, handed_over: HandedOver) {
         let HandedOver { stream, arrival, received, admission } = handed_over;
-        match stream.attach() {
-            Ok(stream) => self.adopt(stream, arrival, &received, admission),
-            Err(error) => tracing::error!("connection from {} got lost: {error}", arrival.peer),
-        }
+        self.adopt(stream, arrival, &received, admission);
     }
 
-    async fn serve<R: Reader>(self: Rc<Self>, key: ConnectionKey, mut reader: R) {
-        let mut share = Share::WHOLE;
-        loop {
-            while self.is_congested() {
-                self.relief.notified().await;
-            }
-            if self.is_backlogged(key) {
-                self.until_output_moves(key).await;
-            }
-            let bytes_max = share.bytes();
-            match poll_fn(|context| self.poll_receive(context, key, &mut reader, &mut share)).await
-            {
-                Ok(0) => return self.lose(key, CloseCause::Lost),
-                Err(error) => return self.lose(key, cause_of(&error)),
-                // There is more: let the others have their turn first.
-                Ok(bytes) if bytes == bytes_max => tokio::task::yield_now().await,
-                Ok(_) => {}
-            }
-        }
-    }
-
-    /// Reads once and hands the bytes to the core before anybody else uses the scratch buffer.
-    fn poll_receive<R: Reader>(
-        &self,
-        context: &mut Context<'_>,
-        key: ConnectionKey,
-        reader: &mut R,
-        share: &mut Share,
-    ) -> Poll<io::Result<usize>> {
-        if reader.awaits_admission() && self.core.borrow().is_client(key) {
-            reader.admit(self.shared.limits().packet_bytes_max);
-        }
-        let mut scratch = self.scratch.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch[..share.bytes()]);
-        ready!(Pin::new(reader).poll_read(context, &mut buffer))?;
-        let received = buffer.filled();
-        if !received.is_empty() {
-            let mut core = self.core.borrow_mut();
-            let before = work(&core);
-            core.handle_bytes(self.now(), key, received);
-            *share = Share::next(received.len(), before, work(&core));
-            drop(core);
-            self.wake_flusher();
-        }
-        Poll::Ready(Ok(received.len()))
+    /// Hands what was read to the core. How much is to be read at once from now on.
+    pub(super) fn take_in_bytes(&self, key: ConnectionKey, received: &[u8]) -> Share {
+        let mut core = self.core.borrow_mut();
+        let before = work(&core);
+        core.handle_bytes(self.now(), key, received);
+        let share = Share::next(received.len(), before, work(&core));
+        drop(core);
+        self.wake_flusher();
+        share
     }
 
     /// Whether a full socket holds up more output than the limit. That is no delivery at QoS 0: its
     /// Client asks and does not read the answers, or has a window of large messages. One read for
     /// each time that the socket takes bytes lets it go on, and its keep alive too.
-    fn is_backlogged(&self, key: ConnectionKey) -> bool {
+    pub(super) fn is_backlogged(&self, key: ConnectionKey) -> bool {
         let core = self.core.borrow();
         let pending = core.output(key).map_or(0, Output::pending);
         pending > self.shared.limits().output_bytes_max
-            && self.links.borrow().get(key).is_some_and(|link| link.waiter.is_some())
+            && self.links.borrow().get(key).is_some_and(|link| link.is_blocked)
     }
 
-    /// Waits until the task that waits for the socket has got some output off.
-    async fn until_output_moves(&self, key: ConnectionKey) {
-        let mut waits = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut waits, true) {
-                return Poll::Ready(());
-            }
-            self.held_up.borrow_mut().insert(key, context.waker().clone());
-            Poll::Pending
-        })
-        .await;
+    /// Goes on with a connection whose socket takes bytes again.
+    pub(super) fn resume(self: &Rc<Self>, key: ConnectionKey) {
+        if let Some(link) = self.links.borrow_mut().get_mut(key) {
+            link.is_blocked = false;
+        }
+        self.flush(key);
+        self.note_output_moves(key);
     }
 
     /// To be called when the socket of a connection has taken bytes after it had been full. There
     /// may be room for more retained messages.
     pub(super) fn note_output_moves(&self, key: ConnectionKey) {
         self.wake_flusher();
-        if let Some(waker) = self.held_up.borrow_mut().remove(key) {
-            waker.wake();
+        let mut links = self.links.borrow_mut();
+        let Some(link) = links.get_mut(key) else { return };
+        if let Transport::Duplex(layers) = &mut link.transport {
+            layers.note_output_moves();
+        } else if link.reading.note_output_moves() {
+            self.due.borrow_mut().push_back(key);
         }
     }
 
     /// Whether connections should stop reading until the flusher has run.
-    fn is_congested(&self) -> bool {
+    pub(super) fn is_congested(&self) -> bool {
         self.blocked_forwards.get() || self.core.borrow().fresh_output() > FRESH_OUTPUT_MAX
     }
 }

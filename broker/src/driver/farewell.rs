@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use broker_core::ConnectionKey;
-use socket2::SockRef;
 use tokio::task::spawn_local;
 
 use super::Driver;
+use super::duplex::SharedDuplex;
 use super::flusher::SLICES_MAX;
-use super::link::{Link, SharedDuplex, Writer};
+use super::link::{Link, Transport};
 use crate::transport::Stream;
 
 /// Time that a peer has for the end of a closing handshake. Its connection counts until then.
@@ -23,11 +23,12 @@ impl Driver {
     /// Writes what waits for a connection that has ended, as far as its socket takes it, and
     /// closes it.
     pub(super) fn part(self: &Rc<Self>, key: ConnectionKey, link: Link) {
-        let written = match &link.writer {
-            Writer::Tcp(writer) => self.write_last(key, &SockRef::from(writer.as_ref())),
-            Writer::Unix(writer) => self.write_last(key, &SockRef::from(writer.as_ref())),
-            Writer::Duplex(duplex) => {
-                let duplex = Rc::clone(duplex);
+        let written = match &link.transport {
+            Transport::Tcp(stream) => self.write_pending(key, stream),
+            Transport::Unix(stream) => self.write_pending(key, stream),
+            Transport::Duplex(layers) => {
+                layers.abort_tasks();
+                let duplex = Rc::clone(&layers.duplex);
                 self.say_farewell(key, link, &duplex);
                 return;
             }
@@ -37,25 +38,8 @@ impl Driver {
         }
     }
 
-    /// Writes past the runtime: it does not know yet of a socket which has just come from another
-    /// shard that it takes bytes, and a refused Client is to read why.
-    fn write_last(&self, key: ConnectionKey, socket: &SockRef<'_>) -> io::Result<()> {
-        let mut core = self.core.borrow_mut();
-        loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let Some(output) = core.output(key) else { return Ok(()) };
-            let count = output.slices(&mut slices);
-            if count == 0 {
-                return Ok(());
-            }
-            let written = socket.send_vectored(&slices[..count])?;
-            core.advance(key, written);
-        }
-    }
-
     /// Closes at once if the socket lets it, else in a task of its own.
     fn say_farewell(self: &Rc<Self>, key: ConnectionKey, link: Link, duplex: &SharedDuplex) {
-        link.abort_tasks();
         let mut context = Context::from_waker(Waker::noop());
         let mut borrowed = duplex.borrow_mut();
         let rest = match self.poll_write_pending(&mut context, key, &mut **borrowed) {
@@ -72,8 +56,8 @@ impl Driver {
         };
         drop(borrowed);
         spawn_local(async move {
-            let Writer::Duplex(duplex) = &link.writer else { return };
-            match tokio::time::timeout(FAREWELL, close(duplex, &rest)).await {
+            let Transport::Duplex(layers) = &link.transport else { return };
+            match tokio::time::timeout(FAREWELL, close(&layers.duplex, &rest)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::debug!("{} was not closed in form: {error}", link.peer),
                 Err(_) => tracing::debug!("{} did not end its connection in time", link.peer),

@@ -1,18 +1,16 @@
 //! The end of a turn: everything that became ready leaves.
 
-use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use broker_core::{CloseCause, Closed, ConnectionKey};
 use tokio::io::AsyncWrite;
-use tokio::net::{tcp, unix};
 use tokio::task::{spawn_local, yield_now};
 
 use super::Driver;
-use super::link::Writer;
+use super::link::Transport;
 use super::mailbox::{Mail, Undelivered};
 
 /// Connections that are written before others may read again. A write costs some 6 µs, so that a
@@ -57,66 +55,42 @@ impl Driver {
     pub(super) fn flush(self: &Rc<Self>, key: ConnectionKey) {
         let mut links = self.links.borrow_mut();
         let Some(link) = links.get_mut(key) else { return };
-        if link.waiter.is_some() {
+        if link.is_blocked {
             return;
         }
-        let written = match &link.writer {
-            Writer::Tcp(writer) => self.write_pending(key, writer),
-            Writer::Unix(writer) => self.write_pending(key, writer),
-            Writer::Duplex(duplex) => {
-                let mut context = Context::from_waker(Waker::noop());
-                match self.poll_write_pending(&mut context, key, &mut **duplex.borrow_mut()) {
-                    Poll::Ready(written) => written,
-                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-                }
-            }
+        let written = match &link.transport {
+            Transport::Tcp(stream) => self.write_pending(key, stream),
+            Transport::Unix(stream) => self.write_pending(key, stream),
+            Transport::Duplex(layers) => self.write_duplex(key, layers),
         };
         match written {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                link.waiter = Some(spawn_local(Rc::clone(self).resume(key)).abort_handle());
+                link.is_blocked = true;
+                if let Transport::Duplex(layers) = &mut link.transport {
+                    self.wait_for_socket(key, layers);
+                }
             }
             Err(_) => self.lose(key, CloseCause::Lost),
         }
     }
 
-    /// Goes on with a connection once its socket takes bytes again.
-    async fn resume(self: Rc<Self>, key: ConnectionKey) {
-        if poll_fn(|context| self.poll_resume(context, key)).await.is_err() {
-            return self.lose(key, CloseCause::Lost);
-        }
-        if let Some(link) = self.links.borrow_mut().get_mut(key) {
-            link.waiter = None;
-        }
-        self.flush(key);
-        self.note_output_moves(key);
-    }
-
-    fn poll_resume(&self, context: &mut Context<'_>, key: ConnectionKey) -> Poll<io::Result<()>> {
-        let links = self.links.borrow();
-        let Some(link) = links.get(key) else { return Poll::Ready(Ok(())) };
-        match &link.writer {
-            Writer::Tcp(writer) => writer.as_ref().poll_write_ready(context),
-            Writer::Unix(writer) => writer.as_ref().poll_write_ready(context),
-            Writer::Duplex(duplex) => {
-                let written = self.poll_write_pending(context, key, &mut **duplex.borrow_mut());
-                self.note_output_moves(key);
-                written
-            }
-        }
-    }
-
-    fn write_pending(&self, key: ConnectionKey, writer: &impl TryWrite) -> io::Result<()> {
+    /// Writes until nothing waits or the socket takes no more, after which it tells when it does.
+    pub(super) fn write_pending(
+        &self,
+        key: ConnectionKey,
+        mut socket: impl Write,
+    ) -> io::Result<()> {
         let mut core = self.core.borrow_mut();
         loop {
             let Some(output) = core.output(key) else { return Ok(()) };
             let written = match output.as_slice() {
                 Some([]) => return Ok(()),
-                Some(bytes) => writer.try_write(bytes)?,
+                Some(bytes) => socket.write(bytes)?,
                 None => {
                     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
                     let count = output.slices(&mut slices);
-                    writer.try_write_vectored(&slices[..count])?
+                    socket.write_vectored(&slices[..count])?
                 }
             };
             core.advance(key, written);
@@ -155,7 +129,6 @@ impl Driver {
             else {
                 return;
             };
-            self.held_up.borrow_mut().remove(key);
             let link = self.links.borrow_mut().remove(key);
             if let Some(link) = link {
                 self.log.closed(link.peer, cause, client_identifier.as_deref());
@@ -197,31 +170,5 @@ impl Driver {
         self.blocked_forwards.set(false);
         self.work.notify_one();
         self.relief.notify_waiters();
-    }
-}
-
-/// Both kinds of sockets that are written as they are.
-trait TryWrite {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
-    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-}
-
-impl TryWrite for tcp::OwnedWriteHalf {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.try_write(bytes)
-    }
-
-    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write_vectored(slices)
-    }
-}
-
-impl TryWrite for unix::OwnedWriteHalf {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.try_write(bytes)
-    }
-
-    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write_vectored(slices)
     }
 }

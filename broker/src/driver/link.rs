@@ -1,48 +1,176 @@
-//! What the driver keeps of a Network Connection: where to write, whom to name, what to stop.
+//! What the driver keeps of a Network Connection: where to read and write, whom to name, whose turn
+//! it is. Every idle connection has one: what few need is boxed.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::io::{self, Read};
 
-use tokio::net::{tcp, unix};
-use tokio::task::AbortHandle;
+use mio::net::{TcpStream, UnixStream};
 
+use super::duplex::Layers;
 use super::permit::ConnectionPermit;
-use crate::transport::{Duplex, Peer};
+use super::share::Share;
+use crate::transport::Peer;
 
 /// The driver's half of a Network Connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) writer: Writer,
+    pub(super) transport: Transport,
     pub(super) peer: Peer,
-    pub(super) reader: AbortHandle,
-    /// The task that waits until a full socket takes bytes again.
-    pub(super) waiter: Option<AbortHandle>,
+    pub(super) reading: Reading,
+    pub(super) share: Share,
+    /// Whether the socket took no more: it is not written until it does again.
+    pub(super) is_blocked: bool,
     pub(super) _permit: ConnectionPermit,
 }
 
-/// What the flusher writes to.
+/// Where the bytes come from and go to.
 #[derive(Debug)]
-pub(super) enum Writer {
-    Tcp(tcp::OwnedWriteHalf),
-    Unix(unix::OwnedWriteHalf),
-    Duplex(SharedDuplex),
+pub(super) enum Transport {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Duplex(Box<Layers>),
 }
 
-/// A connection that its reading task and the flusher share. Never borrowed across a wait.
-pub(super) type SharedDuplex = Rc<RefCell<Box<dyn Duplex>>>;
-
-impl Link {
-    /// Ends its tasks.
-    pub(super) fn abort_tasks(&self) {
-        self.reader.abort();
-        if let Some(waiter) = &self.waiter {
-            waiter.abort();
+impl Transport {
+    /// Reads once. Layers are read by a task of their own.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&*stream).read(buffer),
+            Self::Unix(stream) => (&*stream).read(buffer),
+            Self::Duplex(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
 
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.abort_tasks();
+/// Whether a socket is to be read. Its events are edges: what one of them said is not said again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading {
+    /// There is, or may be, something to read: it has a turn, or will have one once it is not held
+    /// up any more.
+    is_owed: bool,
+    /// Too much output waits, see [`Driver::is_backlogged`](super::Driver::is_backlogged).
+    is_held_up: bool,
+    /// The peer has closed its side, or the socket has failed: it is read until that is found.
+    has_ended: bool,
+}
+
+impl Reading {
+    /// Notes that there is something to read. Whether a turn is to be given.
+    pub(super) fn note_event(&mut self, has_ended: bool) -> bool {
+        self.has_ended |= has_ended;
+        !std::mem::replace(&mut self.is_owed, true) && !self.is_held_up
+    }
+
+    /// The turn has come.
+    pub(super) fn begin(&mut self) {
+        self.is_owed = false;
+    }
+
+    /// Notes that bytes were read, whether as many as there was room for, and whether too much
+    /// output waits now. Whether another turn is to be given.
+    ///
+    /// A read that did not fill its room has emptied the socket, and what comes then is a new event;
+    /// but the end of the stream may be told together with its last bytes.
+    pub(super) fn note_read(&mut self, is_full: bool, is_backlogged: bool) -> bool {
+        self.is_held_up = is_backlogged;
+        self.is_owed = is_full || self.has_ended;
+        self.is_owed && !is_backlogged
+    }
+
+    /// Notes that some output was written. Whether a turn is to be given.
+    pub(super) fn note_output_moves(&mut self) -> bool {
+        std::mem::replace(&mut self.is_held_up, false) && self.is_owed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// Bytes that one turn reads.
+    const ROOM: usize = 4;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Arrive(usize),
+        End,
+        Event,
+        Turn { is_backlogged: bool },
+        OutputMoves,
+    }
+
+    /// A socket that tells of a change once, and who reads it.
+    #[derive(Debug, Default)]
+    struct Model {
+        bytes: usize,
+        has_ended: bool,
+        has_event: bool,
+        reading: Reading,
+        is_due: bool,
+        found_end: bool,
+    }
+
+    impl Model {
+        fn take(&mut self, step: Step) {
+            let gets_turn = match step {
+                Step::Arrive(count) if !self.has_ended => {
+                    self.bytes += count;
+                    self.has_event = true;
+                    false
+                }
+                Step::End => {
+                    self.has_event |= !std::mem::replace(&mut self.has_ended, true);
+                    false
+                }
+                Step::Event if std::mem::take(&mut self.has_event) => {
+                    self.reading.note_event(self.has_ended)
+                }
+                Step::Turn { is_backlogged } if std::mem::take(&mut self.is_due) => {
+                    self.read(is_backlogged)
+                }
+                Step::OutputMoves => self.reading.note_output_moves(),
+                Step::Arrive(_) | Step::Event | Step::Turn { .. } => false,
+            };
+            assert!(!(gets_turn && self.is_due), "two turns at once");
+            self.is_due |= gets_turn;
+        }
+
+        fn read(&mut self, is_backlogged: bool) -> bool {
+            self.reading.begin();
+            let count = self.bytes.min(ROOM);
+            self.bytes -= count;
+            if count == 0 {
+                self.found_end |= self.has_ended;
+                return false;
+            }
+            self.reading.note_read(count == ROOM, is_backlogged)
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1..=2 * ROOM).prop_map(Step::Arrive),
+            1 => Just(Step::End),
+            4 => Just(Step::Event),
+            6 => any::<bool>().prop_map(|is_backlogged| Step::Turn { is_backlogged }),
+            2 => Just(Step::OutputMoves),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_came_is_forgotten_and_the_end_is_found(steps in vec(step(), 0..60)) {
+            let mut model = Model::default();
+            for step in steps {
+                model.take(step);
+            }
+            model.take(Step::OutputMoves);
+            while model.has_event || model.is_due {
+                model.take(Step::Event);
+                model.take(Step::Turn { is_backlogged: false });
+            }
+            prop_assert_eq!((model.bytes, model.found_end), (0, model.has_ended), "{:?}", model);
+        }
     }
 }

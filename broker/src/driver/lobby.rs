@@ -42,13 +42,14 @@ impl Driver {
                 return farewell::close_stream(stream).await;
             }
         };
-        if shard == self.index {
-            return self.adopt(stream, arrival, &received, admission);
-        }
-        let stream = match stream.detach() {
+        let is_here = shard == self.index;
+        let stream = match if is_here { stream.release() } else { stream.detach() } {
             Ok(stream) => stream,
             Err(error) => return tracing::error!("connection from {peer} got lost: {error}"),
         };
+        if is_here {
+            return self.adopt(stream, arrival, &received, admission);
+        }
         let handed_over = Box::new(HandedOver { stream, arrival, received, admission });
         self.hand_over(shard, Mail::Connection(handed_over)).await;
     }

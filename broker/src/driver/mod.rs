@@ -1,14 +1,16 @@
 //! The loop of one shard: sockets on one side, [`broker_core::Shard`] on the other.
 //!
 //! The law is natural batching: nothing waits on purpose, and everything that became ready for a
-//! connection since its last write leaves in one write. A turn is: tasks of readable connections
-//! feed the shard; when all that were ready have run, the flusher writes each connection that has
-//! output, once.
+//! connection since its last write leaves in one write. A turn is: each connection that has
+//! something is read once and feeds the shard, TCP and Unix sockets by one task from one queue, those
+//! with layers below MQTT by a task each; when all that were ready have had their turn, the flusher
+//! writes each connection that has output, once.
 
 mod accept;
 mod arrival;
 mod authenticate;
 mod connection;
+mod duplex;
 mod farewell;
 mod figures;
 mod flusher;
@@ -17,35 +19,36 @@ mod lobby;
 mod log;
 pub(crate) mod mailbox;
 mod permit;
+mod reader;
+mod readiness;
 mod share;
 mod shared;
 #[cfg(feature = "slow-down")]
 mod slow_down;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
-use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
-use slotmap::{SecondaryMap, SparseSecondaryMap};
+use slotmap::SecondaryMap;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use arrival::Arrival;
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
+pub(crate) use readiness::ReadinessQueue;
 pub(crate) use shared::{Offer, Shared};
 
 use crate::transport::Entrance;
 use link::Link;
 use log::CloseLog;
-
-/// Bytes of the buffer that all connections of a shard read into, and so the most that one of them
-/// may bring per turn.
-const READ_BYTES: usize = 64 << 10;
+use readiness::Registrar;
+use share::Share;
 
 /// How often timers are looked at and statistics published.
 const TICK: Duration = Duration::from_millis(100);
@@ -65,8 +68,9 @@ pub(crate) struct Driver {
     core: RefCell<Shard>,
     links: RefCell<SecondaryMap<ConnectionKey, Link>>,
     scratch: RefCell<Box<[u8]>>,
-    /// Readers of connections with too much output, see [`Driver::is_backlogged`].
-    held_up: RefCell<SparseSecondaryMap<ConnectionKey, Waker>>,
+    registrar: Registrar,
+    /// Sockets that have something to read, in the order of their turns, each once.
+    due: RefCell<VecDeque<ConnectionKey>>,
     /// Wakes the flusher.
     work: Notify,
     /// Wakes connections that wait for the flusher, see [`Driver::is_congested`].
@@ -92,21 +96,30 @@ pub(crate) fn run(
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default());
-    let (runtime, result) = match runtime {
-        Ok(runtime) => (Some(runtime), Ok(())),
+    let prepared = runtime.and_then(|runtime| Ok((runtime, ReadinessQueue::new()?)));
+    let (prepared, result) = match prepared {
+        Ok(prepared) => (Some(prepared), Ok(())),
         Err(error) => (None, Err(error)),
     };
     if started.send(result).is_err() {
         return;
     }
-    if let Some(runtime) = runtime {
-        runtime.block_on(serve(shared, index, inbox, duties));
+    if let Some((runtime, queue)) = prepared {
+        runtime.block_on(serve(shared, index, inbox, queue, duties));
     }
 }
 
 /// Is a shard until it is told to stop, on the runtime that polls it.
-pub(crate) async fn serve(shared: Arc<Shared>, index: usize, inbox: Inbox, duties: Duties) {
-    Driver::main(shared, index, inbox, duties).await;
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    index: usize,
+    inbox: Inbox,
+    queue: ReadinessQueue,
+    duties: Duties,
+) {
+    if let Err(error) = Driver::main(shared, index, inbox, queue, duties).await {
+        tracing::error!("shard {index} cannot watch its connections: {error}");
+    }
 }
 
 /// Waits for the threads of shards that were told to stop.
@@ -119,8 +132,16 @@ pub(crate) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
 }
 
 impl Driver {
-    async fn main(shared: Arc<Shared>, index: usize, mut inbox: Inbox, duties: Duties) {
-        let driver = Rc::new(Self::new(shared, index));
+    async fn main(
+        shared: Arc<Shared>,
+        index: usize,
+        mut inbox: Inbox,
+        queue: ReadinessQueue,
+        duties: Duties,
+    ) -> io::Result<()> {
+        let (registrar, readiness) = queue.attach()?;
+        let driver = Rc::new(Self::new(shared, index, registrar));
+        tokio::task::spawn_local(Rc::clone(&driver).read_when_ready(readiness));
         tokio::task::spawn_local(Rc::clone(&driver).flush_when_due());
         tokio::task::spawn_local(Rc::clone(&driver).tick());
         if let Some(interval) = duties.sys_interval {
@@ -138,9 +159,10 @@ impl Driver {
         driver.core.borrow_mut().shut_down();
         driver.close_finished();
         driver.publish_statistics();
+        Ok(())
     }
 
-    fn new(shared: Arc<Shared>, index: usize) -> Self {
+    fn new(shared: Arc<Shared>, index: usize, registrar: Registrar) -> Self {
         let observer = shared.observer();
         let observer: Option<Observer> = observer.map(|observer| Box::new(observer) as Observer);
         let group = Arc::clone(shared.group());
@@ -154,8 +176,9 @@ impl Driver {
             index,
             core: RefCell::new(core),
             links: RefCell::default(),
-            held_up: RefCell::default(),
-            scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            registrar,
+            due: RefCell::default(),
+            scratch: RefCell::new(vec![0; Share::WHOLE.bytes()].into_boxed_slice()),
             work: Notify::new(),
             relief: Notify::new(),
             blocked_forwards: Cell::new(false),

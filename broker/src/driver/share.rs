@@ -1,6 +1,8 @@
 //! What one connection may take of a turn.
 
-use super::READ_BYTES;
+/// Bytes of the buffer that all connections of a shard read into, and so the most that one of them
+/// may bring per turn.
+const READ_BYTES: u32 = 64 << 10;
 
 /// PUBLISH packets that one read should bring at most. While they are handled nobody else is read, so that a
 /// Client which floods the broker with small ones is the latency of the others. Acknowledgements cost little:
@@ -12,11 +14,11 @@ const PUBLICATIONS_PER_READ: u64 = 512;
 const OUTPUT_PER_READ: u64 = 2 << 20;
 
 /// Less is not worth a system call.
-const READ_BYTES_MIN: usize = 512;
+const READ_BYTES_MIN: u32 = 512;
 
 /// Bytes that a connection reads at once: the fewer, the more work came of what it sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share(usize);
+pub(super) struct Share(u32);
 
 /// What has been done so far, as counters that grow.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +34,7 @@ impl Share {
     pub(super) const WHOLE: Self = Self(READ_BYTES);
 
     pub(super) const fn bytes(self) -> usize {
-        self.0
+        self.0 as usize
     }
 
     /// After `received` bytes took the work from `before` to `after`.
@@ -42,7 +44,7 @@ impl Share {
         let output = after.output.saturating_sub(before.output) as u64;
         let fit = |budget: u64, spent| received.saturating_mul(budget).checked_div(spent);
         let fit = [fit(PUBLICATIONS_PER_READ, publications), fit(OUTPUT_PER_READ, output)];
-        let bytes = fit.into_iter().flatten().min().and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes = fit.into_iter().flatten().min().and_then(|bytes| u32::try_from(bytes).ok());
         Self(bytes.unwrap_or(READ_BYTES).clamp(READ_BYTES_MIN, READ_BYTES))
     }
 }
@@ -50,6 +52,8 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: usize = READ_BYTES as usize;
 
     fn after(received: usize, publications: u64, output: usize) -> usize {
         let before = Work { publications: 7, output: 9 };
@@ -59,13 +63,13 @@ mod tests {
 
     #[test]
     fn who_causes_much_work_reads_little_at_once() {
-        assert_eq!(after(4, 0, 0), READ_BYTES, "an acknowledgement");
+        assert_eq!(after(4, 0, 0), ALL, "an acknowledgement");
         assert_eq!(after(40, 1, 40), 20_480);
-        assert_eq!(after(READ_BYTES, 1_638, READ_BYTES), 20_485);
-        assert_eq!(after(READ_BYTES, 1, READ_BYTES), READ_BYTES, "a large payload");
-        assert_eq!(after(READ_BYTES, 0, 0), READ_BYTES, "a part of a larger one");
+        assert_eq!(after(ALL, 1_638, ALL), 20_485);
+        assert_eq!(after(ALL, 1, ALL), ALL, "a large payload");
+        assert_eq!(after(ALL, 0, 0), ALL, "a part of a larger one");
         assert_eq!(after(40, 1, 40 * 1_000), 2_097);
-        assert_eq!(after(READ_BYTES, 1_638, READ_BYTES * 1_000), 2_097);
-        assert_eq!(after(40, 1, 40 * 100_000), READ_BYTES_MIN);
+        assert_eq!(after(ALL, 1_638, ALL * 1_000), 2_097);
+        assert_eq!(after(40, 1, 40 * 100_000), READ_BYTES_MIN as usize);
     }
 }

@@ -52,10 +52,12 @@ impl Socket {
         Ok(())
     }
 
+    /// Joins the runtime of this thread, if it is on none.
     pub(crate) fn attach(&mut self) -> io::Result<()> {
-        if let Self::Detached(stream) = std::mem::replace(self, Self::Lost) {
-            *self = Self::Attached(TcpStream::from_std(stream)?);
-        }
+        *self = match std::mem::replace(self, Self::Lost) {
+            Self::Detached(stream) => Self::Attached(TcpStream::from_std(stream)?),
+            other => other,
+        };
         Ok(())
     }
 

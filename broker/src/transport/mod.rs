@@ -79,7 +79,8 @@ pub(crate) enum Stream {
     Duplex(Box<dyn Duplex>),
 }
 
-/// A [`Stream`] between the runtimes of two threads.
+/// A [`Stream`] on its way to its shard, which is to watch its socket: one that is not boxed is on no
+/// runtime any more.
 #[derive(Debug)]
 pub(crate) enum Detached {
     Tcp(std::net::TcpStream),
@@ -194,16 +195,23 @@ impl Stream {
         }
     }
 
-    /// Takes leave of the runtime of this thread.
-    pub(crate) fn detach(self) -> io::Result<Detached> {
+    /// Takes sockets that are read as they are off the runtime of this thread: a shard watches them
+    /// itself. Layers stay on it.
+    pub(crate) fn release(self) -> io::Result<Detached> {
         Ok(match self {
             Self::Tcp(stream) => Detached::Tcp(stream.into_std()?),
             Self::Unix(stream) => Detached::Unix(stream.into_std()?),
-            Self::Duplex(mut duplex) => {
-                duplex.socket().detach()?;
-                Detached::Duplex(duplex)
-            }
+            Self::Duplex(duplex) => Detached::Duplex(duplex),
         })
+    }
+
+    /// Takes leave of the runtime of this thread.
+    pub(crate) fn detach(self) -> io::Result<Detached> {
+        let mut detached = self.release()?;
+        if let Detached::Duplex(duplex) = &mut detached {
+            duplex.socket().detach()?;
+        }
+        Ok(detached)
     }
 }
 
@@ -214,20 +222,6 @@ impl Stream {
             Self::Tcp(_) | Self::Unix(_) => None,
             Self::Duplex(duplex) => duplex.common_name(),
         }
-    }
-}
-
-impl Detached {
-    /// Joins the runtime of this thread.
-    pub(crate) fn attach(self) -> io::Result<Stream> {
-        Ok(match self {
-            Self::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
-            Self::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
-            Self::Duplex(mut duplex) => {
-                duplex.socket().attach()?;
-                Stream::Duplex(duplex)
-            }
-        })
     }
 }
 

@@ -73,10 +73,17 @@ pub struct Session {
     pub outbound: Outbound,
     /// QoS 2 messages from the Client.
     pub inbound: Inbound,
-    /// While nobody is connected: when the session ends.
+    /// While nobody is connected, if then anything is to happen.
+    pub absence: Option<Box<Absence>>,
+}
+
+/// What is to happen while nobody is connected. Apart from the session, which most Clients are
+/// connected to.
+#[derive(Debug, Default)]
+pub struct Absence {
+    /// When the session ends.
     pub ends: Option<Time>,
-    /// While nobody is connected: the Will Message that waits, and until when, MQTT 5.0 section
-    /// 3.1.3.2.2.
+    /// The Will Message that waits, and until when, MQTT 5.0 section 3.1.3.2.2.
     pub will: Option<(Time, Box<Will>)>,
     /// When the timer that runs for it fires; another one is out of date.
     pub timer: Time,
@@ -92,9 +99,7 @@ impl Session {
             filters: Filters::default(),
             outbound: Outbound::default(),
             inbound: Inbound::default(),
-            ends: None,
-            will: None,
-            timer: Time::ZERO,
+            absence: None,
         }
     }
 }

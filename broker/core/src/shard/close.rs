@@ -111,7 +111,7 @@ impl Shard {
         self.links.detach(key);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let ends_now = session.expiry == SessionExpiry::WithConnection;
-        session.ends = match session.expiry {
+        let ends = match session.expiry {
             SessionExpiry::After(time) => Some(self.now + time),
             SessionExpiry::WithConnection | SessionExpiry::Never => None,
         };
@@ -120,8 +120,12 @@ impl Shard {
             Some(will) if waits(&will) => (Some(will), None),
             due => (None, due),
         };
-        session.will = waiting.map(|will| (self.now + will.delay, will));
-        self.timers.arm_session(self.now, key, session);
+        let will = waiting.map(|will| (self.now + will.delay, will));
+        if ends.is_some() || will.is_some() {
+            let absence = session.absence.insert(Box::default());
+            (absence.ends, absence.will) = (ends, will);
+            self.timers.arm_session(self.now, key, absence);
+        }
         let access = session.access.clone();
         if ends_now {
             self.end_session(key);
@@ -164,11 +168,11 @@ impl Shard {
     pub(super) fn end_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.remove(key) else { return };
         self.held.replace(session.outbound.held(), Held::default());
-        self.identifiers.remove(&session.client_identifier);
+        self.identifiers.remove(&session.client_identifier, key);
         for filter in session.filters.iter() {
             self.drop_subscription(TopicFilter::new_unchecked(filter), key);
         }
-        if let Some((_, will)) = session.will {
+        if let Some((_, will)) = session.absence.and_then(|absence| absence.will) {
             self.publish_will(&will, session.access.as_ref());
         }
     }

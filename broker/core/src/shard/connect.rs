@@ -1,7 +1,5 @@
 //! How a Client comes in, MQTT 3.1.
 
-use std::sync::Arc;
-
 use super::Shard;
 use super::aliases::OutboundAliases;
 use super::authenticate::Proved;
@@ -164,7 +162,7 @@ impl Shard {
             let number = self.group.hash(&format!("{}/{}", self.index, self.identifiers_assigned));
             let identifier = format!("auto-{number:016x}");
             let here = self.group.shard_of(&identifier) == self.index;
-            if here && !self.identifiers.contains_key(identifier.as_str()) {
+            if here && self.identifiers.find(&self.sessions, &identifier).is_none() {
                 return identifier;
             }
         }
@@ -173,12 +171,12 @@ impl Shard {
     /// Closes an older Network Connection of the Client, [MQTT-3.1.4-2], and ends its session if
     /// either of the two asks for it; else returns the session, to be gone on with.
     fn displace(&mut self, identifier: &str, clean_session: bool) -> Option<SessionKey> {
-        let session = *self.identifiers.get(identifier)?;
+        let session = self.identifiers.find(&self.sessions, identifier)?;
         if let Some(older) = self.links.online(session) {
             self.close(older, CloseCause::TakenOver);
         }
         // It may have ended with its connection.
-        let session = *self.identifiers.get(identifier)?;
+        let session = self.identifiers.find(&self.sessions, identifier)?;
         if clean_session {
             self.end_session(session);
             return None;
@@ -191,9 +189,8 @@ impl Shard {
         if self.sessions.len() >= self.limits.sessions_max {
             return None;
         }
-        let identifier: Arc<str> = identifier.into();
-        let session = self.sessions.insert(Session::new(Arc::clone(&identifier)));
-        self.identifiers.insert(identifier, session);
+        let session = self.sessions.insert(Session::new(identifier.into()));
+        self.identifiers.insert(&self.sessions, identifier, session);
         Some(session)
     }
 
@@ -204,9 +201,8 @@ impl Shard {
         }
         if let Some(session) = self.sessions.get_mut(session_key) {
             session.expiry = session_expiry(connect).at_most(self.limits.session_expiry_max);
-            session.ends = None;
             // The Client is back before its Will was due, [MQTT-3.1.3-9].
-            session.will = None;
+            session.absence = None;
             session.outbound.resume();
         }
         self.arm_keep_alive(key);

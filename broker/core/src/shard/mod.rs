@@ -18,6 +18,7 @@ mod exchange;
 mod forward;
 mod group;
 mod held;
+mod identifiers;
 mod links;
 mod observe;
 mod outgoing;
@@ -35,8 +36,6 @@ mod timers;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::quality::FixedState;
-use hashbrown::HashMap;
 use slotmap::SlotMap;
 
 pub use authenticate::{AuthenticationAnswer, AuthenticationStep};
@@ -48,6 +47,7 @@ pub use output::{Output, SHARED_PAYLOAD_MIN};
 
 use connection::Phase;
 use encoder::Encoder;
+use identifiers::Identifiers;
 use links::Links;
 use replay::Replays;
 use route::{Source, Topics};
@@ -74,7 +74,7 @@ pub struct Shard {
     sessions: SlotMap<SessionKey, Session>,
     /// What all sessions hold together, see [`change_outbound`](Self::change_outbound).
     held: Held,
-    identifiers: HashMap<Arc<str>, SessionKey, FixedState>,
+    identifiers: Identifiers,
     identifiers_assigned: u64,
     awaited_subacks: AwaitedSubacks,
     topics: Topics,
@@ -107,7 +107,7 @@ impl Shard {
             links: Links::default(),
             sessions: SlotMap::with_key(),
             held: Held::default(),
-            identifiers: HashMap::with_hasher(FixedState::with_seed(seed)),
+            identifiers: Identifiers::new(seed),
             identifiers_assigned: 0,
             awaited_subacks: AwaitedSubacks::default(),
             topics: Topics::new(seed, &limits),
@@ -174,7 +174,7 @@ impl Shard {
     /// 3.14.2.1, and where to go instead.
     pub fn dismiss(&mut self, now: Time, client_identifier: &str, refusal: &Refusal) {
         self.now = now;
-        let session = self.identifiers.get(client_identifier).copied();
+        let session = self.identifiers.find(&self.sessions, client_identifier);
         if let Some(key) = session.and_then(|session| self.links.online(session)) {
             let reason = refusal.reason.in_disconnect();
             let elsewhere = refusal.server_reference.as_deref();

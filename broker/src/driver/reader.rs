@@ -1,0 +1,102 @@
+//! Reading TCP and Unix sockets, one after the other, when they have something.
+
+use std::io;
+use std::rc::Rc;
+
+use broker_core::{CloseCause, ConnectionKey};
+use mio::event::Event;
+use tokio::task::yield_now;
+
+use super::connection::cause_of;
+use super::readiness::Readiness;
+use super::{Driver, TICK};
+
+impl Driver {
+    /// Reads what there is to read for as long as the runtime lives.
+    pub(super) async fn read_when_ready(self: Rc<Self>, mut readiness: Readiness) {
+        loop {
+            if let Err(error) = self.take_turns(&mut readiness).await {
+                tracing::error!("cannot see which connections have sent, trying on: {error}");
+                tokio::time::sleep(TICK).await;
+            }
+        }
+    }
+
+    /// Waits for connections to read unless some are due, and gives each that is due its turn.
+    async fn take_turns(self: &Rc<Self>, readiness: &mut Readiness) -> io::Result<()> {
+        let note = |key, event: &Event| self.handle_event(key, event);
+        let is_congested = self.is_congested();
+        let saw_all = if is_congested || self.due.borrow().is_empty() {
+            tokio::select! {
+                biased;
+                () = self.relief.notified(), if is_congested => true,
+                // Sockets that take bytes again are written while nobody is read.
+                saw_all = readiness.wait(note) => saw_all?,
+            }
+        } else {
+            readiness.look(note)?
+        };
+        self.read_due();
+        // There is more: let the others and the flusher have their turn first.
+        if !saw_all || !self.due.borrow().is_empty() && !self.is_congested() {
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Notes what a socket has or takes. One that takes bytes again is written at once.
+    fn handle_event(self: &Rc<Self>, key: ConnectionKey, event: &Event) {
+        let mut links = self.links.borrow_mut();
+        let Some(link) = links.get_mut(key) else { return };
+        let has_ended = event.is_read_closed() || event.is_error();
+        if (event.is_readable() || has_ended) && link.reading.note_event(has_ended) {
+            self.due.borrow_mut().push_back(key);
+        }
+        let takes_bytes = event.is_writable() || event.is_write_closed() || event.is_error();
+        if link.is_blocked && takes_bytes {
+            drop(links);
+            self.resume(key);
+        }
+    }
+
+    /// One turn for each connection that is due, until the flusher must come first.
+    fn read_due(&self) {
+        let turns = self.due.borrow().len();
+        for _ in 0..turns {
+            if self.is_congested() {
+                return;
+            }
+            let key = self.due.borrow_mut().pop_front();
+            if let Some(key) = key {
+                self.receive(key);
+            }
+        }
+    }
+
+    /// Reads once and hands the bytes to the core before anybody else uses the scratch buffer.
+    fn receive(&self, key: ConnectionKey) {
+        let mut scratch = self.scratch.borrow_mut();
+        let (received, room) = match self.links.borrow_mut().get_mut(key) {
+            Some(link) => {
+                link.reading.begin();
+                let room = link.share.bytes();
+                (link.transport.read(&mut scratch[..room]), room)
+            }
+            None => return,
+        };
+        let received = match received {
+            Ok(0) => return self.lose(key, CloseCause::Lost),
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => return self.lose(key, cause_of(&error)),
+        };
+        let share = self.take_in_bytes(key, &scratch[..received]);
+        let is_backlogged = self.is_backlogged(key);
+        if let Some(link) = self.links.borrow_mut().get_mut(key) {
+            link.share = share;
+            if link.reading.note_read(received == room, is_backlogged) {
+                self.due.borrow_mut().push_back(key);
+            }
+        }
+    }
+}
