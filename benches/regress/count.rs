@@ -68,10 +68,10 @@ pub(crate) fn count(binary: &Path, directory: &Path, runs: usize) -> anyhow::Res
     Ok(Counted { scenarios: first, profiles, unsteady })
 }
 
-/// Whether two runs cost the same. Over loopback one part of ten thousand may differ, a hundredth of what is judged: when
-/// the kernel hands over its bytes is not all ours to fix, and a run beside a build was four instructions of 1.5 million off.
+/// Whether two runs cost the same. Over loopback one part of a thousand may differ, a tenth of what is judged: when
+/// the kernel hands over its bytes is not all ours to fix, and a run beside builds was 340 instructions of 1.5 million off.
 fn is_steady(a: &Counts, b: &Counts) -> bool {
-    let tolerated = if a.scenario.starts_with(LOOPBACK) { a.instructions / 10_000 } else { 0 };
+    let tolerated = if a.scenario.starts_with(LOOPBACK) { a.instructions / 1_000 } else { 0 };
     let others = |counts: &Counts| Counts { instructions: 0, ..counts.clone() };
     a.instructions.abs_diff(b.instructions) <= tolerated && others(a) == others(b)
 }
