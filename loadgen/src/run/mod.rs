@@ -172,6 +172,8 @@ struct Run {
     setup: Setup,
     machine: Machine,
     broker: Broker,
+    /// What the broker was before the first client connected.
+    before: BrokerSample,
     interrupt: watch::Receiver<bool>,
     reports: mpsc::Receiver<Report>,
     workers: Vec<Handle>,
@@ -185,12 +187,15 @@ impl Run {
         started: SystemTime,
         preflight: &Preflight,
         machine: Machine,
-        broker: Broker,
+        mut broker: Broker,
         interrupt: watch::Receiver<bool>,
     ) -> Result<Self, RunError> {
         let mut progress = Progress::new(setup.scenario.quiet);
         progress.note(&output::announcement(&setup.scenario, &setup.plan, setup.dialer.address()));
         progress.note(&preflight.to_string());
+        // Before the workers begin to connect. A process that listens already is found before it answers.
+        broker.locate();
+        let before = BrokerSample::now(broker.process());
         let threads = setup.scenario.threads;
         let (sender, reports) = mpsc::channel(REPORTS_MAX * usize::from(threads));
         let workers = (0..u32::from(threads))
@@ -201,6 +206,7 @@ impl Run {
             setup,
             machine,
             broker,
+            before,
             interrupt,
             reports,
             workers,
@@ -219,15 +225,12 @@ impl Run {
     }
 
     async fn carry_out(mut self) -> Result<Finished, RunError> {
-        // A process that listens already is found before it answers.
-        self.broker.locate();
-        let before = BrokerSample::now(self.broker.process());
         self.connect().await?;
         self.broker.locate();
         self.collector.set_broker(self.broker.process());
         self.subscribe().await?;
         let after = BrokerSample::now(self.broker.process());
-        self.collector.set_connected(before.resident_bytes, after.resident_bytes);
+        self.collector.set_connected(self.before.resident_bytes, after.resident_bytes);
         // Before the load, so that a folder that cannot be written costs no measurement.
         let directory = self.directory()?;
         let schedule = self.start_load();
