@@ -97,6 +97,11 @@ peers *rows:
 regress base='' *args:
     cargo run --quiet --locked -p regress -- {{ base }} {{ args }}
 
+# how often the duet is right: runs of two copies and of brokers that are slow on purpose, a line of the file each
+[group('bench')]
+prove minutes file:
+    benches/regress/prove {{ minutes }} {{ file }}
+
 # counts of this commit as the baseline; the commit says why
 [group('bench')]
 baseline:

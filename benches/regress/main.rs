@@ -80,9 +80,9 @@ struct Options {
     /// File for JUnit XML.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Builds the working tree slow on purpose, to see whether it is found: codec or matching, and per cent of what
-    /// those cost.
-    #[arg(long, value_name = "PLACE:PERCENT")]
+    /// Builds the working tree slow on purpose, to see whether it is found: codec or matching and per cent of what
+    /// those cost, or allocation or syscall and how many more for each delivery; several with commas between.
+    #[arg(long, value_name = "PLACE:NUMBER")]
     inject: Option<String>,
 }
 

@@ -1,10 +1,12 @@
 //! Builds that are slow on purpose, to prove that the performance checks find what they must find.
 //!
-//! With the feature `slow-down` alone, and what is slow is fixed when it is built: `KELVIN_SLOW=PLACE:PERCENT`.
+//! With the feature `slow-down` alone, and what is slow is fixed when it is built: `KELVIN_SLOW=PLACE:PERCENT`,
+//! or several with commas between.
 //! Nothing is slow without the variable. The places of this package are `codec`, each PUBLISH that is
 //! read, and `matching`, each search for the subscribers of a Topic Name; those of the package
 //! `broker` are `turn` and `flush`. The percentage is of what the place itself takes here; there, of
-//! all that the thread does.
+//! all that the thread does. `allocation` and `syscall` are no shares: the number is how many more each delivery
+//! through a subscription makes.
 
 use std::hint::black_box;
 
@@ -21,35 +23,67 @@ const SETUP: u32 = 3;
 /// Instructions that one round of it costs.
 const ROUND: u32 = 4;
 
-/// The percentage by which `place` is to be slowed down; 0 without `KELVIN_SLOW`, or when that names another
+/// What `place` can be.
+const PLACES: [&str; 6] = ["codec", "matching", "turn", "flush", "allocation", "syscall"];
+
+/// The percentage by which `place` is to be slowed down; 0 without `KELVIN_SLOW`, or when that does not name the
 /// place.
 ///
 /// # Panics
-/// While it is built, when `KELVIN_SLOW` is not `PLACE:PERCENT` with a known place and two digits at most.
+/// While it is built, when `KELVIN_SLOW` is not `PLACE:PERCENT`, or several with commas between, with known places
+/// and two digits at most.
 pub const fn percent(place: &str) -> u32 {
     let Some(setting) = option_env!("KELVIN_SLOW") else { return 0 };
-    let setting = setting.as_bytes();
-    let mut colon = 0;
-    while colon < setting.len() && setting[colon] != b':' {
-        colon += 1;
+    let mut rest = setting.as_bytes();
+    let mut found = 0;
+    while !rest.is_empty() {
+        let (entry, after) = split(rest, b',');
+        let (name, digits) = split(entry, b':');
+        assert!(
+            is_place(name),
+            "KELVIN_SLOW is PLACE:PERCENT, with codec, matching, turn, flush, allocation or syscall as the place"
+        );
+        let percent = number(digits);
+        if same(name, place.as_bytes()) {
+            found = percent;
+        }
+        rest = after;
     }
-    let (name, digits) = setting.split_at(colon);
-    assert!(
-        same(name, b"codec")
-            || same(name, b"matching")
-            || same(name, b"turn")
-            || same(name, b"flush"),
-        "KELVIN_SLOW is PLACE:PERCENT, with codec, matching, turn or flush as the place"
-    );
-    assert!(digits.len() == 2 || digits.len() == 3, "the percentage of KELVIN_SLOW is 1 to 99");
-    let mut percent = 0;
-    let mut at = 1;
-    while at < digits.len() {
-        assert!(digits[at].is_ascii_digit(), "the percentage of KELVIN_SLOW is a number");
-        percent = percent * 10 + (digits[at] - b'0') as u32;
+    found
+}
+
+/// What stands before the first `at`, and what behind it.
+const fn split(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+    let mut end = 0;
+    while end < text.len() && text[end] != at {
+        end += 1;
+    }
+    let (before, rest) = text.split_at(end);
+    let (_, after) = rest.split_at(if rest.is_empty() { 0 } else { 1 });
+    (before, after)
+}
+
+const fn is_place(name: &[u8]) -> bool {
+    let mut at = 0;
+    while at < PLACES.len() {
+        if same(name, PLACES[at].as_bytes()) {
+            return true;
+        }
         at += 1;
     }
-    if same(name, place.as_bytes()) { percent } else { 0 }
+    false
+}
+
+const fn number(digits: &[u8]) -> u32 {
+    assert!(digits.len() == 1 || digits.len() == 2, "the percentage of KELVIN_SLOW is 1 to 99");
+    let mut number = 0;
+    let mut at = 0;
+    while at < digits.len() {
+        assert!(digits[at].is_ascii_digit(), "the percentage of KELVIN_SLOW is a number");
+        number = number * 10 + (digits[at] - b'0') as u32;
+        at += 1;
+    }
+    number
 }
 
 const fn same(a: &[u8], b: &[u8]) -> bool {
@@ -81,6 +115,18 @@ pub(crate) fn codec() {
 #[inline]
 pub(crate) fn matching() {
     spend(const { rounds("matching", MATCHING) });
+}
+
+/// To be called once for each subscriber that is delivered to.
+#[inline]
+pub(crate) fn delivery() {
+    for _ in 0..const { percent("allocation") } {
+        drop(black_box(Box::new(0_u8)));
+    }
+    for _ in 0..const { percent("syscall") } {
+        // Nothing else that the standard library offers without a file is a system call each time.
+        black_box(std::process::id());
+    }
 }
 
 #[inline]

@@ -195,6 +195,8 @@ impl Shard {
         }
         let before = self.statistics.deliveries;
         for found in wanted {
+            #[cfg(feature = "slow-down")]
+            crate::slow_down::delivery();
             let form = form_for(found);
             let subscriber = found.subscriber;
             if !form.identifiers.is_empty() {
