@@ -43,7 +43,7 @@ impl SlowDown {
         let owed = now.saturating_sub(self.paid_until.get()) * (TURN + FLUSH) / 100;
         let mut paid_until = now;
         while paid_until < now + owed {
-            if TURN > 0 {
+            if TURN != 0 {
                 for round in 0..ROUNDS_PER_LOOK {
                     black_box(round);
                 }
