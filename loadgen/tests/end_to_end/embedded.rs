@@ -107,7 +107,11 @@ fn aliases_properties_wills_and_sessions_change_nothing_about_what_arrives() {
 fn users_and_passwords_are_in_no_file() {
     let (run, summary) =
         whole("--clients 4 --rate 100ms -d 300ms --warmup 0s -u someone --password=hidden-one");
-    assert!(summary.config.command.contains("-u '***' '--password=***'"), "{}", summary.config.command);
+    assert!(
+        summary.config.command.contains("-u '***' '--password=***'"),
+        "{}",
+        summary.config.command
+    );
     for file in std::fs::read_dir(run.folder().unwrap()).unwrap() {
         let text = read(&file.unwrap().path());
         assert!(!text.contains("someone") && !text.contains("hidden-one"));
