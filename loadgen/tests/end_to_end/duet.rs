@@ -27,7 +27,7 @@ impl Access for Lossy {
 
 /// No test: the process that plays in [`lost_deliveries_leave_no_verdict`], until it is killed.
 #[test]
-#[ignore = "a broker for another test"]
+#[ignore = "no test by itself: `lost_deliveries_leave_no_verdict` starts it as a process, in every run"]
 fn lossy_broker() {
     let Some(port) = env::var(PORT).ok().and_then(|port| port.parse().ok()) else { return };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
