@@ -1,5 +1,6 @@
 //! Commands in, reports out.
 
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Failure};
-use super::timer::Timer;
+use super::probe::Probe;
 use super::{Command, News, Report, Worker, WorkerError};
 use crate::mqtt::{EncodeError, Encoder};
 use crate::recorder::Stage;
@@ -35,12 +36,10 @@ pub(super) async fn run(
     mut inbox: mpsc::Receiver<Command>,
     reports: mpsc::Sender<Report>,
 ) -> Result<(), WorkerError> {
-    let timer = Timer::new().map_err(WorkerError::Timer)?;
+    let probe = Probe::start(&worker.queue, worker.setup.clock).map_err(WorkerError::Queue)?;
+    let mut driver = tokio::task::spawn_local(Rc::clone(&worker).drive(probe));
     tokio::task::spawn_local(Rc::clone(&worker).connect_all());
-    tokio::task::spawn_local(Rc::clone(&worker).pace(timer));
     tokio::task::spawn_local(Rc::clone(&worker).keep_alive());
-    let probe = Timer::new().map_err(WorkerError::Timer)?;
-    tokio::task::spawn_local(Rc::clone(&worker).probe(probe));
     if worker.is_closed_loop {
         tokio::task::spawn_local(Rc::clone(&worker).give_up());
     }
@@ -50,7 +49,7 @@ pub(super) async fn run(
             command = inbox.recv() => match command {
                 Some(Command::Subscribe) => worker.subscribe_all().await?,
                 Some(Command::Start(schedule)) => {
-                    worker.schedule(schedule);
+                    worker.schedule(schedule).map_err(WorkerError::Queue)?;
                     reporter.start_ns = schedule.start_ns;
                     reporter.second_ends_ns = schedule.start_ns + SECOND_NS;
                 }
@@ -64,6 +63,9 @@ pub(super) async fn run(
                 Some(Command::Finish) | None => break,
             },
             () = sleep_until(reporter.next) => reporter.report(),
+            stopped = &mut driver => {
+                return Err(WorkerError::Queue(stopped.unwrap_or_else(io::Error::other)));
+            }
         }
     }
     worker.disconnect_all().await?;
