@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -38,11 +39,12 @@ pub(super) async fn run(
 ) -> Result<(), WorkerError> {
     let probe = Probe::start(&worker.queue, worker.setup.clock).map_err(WorkerError::Queue)?;
     let mut driver = tokio::task::spawn_local(Rc::clone(&worker).drive(probe));
-    tokio::task::spawn_local(Rc::clone(&worker).connect_all());
     tokio::task::spawn_local(Rc::clone(&worker).keep_alive());
     if worker.is_closed_loop {
         tokio::task::spawn_local(Rc::clone(&worker).give_up());
     }
+    worker.lasting_tasks.set(Handle::current().metrics().num_alive_tasks());
+    tokio::task::spawn_local(Rc::clone(&worker).connect_all());
     let mut reporter = Reporter::new(Rc::clone(&worker), reports);
     loop {
         tokio::select! {

@@ -1,10 +1,15 @@
 //! The loop of a worker: publish what is due, read what came, sleep until there is either.
+//!
+//! The runtime's own queue watches this one, so that whoever sleeps in the runtime is woken through both: 9 us later than by one,
+//! and 16 us more until a publication leaves, at a thousand messages a second. While the load is on and no task has anything to
+//! do the loop sleeps in its own queue, and looks after the runtime now and then.
 
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
 use super::Worker;
@@ -14,6 +19,10 @@ use super::timer::Timer;
 
 /// Waiting for less than this costs more than it spares: the worker looks again instead.
 const SPIN_BELOW_NS: u64 = 20_000;
+
+/// How long the commands and timers of the runtime may wait while the loop sleeps in its own queue, or has enough to do.
+const NAP: Duration = Duration::from_millis(5);
+const NAP_NS: u64 = 5_000_000;
 
 /// Wakes the worker when the next publication is due.
 #[derive(Debug)]
@@ -43,38 +52,63 @@ impl Worker {
     /// Publishes and reads for as long as the worker lives; what it answers is why it cannot go on.
     pub(super) async fn drive(self: Rc<Self>, mut probe: Probe) -> io::Error {
         let mut events = Events::new();
+        let mut runtime_ns = 0;
         loop {
-            if let Err(error) = self.turn(&mut events, &mut probe).await {
+            let turn = self.turn(&mut events, &mut probe, &mut runtime_ns);
+            if let Err(error) = turn.await {
                 return error;
             }
         }
     }
 
     /// What is due, and one read of each socket that has something. Sleeps if there is neither.
-    async fn turn(self: &Rc<Self>, events: &mut Events, probe: &mut Probe) -> io::Result<()> {
+    ///
+    /// `runtime_ns` is when the runtime last had its turn.
+    async fn turn(
+        self: &Rc<Self>,
+        events: &mut Events,
+        probe: &mut Probe,
+        runtime_ns: &mut u64,
+    ) -> io::Result<()> {
+        self.catch_up(self.setup.clock.now_ns());
+        // A publication takes as long as half of what it is late.
         let begun_ns = self.setup.clock.now_ns();
-        self.catch_up(begun_ns);
         let owes_reads = !self.owed_reads.borrow().is_empty();
         let free_ns = self.next_due_ns.get().saturating_sub(begun_ns);
-        let must_hurry = owes_reads || free_ns < SPIN_BELOW_NS;
-        if must_hurry {
+        let is_alone = self.is_alone();
+        let mut must_yield = !is_alone || begun_ns - *runtime_ns >= NAP_NS;
+        if owes_reads || free_ns < SPIN_BELOW_NS {
             self.queue.look(events)?;
+            if events.is_empty() && !owes_reads {
+                self.recorder.borrow_mut().counters.spun_ns += self.setup.clock.now_ns() - begun_ns;
+            }
         } else {
-            self.set_alarm(begun_ns)?;
-            self.queue.wait(events).await?;
+            self.alarm.set(self.next_due_ns.get(), begun_ns)?;
+            if is_alone {
+                self.queue.sleep(events, NAP)?;
+            } else {
+                self.queue.wait(events).await?;
+                must_yield = events.is_full();
+            }
         }
         for event in events.iter() {
             self.handle_event(event, probe)?;
         }
         self.read_owed();
-        if must_hurry || events.is_full() {
-            if events.is_empty() && !owes_reads {
-                self.recorder.borrow_mut().counters.spun_ns += self.setup.clock.now_ns() - begun_ns;
-            }
+        if must_yield {
             // Connections that are being opened, timers and commands have their turn.
             yield_now().await;
+            *runtime_ns = self.setup.clock.now_ns();
         }
         Ok(())
+    }
+
+    /// Whether the runtime has nothing that cannot wait for a moment: the load is on, and no task is there but those that are
+    /// there for good.
+    fn is_alone(&self) -> bool {
+        self.load.get().is_some()
+            && !self.finishing.get()
+            && Handle::current().metrics().num_alive_tasks() <= self.lasting_tasks.get()
     }
 
     /// Has the loop woken when the next publication is due.

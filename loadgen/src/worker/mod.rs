@@ -248,6 +248,8 @@ struct Worker {
     alarm: Alarm,
     /// Tells of sockets and timers.
     queue: Queue,
+    /// Tasks of the runtime that end with the worker.
+    lasting_tasks: Cell<usize>,
     /// Clients whose sockets may still have something, by place, each once.
     owed_reads: RefCell<VecDeque<usize>>,
     /// Connections that end now end because the run does.
@@ -287,6 +289,7 @@ impl Worker {
             write_buffer: RefCell::new(BytesMut::new()),
             batch: RefCell::new(Batch::default()),
             is_closed_loop: setup.plan.has_closed_loop(),
+            lasting_tasks: Cell::new(0),
             pacer: RefCell::new(Pacer::new(&setup.plan, &clients)),
             templates: RefCell::new(HashMap::new()),
             load: Cell::new(None),

@@ -5,12 +5,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::time::Timespec;
 use tokio::io::unix::AsyncFd;
 
-use super::timer::Timer;
+use super::timer::{Timer, timespec};
 
 /// Events that are taken at once: as many reads may come before whatever else the thread has to do.
 const EVENTS_MAX: usize = 256;
@@ -81,9 +81,14 @@ impl Queue {
 
     /// Takes the events that are there.
     pub(super) fn look(&self, events: &mut Events) -> io::Result<()> {
+        self.sleep(events, Duration::ZERO)
+    }
+
+    /// Waits until there are events, or for so long, and takes them; the runtime stands still meanwhile.
+    pub(super) fn sleep(&self, events: &mut Events, longest: Duration) -> io::Result<()> {
         events.0.clear();
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events.0), Some(&at_once)) {
+        let longest = timespec(longest);
+        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events.0), Some(&longest)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -141,11 +146,9 @@ fn happening(event: &Event) -> Happening {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
-
-    use super::*;
 
     async fn next(queue: &Queue) -> Vec<Happening> {
         let mut events = Events::new();

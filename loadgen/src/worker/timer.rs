@@ -31,7 +31,9 @@ impl Timer {
     }
 
     fn set_both(&self, first: Duration, interval: Timespec) -> io::Result<()> {
-        let value = Itimerspec { it_interval: interval, it_value: timespec(first) };
+        // Zero would disarm it.
+        let first = timespec(first.max(Duration::from_nanos(1)));
+        let value = Itimerspec { it_interval: interval, it_value: first };
         timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &value)?;
         Ok(())
     }
@@ -53,9 +55,8 @@ impl AsFd for Timer {
     }
 }
 
-/// At least a nanosecond: zero would disarm the timer.
-fn timespec(duration: Duration) -> Timespec {
-    let duration = duration.max(Duration::from_nanos(1));
+/// What the system calls a time.
+pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
