@@ -12,14 +12,15 @@ mod cost;
 mod loads;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::thread;
 use std::time::Instant;
-use std::{env, process, thread};
 
 use cost::Cost;
 use loads::{CONTROL_FACTOR, Work};
 use reports::regress::{Change, DuetLoad, DuetReport, Pair, PairSeries, Rule, SideCost, SignTest};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::cli::{DuetArgs, Format};
@@ -94,7 +95,7 @@ struct Part<'a> {
 struct Stage<'a> {
     cores: Vec<u32>,
     rule: Rule,
-    directory: PathBuf,
+    directory: TempDir,
     quiet: bool,
     interrupt: &'a watch::Receiver<bool>,
 }
@@ -107,8 +108,7 @@ pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change
     let [a, b] = [started(&args.a)?, started(&args.b)?];
     let control = args.control.as_deref().map(started).transpose()?;
     let works = Work::all(&args.load, &args.words)?;
-    let directory = env::temp_dir().join(format!("kelvin-duet-{}", process::id()));
-    std::fs::create_dir(&directory)?;
+    let directory = tempfile::Builder::new().prefix("kelvin-duet-").tempdir()?;
     let stage = Stage {
         cores: cores(args.core)?,
         rule: Rule { margin: args.margin, pairs_max: args.pairs, ..Rule::default() },
@@ -118,7 +118,6 @@ pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change
     };
     let loads = works.iter().map(|work| stage.load(work, &a, &b, control.as_ref()));
     let loads = loads.collect::<Result<Vec<_>, _>>();
-    remove(&stage.directory);
     let control = args.control.clone();
     let control = control.unwrap_or_else(|| "A with 5 % added to its figure".to_owned());
     let report = DuetReport::new([args.a.clone(), args.b.clone(), control], stage.rule, loads?);
@@ -259,7 +258,7 @@ impl Stage<'_> {
         let [run_a, run_b] = thread::scope(|scope| {
             let run = |part: Part<'_>, broker: &Contender| {
                 let request = Request {
-                    directory: &self.directory,
+                    directory: self.directory.path(),
                     name: "duet",
                     rate: None,
                     thresholds: &[],
@@ -281,7 +280,7 @@ impl Stage<'_> {
         let wall_seconds = begun.elapsed().as_secs_f64();
         let (run_a, run_b) = (run_a?, run_b?);
         let spent = [cost(&part_a, &a)?.since(before[0]), cost(&part_b, &b)?.since(before[1])];
-        clear(&self.directory);
+        clear(self.directory.path());
         complete(&run_a, &run_b)?;
         let side = |part: &Part<'_>, spent: Cost, run: &reports::Summary| SideCost {
             cpu_seconds: seconds(spent.cpu_nanoseconds),

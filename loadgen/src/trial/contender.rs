@@ -6,16 +6,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, process, thread};
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::description::{Description, Origin, Recipe, program};
 use super::pin::Pin;
-use super::remove;
 use crate::signals::Group;
 use crate::transport::Endpoint;
 
@@ -74,7 +73,7 @@ pub(crate) struct Contender {
 struct Started {
     child: Child,
     group: Option<Group>,
-    directory: PathBuf,
+    directory: TempDir,
 }
 
 impl Contender {
@@ -137,11 +136,7 @@ impl Started {
         })?;
         let directory = fresh_directory()?;
         let mut command = pin.command(&path);
-        let spawned = Self::spawn_in(&directory, recipe, &mut command, arguments, ports);
-        if spawned.is_err() {
-            remove(&directory);
-        }
-        let child = spawned?;
+        let child = Self::spawn_in(directory.path(), recipe, &mut command, arguments, ports)?;
         Ok(Self { group: Group::led_by(child.id()), child, directory })
     }
 
@@ -177,7 +172,7 @@ impl Started {
     }
 
     fn how_it_ended(&self, status: ExitStatus) -> String {
-        let words = last_words(&words_of(&self.directory));
+        let words = last_words(&words_of(self.directory.path()));
         let colon = if words.is_empty() { "" } else { ": " };
         format!("ended by itself ({status}){colon}{words}")
     }
@@ -202,7 +197,6 @@ impl Drop for Started {
         // What is left of the group, the process itself included.
         self.signal(Signal::KILL);
         drop(self.child.wait());
-        remove(&self.directory);
     }
 }
 
@@ -213,12 +207,9 @@ fn free_ports() -> io::Result<(u16, u16)> {
     Ok((first?.local_addr()?.port(), second?.local_addr()?.port()))
 }
 
-fn fresh_directory() -> io::Result<PathBuf> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = env::temp_dir().join(format!("kelvin-broker-{}-{number}", process::id()));
-    fs::create_dir(&path)?;
-    Ok(path)
+/// Removed when it is dropped.
+fn fresh_directory() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("kelvin-broker-").tempdir()
 }
 
 fn words_of(directory: &Path) -> PathBuf {
