@@ -203,9 +203,7 @@ fn run(
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
         .map_err(WorkerError::Start)?;
-    // The queue needs the runtime.
-    let worker = runtime.block_on(async { Worker::new(number, setup) });
-    let worker = worker.map_err(WorkerError::Queue)?;
+    let worker = Worker::new(number, setup).map_err(WorkerError::Queue)?;
     if let Some(windows) = worker.windows() {
         worker.recorder.borrow_mut().close_loop(windows);
     }

@@ -1,4 +1,4 @@
-//! Which sockets of a worker have bytes or take some: one queue of its own.
+//! Which sockets of a worker have bytes or take some, and which timers are up: one queue of its own.
 //!
 //! The runtime would wake, schedule and poll a task for each message that arrives alone: a tenth of what its reading costs, and the
 //! last of a thousand subscribers would seem to get theirs that much later.
@@ -19,9 +19,18 @@ const EVENTS_MAX: usize = 256;
 const DUE: u64 = u64::MAX;
 const SAMPLE: u64 = u64::MAX - 1;
 
-/// A queue that the runtime watches.
+/// A queue of sockets and timers.
 #[derive(Debug)]
-pub(super) struct Queue(AsyncFd<OwnedFd>);
+pub(super) struct Queue(OwnedFd);
+
+/// Who sleeps until something happens in a queue.
+pub(super) struct Sleeper {
+    queue: OwnedFd,
+    /// The queue, while the runtime watches it: each event then costs whoever sends it a second wake-up, whether anybody waits for
+    /// that or not.
+    watched: Option<AsyncFd<OwnedFd>>,
+    events: Vec<Event>,
+}
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,19 +51,14 @@ pub(super) enum Happening {
     },
 }
 
-/// Events that were taken.
-pub(super) struct Events(Vec<Event>);
-
 impl Queue {
-    /// Needs the runtime of this thread.
     pub(super) fn new() -> io::Result<Self> {
-        let queue = epoll::create(CreateFlags::CLOEXEC)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe for types that may close what they lend; OwnedFd cannot"
-        )]
-        let queue = AsyncFd::with_interest(queue, tokio::io::Interest::READABLE)?;
-        Ok(Self(queue))
+        Ok(Self(epoll::create(CreateFlags::CLOEXEC)?))
+    }
+
+    pub(super) fn sleeper(&self) -> io::Result<Sleeper> {
+        let queue = self.0.try_clone()?;
+        Ok(Sleeper { queue, watched: None, events: Vec::with_capacity(EVENTS_MAX) })
     }
 
     /// Watches a socket for good, for changes: what it has at first is one. Closing it ends this; an event that is on its way then
@@ -78,51 +82,68 @@ impl Queue {
         let changes = EventFlags::IN | EventFlags::ET;
         Ok(epoll::add(&self.0, timer, EventData::new_u64(name), changes)?)
     }
+}
 
+impl Sleeper {
     /// Takes the events that are there.
-    pub(super) fn look(&self, events: &mut Events) -> io::Result<()> {
-        self.sleep(events, Duration::ZERO)
+    pub(super) fn look(&mut self) -> io::Result<()> {
+        self.take(Duration::ZERO)
     }
 
     /// Waits until there are events, or for so long, and takes them; the runtime stands still meanwhile.
-    pub(super) fn sleep(&self, events: &mut Events, longest: Duration) -> io::Result<()> {
-        events.0.clear();
-        let longest = timespec(longest);
-        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events.0), Some(&longest)) {
+    pub(super) fn sleep(&mut self, longest: Duration) -> io::Result<()> {
+        self.watched = None;
+        self.take(longest)
+    }
+
+    /// Waits until there are events, and takes them, while the runtime does what it has to. May find none.
+    pub(super) async fn wait(&mut self) -> io::Result<()> {
+        let mut watched = match self.watched.take() {
+            Some(watched) => watched,
+            None => watch(self.queue.try_clone()?)?,
+        };
+        let mut ready = watched.readable_mut().await?;
+        self.take(Duration::ZERO)?;
+        if !self.is_full() {
+            // These were all: what comes from now on is a change for the runtime.
+            ready.clear_ready();
+        }
+        self.watched = Some(watched);
+        Ok(())
+    }
+
+    fn take(&mut self, longest: Duration) -> io::Result<()> {
+        self.events.clear();
+        let events = rustix::buffer::spare_capacity(&mut self.events);
+        match epoll::wait(&self.queue, events, Some(&timespec(longest))) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Waits until there are events, and takes them. May find none.
-    pub(super) async fn wait(&self, events: &mut Events) -> io::Result<()> {
-        let mut ready = self.0.readable().await?;
-        self.look(events)?;
-        if !events.is_full() {
-            // These were all: what comes from now on is a change for the runtime.
-            ready.clear_ready();
-        }
-        Ok(())
-    }
-}
-
-impl Events {
-    pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(EVENTS_MAX))
-    }
-
+    /// Whether nothing happened.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.events.is_empty()
     }
 
     /// Whether there may be more.
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= EVENTS_MAX
+        self.events.len() >= EVENTS_MAX
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Happening> {
-        self.0.iter().map(happening)
+    /// What happened.
+    pub(super) fn events(&self) -> impl Iterator<Item = Happening> {
+        self.events.iter().map(happening)
     }
+}
+
+/// Needs the runtime of this thread.
+fn watch(queue: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for types that may close what they lend; OwnedFd cannot"
+    )]
+    AsyncFd::with_interest(queue, tokio::io::Interest::READABLE)
 }
 
 fn happening(event: &Event) -> Happening {
@@ -150,11 +171,10 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
-    async fn next(queue: &Queue) -> Vec<Happening> {
-        let mut events = Events::new();
+    async fn next(sleeper: &mut Sleeper) -> Vec<Happening> {
         loop {
-            queue.wait(&mut events).await.unwrap();
-            let all: Vec<_> = events.iter().collect();
+            sleeper.wait().await.unwrap();
+            let all: Vec<_> = sleeper.events().collect();
             if !all.is_empty() {
                 return all;
             }
@@ -172,12 +192,38 @@ mod tests {
         here.set_nonblocking(true).unwrap();
         there.write_all(b"early").unwrap();
         queue.watch(&here, 7).unwrap();
-        assert_eq!(next(&queue).await, [socket(7, true, false)]);
+        let mut sleeper = queue.sleeper().unwrap();
+        assert_eq!(next(&mut sleeper).await, [socket(7, true, false)]);
         assert_eq!((&here).read(&mut [0; 9]).unwrap(), 5);
         there.write_all(b"late").unwrap();
-        assert_eq!(next(&queue).await, [socket(7, true, false)]);
+        assert_eq!(next(&mut sleeper).await, [socket(7, true, false)]);
         drop(there);
-        assert!(matches!(next(&queue).await[..], [Happening::Socket { has_ended: true, .. }]));
+        assert!(matches!(
+            next(&mut sleeper).await[..],
+            [Happening::Socket { has_ended: true, .. }]
+        ));
+    }
+
+    #[tokio::test]
+    async fn whoever_sleeps_beside_the_runtime_and_then_in_it_misses_nothing() {
+        let queue = Queue::new().unwrap();
+        let (here, mut there) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        queue.watch(&here, 7).unwrap();
+        let mut sleeper = queue.sleeper().unwrap();
+        for _ in 0..3 {
+            // That it can be written.
+            while sleeper.events().next().is_none() {
+                sleeper.sleep(Duration::from_secs(1)).unwrap();
+            }
+            there.write_all(b"beside").unwrap();
+            sleeper.sleep(Duration::from_mins(1)).unwrap();
+            assert_eq!(sleeper.events().collect::<Vec<_>>(), [socket(7, true, false)]);
+            assert_eq!((&here).read(&mut [0; 9]).unwrap(), 6);
+            there.write_all(b"within").unwrap();
+            assert_eq!(next(&mut sleeper).await, [socket(7, true, false)]);
+            assert_eq!((&here).read(&mut [0; 9]).unwrap(), 6);
+        }
     }
 
     #[tokio::test]
@@ -186,11 +232,12 @@ mod tests {
         let (due, samples) = (Timer::new().unwrap(), Timer::new().unwrap());
         queue.watch_due(&due).unwrap();
         queue.watch_samples(&samples).unwrap();
+        let mut sleeper = queue.sleeper().unwrap();
         for _ in 0..2 {
             due.set(Duration::from_micros(100)).unwrap();
-            assert_eq!(next(&queue).await, [Happening::Due]);
+            assert_eq!(next(&mut sleeper).await, [Happening::Due]);
             samples.set(Duration::from_micros(100)).unwrap();
-            assert_eq!(next(&queue).await, [Happening::Sample]);
+            assert_eq!(next(&mut sleeper).await, [Happening::Sample]);
         }
     }
 }
