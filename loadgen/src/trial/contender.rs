@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::description::{Description, Origin, Recipe, program};
 use super::pin::Pin;
 use crate::signals::Group;
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, Scheme};
 
 /// CONNECT of MQTT 3.1.1 with Clean Session 1 and the Client Identifier `kelvin-ready`.
 const CONNECT: &[u8] = b"\x10\x18\x00\x04MQTT\x04\x02\x00\x3c\x00\x0ckelvin-ready";
@@ -24,7 +24,7 @@ const CONNACK_ACCEPTED: [u8; 2] = [0x20, 0x02];
 const DISCONNECT: &[u8] = b"\xe0\x00";
 
 /// Between two looks whether a broker is ready, or gone.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// How long an answer to one CONNECT is waited for.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -65,6 +65,7 @@ pub enum ContenderError {
 #[derive(Debug)]
 pub(crate) struct Contender {
     endpoint: Endpoint,
+    tls: Option<Endpoint>,
     started: Option<Started>,
 }
 
@@ -76,6 +77,14 @@ struct Started {
     directory: TempDir,
 }
 
+/// Ports of the loopback interface that nobody used a moment ago.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    first: u16,
+    second: u16,
+    tls: u16,
+}
+
 impl Contender {
     /// Starts the broker and waits until it accepts a client. One that runs already is taken as it is.
     pub(crate) fn start(
@@ -85,15 +94,17 @@ impl Contender {
     ) -> Result<Self, ContenderError> {
         let recipe = match &description.origin {
             Origin::Running(endpoint) => {
-                return Ok(Self { endpoint: endpoint.clone(), started: None });
+                return Ok(Self { endpoint: endpoint.clone(), tls: None, started: None });
             }
             Origin::Started(recipe) => recipe,
         };
-        let (port, second_port) = free_ports()?;
-        let mut started = Started::spawn(recipe, pin, [port, second_port])?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let ports = Ports::free()?;
+        let mut started = Started::spawn(recipe, pin, ports)?;
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let has_tls = recipe.has_tls();
+        let is_ready = || accepts(at(ports.first)) && (!has_tls || listens(at(ports.tls)));
         let deadline = Instant::now() + Duration::from_secs(u64::from(recipe.ready_seconds));
-        while !accepts(address) {
+        while !is_ready() {
             if let Some(status) = started.child.try_wait()? {
                 return Err(ContenderError::Ended(started.how_it_ended(status)));
             }
@@ -105,16 +116,18 @@ impl Contender {
             }
             thread::sleep(LOOK_EVERY);
         }
-        Ok(Self { endpoint: Endpoint::tcp("127.0.0.1", Some(port)), started: Some(started) })
+        let endpoint = Endpoint::tcp("127.0.0.1", Some(ports.first));
+        let tls = endpoint.door(Scheme::Tls, Some(ports.tls), None).filter(|_| has_tls);
+        Ok(Self { endpoint, tls, started: Some(started) })
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The process group of a broker that was started here: it and whatever it started.
-    pub(crate) fn group(&self) -> Option<u32> {
-        self.started.as_ref().map(|started| started.child.id())
+    /// Where it speaks TLS, if it was told to.
+    pub(crate) fn tls(&self) -> Option<&Endpoint> {
+        self.tls.as_ref()
     }
 
     /// Stops it. Says how it ended when it did so before it was asked to.
@@ -126,7 +139,7 @@ impl Contender {
 }
 
 impl Started {
-    fn spawn(recipe: &Recipe, pin: &Pin, ports: [u16; 2]) -> Result<Self, ContenderError> {
+    fn spawn(recipe: &Recipe, pin: &Pin, ports: Ports) -> Result<Self, ContenderError> {
         let Some((name, arguments)) = recipe.command.split_first() else {
             return Err(ContenderError::Ended("has no command".to_owned()));
         };
@@ -145,12 +158,22 @@ impl Started {
         recipe: &Recipe,
         command: &mut Command,
         arguments: &[String],
-        [port, second_port]: [u16; 2],
+        ports: Ports,
     ) -> io::Result<Child> {
         let config = directory.join(&recipe.config_name);
+        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| directory.join(name));
+        if recipe.has_tls() {
+            let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+                .map_err(io::Error::other)?;
+            fs::write(&certificate, issued.cert.pem())?;
+            fs::write(&key, issued.signing_key.serialize_pem())?;
+        }
         let fill = |text: &str| {
-            text.replace("{port}", &port.to_string())
-                .replace("{port2}", &second_port.to_string())
+            text.replace("{port}", &ports.first.to_string())
+                .replace("{port2}", &ports.second.to_string())
+                .replace("{tls_port}", &ports.tls.to_string())
+                .replace("{cert}", &certificate.to_string_lossy())
+                .replace("{key}", &key.to_string_lossy())
                 .replace("{dir}", &directory.to_string_lossy())
                 .replace("{config}", &config.to_string_lossy())
         };
@@ -200,11 +223,17 @@ impl Drop for Started {
     }
 }
 
-/// Two ports of the loopback interface that nobody uses at this moment.
-fn free_ports() -> io::Result<(u16, u16)> {
-    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-    let [first, second] = listeners;
-    Ok((first?.local_addr()?.port(), second?.local_addr()?.port()))
+impl Ports {
+    fn free() -> io::Result<Self> {
+        // All at once, lest one be had twice.
+        let listeners = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let [first, second, tls] = listeners;
+        Ok(Self {
+            first: first?.local_addr()?.port(),
+            second: second?.local_addr()?.port(),
+            tls: tls?.local_addr()?.port(),
+        })
+    }
 }
 
 /// Removed when it is dropped.
@@ -224,6 +253,11 @@ fn last_words(path: &Path) -> String {
     let cut =
         line.char_indices().rev().map(|(at, _)| at).find(|at| line.len() - at >= WORDS_BYTES_MAX);
     line.get(cut.unwrap_or(0)..).unwrap_or_default().to_owned()
+}
+
+/// Whether somebody takes connections there.
+fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, ANSWER).is_ok()
 }
 
 /// Whether a broker at this address accepts a client now.
