@@ -12,9 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Worker;
-use super::connection::Connection;
+use super::connection::{Connection, End};
 use super::handshake::{Accepted, ConnectError};
-use super::read::End;
 use crate::client::{Client, ClientError, Memory};
 use crate::mqtt::{Encoder, Version};
 use crate::recorder::Receiver;

@@ -3,18 +3,31 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::mqtt::EncodeError;
 use crate::recorder::{Leg, Receiver, Recorder};
 use crate::transport::Link;
 use bytes::BytesMut;
 use tokio::sync::Notify;
 
-use super::read::End;
-
 /// Bytes that may wait for a socket, besides one publication: acknowledgements that the broker
 /// does not read. 64 Ki of them are every Packet Identifier four times.
 pub(super) const PENDING_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("the broker closed the connection")]
+    Closed,
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the broker refused the subscription{0}")]
+    NotSubscribed(String),
+    #[error("the broker answered a CONNECT that was already answered")]
+    Connected,
+}
 
 /// Why a connection was given up.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,5 @@
 //! The way in: one read into the worker's buffer, all whole packets in it, one answer.
 
-use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -9,25 +8,10 @@ use bytes::BytesMut;
 use tokio::time::sleep;
 
 use super::Worker;
-use super::connection::{Connection, Failure};
+use super::connection::{Connection, End, Failure};
 use crate::client::{ClientError, Event};
 use crate::mqtt::{Topic, Version};
 use crate::recorder::{Leg, Refused};
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum End {
-    #[error("the broker closed the connection")]
-    Closed,
-    #[error("the connection failed: {0}")]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("the broker refused the subscription{0}")]
-    NotSubscribed(String),
-    #[error("the broker answered a CONNECT that was already answered")]
-    Connected,
-}
 
 /// Bytes of one read at most: of a client that reads slowly those of a tenth of a second, so that it
 /// reads evenly.
