@@ -125,7 +125,7 @@ fn mixed_city() {
 #[test]
 fn all_of_them_are_listed_and_shown() {
     let run = loadgen_alone("scenarios");
-    assert_eq!(run.lines().count(), 13);
+    assert_eq!(run.lines().count(), 14);
     for line in run.lines() {
         let name = line.split(' ').next().unwrap();
         let text = loadgen_alone(&format!("scenarios show {name}"));
