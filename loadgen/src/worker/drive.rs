@@ -1,8 +1,8 @@
 //! The loop of a worker: publish what is due, read what came, sleep until there is either.
 //!
-//! Whoever sleeps in the runtime is woken through two queues, the runtime's and this one: 9 us later than by one, and 16 us more
-//! until a publication leaves, at a thousand messages a second. While the load is on and no task has anything to do the loop
-//! sleeps in its own queue, and looks after the runtime now and then.
+//! Whoever sleeps in the runtime is woken through two queues, the runtime's and this one, some 5 us later than by one
+//! (docs/performance.md). While the load is on and no task has anything to do the loop sleeps in its own queue, and looks after
+//! the runtime now and then.
 
 use std::cell::Cell;
 use std::io;
@@ -21,7 +21,6 @@ use super::timer::Timer;
 const SPIN_BELOW_NS: u64 = 20_000;
 
 /// How long the commands and timers of the runtime may wait while the loop sleeps in its own queue, or has enough to do.
-const NAP: Duration = Duration::from_millis(5);
 const NAP_NS: u64 = 5_000_000;
 
 /// Wakes the worker when the next publication is due.
@@ -74,7 +73,7 @@ impl Worker {
         runtime_ns: &mut u64,
     ) -> io::Result<()> {
         self.catch_up(self.setup.clock.now_ns());
-        // A publication takes as long as half of what it is late.
+        // Read anew: the alarm would be late by as long as it took to write what was due.
         let begun_ns = self.setup.clock.now_ns();
         let owes_reads = !self.owed_reads.borrow().is_empty();
         let free_ns = self.next_due_ns.get().saturating_sub(begun_ns);
@@ -88,7 +87,7 @@ impl Worker {
         } else {
             self.alarm.set(self.next_due_ns.get(), begun_ns)?;
             if is_alone {
-                sleeper.sleep(NAP)?;
+                sleeper.sleep(Duration::from_nanos(NAP_NS))?;
             } else {
                 sleeper.wait().await?;
                 must_yield = sleeper.is_full();
