@@ -4,12 +4,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::{env, thread};
 
 use broker::topic::TopicName;
-use broker::{Access, Broker, Credentials, Identity, Principal, QoS, Refusal};
+use broker::{Access, Broker, Credentials, Identity, Listener, Principal, QoS, Refusal, Tls};
 
 use crate::loadgen::{Folder, Run};
 
 /// Where the broker of [`lossy_broker`] listens.
 const PORT: &str = "DUET_TEST_PORT";
+
+/// Where it speaks TLS, with what.
+const TLS_PORT: &str = "DUET_TEST_TLS_PORT";
+const CERTIFICATE: &str = "DUET_TEST_CERTIFICATE";
+const KEY: &str = "DUET_TEST_KEY";
 
 /// Drops what is published.
 #[derive(Debug)]
@@ -31,7 +36,17 @@ impl Access for Lossy {
 fn lossy_broker() {
     let Some(port) = env::var(PORT).ok().and_then(|port| port.parse().ok()) else { return };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let _broker = Broker::builder().listen(address).access(Lossy).start().unwrap();
+    let (mut builder, mut sound) = (Broker::builder().access(Lossy), None);
+    if let Ok(port) = env::var(TLS_PORT) {
+        let listener: Listener = format!("mqtts://127.0.0.1:{port}").parse().unwrap();
+        let tls = Tls::new(env::var(CERTIFICATE).unwrap(), env::var(KEY).unwrap());
+        builder = builder.listen(listener).tls(tls);
+        // Whoever does not speak TLS loses nothing.
+        sound = Some(Broker::builder().listen(address).start().unwrap());
+    } else {
+        builder = builder.listen(address);
+    }
+    let _brokers = (builder.start().unwrap(), sound);
     loop {
         thread::park();
     }
@@ -42,22 +57,33 @@ fn duet(folder: Folder, words: &str) -> Run {
     folder.wait(child)
 }
 
-#[test]
-fn lost_deliveries_leave_no_verdict() {
+/// A duet of the lossy broker with itself, with further variables of its description.
+fn lossy_duet(environment: &str, load: &str) {
     let folder = Folder::new();
     let itself = env::current_exe().unwrap();
     let description = format!(
-        "command = ['{}', '--exact', '--ignored', 'duet::lossy_broker']\n[environment]\n{PORT} = '{{port}}'\n",
+        "command = ['{}', '--exact', '--ignored', 'duet::lossy_broker']\n[environment]\n{PORT} = '{{port}}'\n{environment}",
         itself.display()
     );
     let broker = folder.write("lossy.toml", &description).display().to_string();
-    let load = "--topology pairs --clients 2 --rate 10/s -q 0 --no-retain";
-    let run = duet(folder, &format!("--a {broker} --b {broker} --format json -- {load}"));
+    let run = duet(folder, &format!("--a {broker} --b {broker} --format json {load}"));
     assert_eq!(run.code, Some(5), "{}", run.stderr);
     let report: reports::regress::DuetReport = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report.verdict, reports::regress::Change::CannotMeasure);
     let reasons = report.loads.first().unwrap().reasons.join("\n");
     assert!(reasons.contains("A/A: the sides did not do the same work"), "{reasons}");
+}
+
+#[test]
+fn lost_deliveries_leave_no_verdict() {
+    lossy_duet("", "-- --topology pairs --clients 2 --rate 10/s -q 0 --no-retain");
+}
+
+#[test]
+fn lost_deliveries_leave_no_verdict_over_tls() {
+    let environment =
+        format!("{TLS_PORT} = '{{tls_port}}'\n{CERTIFICATE} = '{{cert}}'\n{KEY} = '{{key}}'\n");
+    lossy_duet(&environment, "--load pairs-tls");
 }
 
 #[test]
