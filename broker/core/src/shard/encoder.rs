@@ -115,7 +115,7 @@ pub(super) fn header_v5<'a>(
 
 impl Encoded {
     fn encode(&mut self, form: &PacketForm<'_>, publication: &Publication<'_>, apart: bool) {
-        let (topic, payload) = (publication.topic.as_str(), publication.payload);
+        let (topic, payload) = (publication.topic.as_bytes(), publication.payload);
         self.packet.clear();
         self.identifier_at = match form {
             PacketForm::V4(header) => {
@@ -123,7 +123,7 @@ impl Encoded {
                 header.delivery.map(|_| self.packet.len() - 2)
             }
             PacketForm::V5 { header, names_topic } => {
-                let topic = if *names_topic { topic } else { "" };
+                let topic = if *names_topic { topic } else { &[] };
                 header.encode(topic, payload.len(), &mut self.packet)
             }
         };
