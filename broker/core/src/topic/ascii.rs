@@ -13,7 +13,7 @@ pub(super) fn is_name(bytes: &[u8]) -> bool {
         return is_short_name(bytes);
     };
     let ends = special_in(first) | special_in(last);
-    ends == 0 && (bytes.len() <= 16 || is_plain(bytes))
+    ends == 0 && (bytes.len() <= 16 || is_plain_between(bytes))
 }
 
 /// [`is_name`] for up to seven bytes.
@@ -32,9 +32,9 @@ fn is_short_name(bytes: &[u8]) -> bool {
     special_in(word) == 0
 }
 
-/// Whether nothing special is in the whole words of a name whose last word is known.
-fn is_plain(bytes: &[u8]) -> bool {
-    bytes.as_chunks().0.iter().all(|&word| special_in(word) == 0)
+/// Whether nothing special is in a name whose first and last words are known.
+fn is_plain_between(bytes: &[u8]) -> bool {
+    bytes.as_chunks().0.iter().skip(1).all(|&word| special_in(word) == 0)
 }
 
 /// Not zero if and only if one of the bytes is U+0000, `+`, `#` or no ASCII.
