@@ -19,15 +19,15 @@ pub(super) fn is_name(bytes: &[u8]) -> bool {
 /// [`is_name`] for up to seven bytes.
 #[inline]
 fn is_short_name(bytes: &[u8]) -> bool {
+    if let (Some(&first), Some(&last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let [first, last] = [first, last].map(|half| u64::from(u32::from_ne_bytes(half)));
+        return special_in((first << 32 | last).to_ne_bytes()) == 0;
+    }
     let word = match *bytes {
-        [] => return false,
         [a] => [a; 8],
         [a, b] => [a, b, a, b, a, b, a, b],
         [a, b, c] => [a, b, c, a, b, c, a, b],
-        [a, b, c, d, ..] => {
-            let [.., e, f, g, h] = *bytes else { return false };
-            [a, b, c, d, e, f, g, h]
-        }
+        _ => return false,
     };
     special_in(word) == 0
 }
