@@ -39,7 +39,10 @@ pub(crate) fn judge(loadgen: &Path, brokers: &Brokers) -> Duet {
 
 /// The command that starts a broker of ours.
 fn command(broker: &Path) -> String {
-    format!("'{}' --port {{port}} --quiet", broker.display())
+    format!(
+        "'{}' --port {{port}} --listen mqtts://127.0.0.1:{{tls_port}} --tls-cert {{cert}} --tls-key {{key}} --quiet",
+        broker.display()
+    )
 }
 
 fn read(printed: &[u8]) -> Option<Duet> {

@@ -451,6 +451,9 @@ pub struct BrokerUse {
     pub system_seconds: Option<f64>,
     /// Microseconds of CPU time for each delivery.
     pub cpu_us_per_delivery: Option<f64>,
+    /// CPU time of its threads from the first publication to the last delivery, warm-up and drain included, to the
+    /// nanosecond.
+    pub loaded_cpu_seconds: Option<f64>,
     /// Greatest resident memory since the process began.
     pub resident_peak_bytes: Option<u64>,
     /// Mean resident memory over the seconds of the measured part.

@@ -10,50 +10,13 @@ use std::task::{Context, Poll, Waker, ready};
 
 use broker_core::{CloseCause, ConnectionKey};
 use tokio::io::ReadBuf;
-use tokio::task::{AbortHandle, spawn_local, yield_now};
+use tokio::task::{spawn_local, yield_now};
 
 use super::Driver;
 use super::connection::cause_of;
-use super::link::Transport;
+use super::link::{Layers, SharedDuplex, Transport};
 use super::share::Share;
 use crate::transport::Duplex;
-
-/// A connection that its reading task and the flusher share. Never borrowed across a wait.
-pub(super) type SharedDuplex = Rc<RefCell<Box<dyn Duplex>>>;
-
-/// The layers of a connection with their tasks, which end with it.
-#[derive(Debug)]
-pub(super) struct Layers {
-    pub(super) duplex: SharedDuplex,
-    reader: AbortHandle,
-    /// The task that waits until a full socket takes bytes again.
-    waiter: Option<AbortHandle>,
-    /// The reader, while too much output waits.
-    held_up: Option<Waker>,
-}
-
-impl Layers {
-    /// Ends its tasks.
-    pub(super) fn abort_tasks(&self) {
-        self.reader.abort();
-        if let Some(waiter) = &self.waiter {
-            waiter.abort();
-        }
-    }
-
-    /// Lets the reader go on, if it waits for some output to be written.
-    pub(super) fn note_output_moves(&mut self) {
-        if let Some(waker) = self.held_up.take() {
-            waker.wake();
-        }
-    }
-}
-
-impl Drop for Layers {
-    fn drop(&mut self) {
-        self.abort_tasks();
-    }
-}
 
 impl Driver {
     /// Starts to read.
@@ -64,7 +27,7 @@ impl Driver {
     ) -> Layers {
         let duplex = Rc::new(RefCell::new(duplex));
         let reader = spawn_local(Rc::clone(self).serve_duplex(key, Rc::clone(&duplex)));
-        Layers { duplex, reader: reader.abort_handle(), waiter: None, held_up: None }
+        Layers::new(duplex, reader.abort_handle())
     }
 
     async fn serve_duplex(self: Rc<Self>, key: ConnectionKey, duplex: SharedDuplex) {
@@ -119,7 +82,7 @@ impl Driver {
             if std::mem::replace(&mut waits, true) {
                 return Poll::Ready(());
             }
-            self.with_layers(key, |layers| layers.held_up = Some(context.waker().clone()));
+            self.with_layers(key, |layers| layers.hold_up(context.waker().clone()));
             Poll::Pending
         })
         .await;
@@ -139,7 +102,7 @@ impl Driver {
     pub(super) fn wait_for_socket(self: &Rc<Self>, key: ConnectionKey, layers: &mut Layers) {
         let duplex = Rc::clone(&layers.duplex);
         let waiter = spawn_local(Rc::clone(self).resume_duplex(key, duplex));
-        layers.waiter = Some(waiter.abort_handle());
+        layers.note_waiter(Some(waiter.abort_handle()));
     }
 
     async fn resume_duplex(self: Rc<Self>, key: ConnectionKey, duplex: SharedDuplex) {
@@ -151,7 +114,7 @@ impl Driver {
         if written.await.is_err() {
             return self.lose(key, CloseCause::Lost);
         }
-        self.with_layers(key, |layers| layers.waiter = None);
+        self.with_layers(key, |layers| layers.note_waiter(None));
         self.resume(key);
     }
 

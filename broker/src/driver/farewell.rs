@@ -11,8 +11,8 @@ use broker_core::ConnectionKey;
 use tokio::task::spawn_local;
 
 use super::Driver;
-use super::duplex::SharedDuplex;
 use super::flusher::SLICES_MAX;
+use super::link::SharedDuplex;
 use super::link::{Link, Transport};
 use crate::transport::Stream;
 

@@ -1,14 +1,17 @@
 //! What the driver keeps of a Network Connection: where to read and write, whom to name, whose turn
 //! it is. Every idle connection has one: what few need is boxed.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
+use std::rc::Rc;
+use std::task::Waker;
 
 use mio::net::{TcpStream, UnixStream};
+use tokio::task::AbortHandle;
 
-use super::duplex::Layers;
 use super::permit::ConnectionPermit;
 use super::share::Share;
-use crate::transport::Peer;
+use crate::transport::{Duplex, Peer};
 
 /// The driver's half of a Network Connection.
 #[derive(Debug)]
@@ -38,6 +41,57 @@ impl Transport {
             Self::Unix(stream) => (&*stream).read(buffer),
             Self::Duplex(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
+    }
+}
+
+/// A connection that its reading task and the flusher share. Never borrowed across a wait.
+pub(super) type SharedDuplex = Rc<RefCell<Box<dyn Duplex>>>;
+
+/// The layers of a connection with their tasks, which end with it.
+#[derive(Debug)]
+pub(super) struct Layers {
+    pub(super) duplex: SharedDuplex,
+    reader: AbortHandle,
+    /// The task that waits until a full socket takes bytes again.
+    waiter: Option<AbortHandle>,
+    /// The reader, while too much output waits.
+    held_up: Option<Waker>,
+}
+
+impl Layers {
+    pub(super) fn new(duplex: SharedDuplex, reader: AbortHandle) -> Self {
+        Self { duplex, reader, waiter: None, held_up: None }
+    }
+
+    /// Notes who waits until the socket takes bytes again.
+    pub(super) fn note_waiter(&mut self, waiter: Option<AbortHandle>) {
+        self.waiter = waiter;
+    }
+
+    /// Has the reader woken when output moves.
+    pub(super) fn hold_up(&mut self, reader: Waker) {
+        self.held_up = Some(reader);
+    }
+
+    /// Ends its tasks.
+    pub(super) fn abort_tasks(&self) {
+        self.reader.abort();
+        if let Some(waiter) = &self.waiter {
+            waiter.abort();
+        }
+    }
+
+    /// Lets the reader go on, if it waits for some output to be written.
+    pub(super) fn note_output_moves(&mut self) {
+        if let Some(waker) = self.held_up.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Layers {
+    fn drop(&mut self) {
+        self.abort_tasks();
     }
 }
 

@@ -90,18 +90,17 @@ fn measure(
     interrupt: &watch::Receiver<bool>,
 ) -> Result<(f64, Finished), CalibrateError> {
     let sink = Sink::start(mode).map_err(CalibrateError::Sink)?;
-    let folder = std::env::temp_dir().join(format!("kelvin-calibrate-{}", std::process::id()));
+    let folder = tempfile::Builder::new().prefix("kelvin-calibrate-").tempdir();
+    let folder = folder.map_err(CalibrateError::Sink)?;
     let line = format!(
         "loadgen -h 127.0.0.1 -p {} {load} --no-retain --sub-qos 0 --warmup 1s --drain 0s --quiet --threads 1",
         sink.port()
     );
     let mut scenario = Scenario::resolve(&Cli::try_parse_from(line.split_whitespace())?, line)?;
     scenario.duration_ns = crate::units::nanoseconds(arguments.duration).max(1);
-    scenario.out.clone_from(&folder);
+    folder.path().clone_into(&mut scenario.out);
     scenario.options.silent = true;
     let finished = run(scenario, allocator, None, interrupt.clone());
-    // The files of the run are of no use, and that they cannot be removed is no failure.
-    drop(std::fs::remove_dir_all(&folder));
     let finished = finished?;
     let busy: f64 = finished.busy.iter().sum();
     let seconds = busy * finished.summary.config.measured_seconds;

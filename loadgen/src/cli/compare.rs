@@ -20,7 +20,8 @@ Examples:
   loadgen compare --list
 
 A description file has these keys:
-  command = [\"PROGRAM\", \"ARGUMENT\", ...]  with {port}, {port2}, {dir} and {config}
+  command = [\"PROGRAM\", \"ARGUMENT\", ...]  with {port}, {port2}, {dir} and {config};
+                                          for TLS {tls_port}, {cert} and {key}
   config = \"\"\"...\"\"\"                      text of its configuration file, with the same
   config_name, environment, version, install, about, ready_seconds
 

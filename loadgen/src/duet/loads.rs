@@ -2,15 +2,15 @@
 
 use super::DuetError;
 use crate::secrets::command_line;
-use crate::trial::{Load, Owner};
+use crate::trial::{Description, Load, Owner};
 
 /// Built-in loads: name and words.
 ///
 /// All are closed loops. At a fixed rate it is luck how much work waits when a broker is woken, and so what a
 /// delivery costs: a pair then has several times the noise, and a busy machine may lose deliveries. Nor is one
-/// here whose deliveries leave in great batches: at a quarter of a microsecond each, copies of the same binary were
-/// seen to differ by more than the margin.
-const LOADS: [(&str, &str); 3] = [
+/// here whose deliveries leave in batches of any size: at QoS 0, `temperature` is up to three times as noisy as with
+/// acknowledgements, which keep the sides in step.
+const LOADS: [(&str, &str); 6] = [
     (
         "pairs-qos0",
         "--topology pairs --clients 40 --rate max --window 20 -q 0 --sub-qos 0 --no-retain",
@@ -21,16 +21,26 @@ const LOADS: [(&str, &str); 3] = [
     ),
     (
         "fan-out",
-        "--topology fan-out --clients 1001 --rate max --window 1 -q 0 --sub-qos 0 --no-retain",
+        "--topology fan-out --clients 101 --rate max --window 1 -q 0 --sub-qos 0 --no-retain",
+    ),
+    (
+        "temperature",
+        "--topology shared --clients 100 --rate max --window 1 -q 1 --sub-qos 1 --no-retain",
+    ),
+    ("mostly-idle", "--scenario mostly-idle"),
+    (
+        PAIRS_TLS,
+        "--topology pairs --clients 40 --rate max --window 20 -q 0 --sub-qos 0 --no-retain",
     ),
 ];
+
+/// The load that speaks TLS.
+const PAIRS_TLS: &str = "pairs-tls";
 
 /// How long a load lasts.
 const LASTS: &str = "1s";
 
-/// What a delivery of the built-in control costs more: it is counted as so much less than one.
-///
-/// The control is no slower broker: it shows whether the noise of this machine would hide five per cent.
+/// What a delivery of the built-in control costs more.
 pub(super) const CONTROL_FACTOR: f64 = 1.05;
 
 /// Brokers and times are the duet's to say.
@@ -46,11 +56,17 @@ pub(super) struct Work {
     pub(super) name: String,
     pub(super) words: String,
     pub(super) load: Load,
+    /// Whether TLS is spoken.
+    pub(super) is_secure: bool,
 }
 
 impl Work {
-    /// What was asked for: one of the user's, some by name, or all.
-    pub(super) fn all(names: &[String], words: &[String]) -> Result<Vec<Self>, DuetError> {
+    /// What was asked for: one of the user's, some by name, or all that the brokers can play.
+    pub(super) fn all(
+        names: &[String],
+        words: &[String],
+        brokers: &[&Description],
+    ) -> Result<Vec<Self>, DuetError> {
         if !words.is_empty() {
             return Ok(vec![Self::new("load", words)?]);
         }
@@ -61,15 +77,29 @@ impl Work {
             let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
             Self::new(name, &words)
         };
+        let without_tls = brokers.iter().find(|broker| !broker.has_tls());
         if names.is_empty() {
-            return LOADS.iter().map(|(name, _)| shipped(name)).collect();
+            let all = LOADS.iter().filter(|(name, _)| *name != PAIRS_TLS || without_tls.is_none());
+            return all.map(|(name, _)| shipped(name)).collect();
         }
-        names.iter().map(|name| shipped(name)).collect()
+        match without_tls {
+            Some(broker) if names.iter().any(|name| name == PAIRS_TLS) => {
+                Err(DuetError::NoTls(broker.name.clone()))
+            }
+            _ => names.iter().map(|name| shipped(name)).collect(),
+        }
     }
 
     fn new(name: &str, words: &[String]) -> Result<Self, DuetError> {
-        let load = Load::new(words, OWNER)?.and(&["--warmup", "0s", "--drain", "5s", "-d", LASTS]);
-        Ok(Self { name: name.to_owned(), words: command_line(words.iter().cloned()), load })
+        let mut load =
+            Load::new(words, OWNER)?.and(&["--warmup", "0s", "--drain", "5s", "-d", LASTS]);
+        let is_secure = name == PAIRS_TLS;
+        if is_secure {
+            // The certificate is made anew for each broker that is started.
+            load = load.and(&["--insecure"]);
+        }
+        let words = command_line(words.iter().cloned());
+        Ok(Self { name: name.to_owned(), words, load, is_secure })
     }
 }
 
@@ -79,15 +109,15 @@ mod tests {
 
     #[test]
     fn every_built_in_load_is_one() {
-        assert_eq!(Work::all(&[], &[]).unwrap().len(), LOADS.len());
-        let error = Work::all(&["pears".to_owned()], &[]).unwrap_err().to_string();
+        assert_eq!(Work::all(&[], &[], &[]).unwrap().len(), LOADS.len());
+        let error = Work::all(&["pears".to_owned()], &[], &[]).unwrap_err().to_string();
         assert!(error.contains("pears") && error.contains("pairs-qos1"), "{error}");
     }
 
     #[test]
     fn times_are_not_the_loads_to_say() {
         let words = ["--clients", "10", "--duration=3s"].map(str::to_owned);
-        let error = Work::all(&[], &words).unwrap_err();
+        let error = Work::all(&[], &words, &[]).unwrap_err();
         assert!(error.is_usage(), "{error}");
     }
 }

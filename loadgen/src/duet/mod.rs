@@ -4,28 +4,26 @@
 //! both alike. Brokers are started for each pair, so that the layout of memory is drawn anew each time.
 //!
 //! ```text
-//! cost   CPU time of a process group, to the nanosecond
 //! loads  closed loops
 //! ```
 
-mod cost;
 mod loads;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::thread;
 use std::time::Instant;
-use std::{env, process, thread};
 
-use cost::Cost;
 use loads::{CONTROL_FACTOR, Work};
 use reports::regress::{Change, DuetLoad, DuetReport, Pair, PairSeries, Rule, SideCost, SignTest};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::cli::{DuetArgs, Format};
 use crate::trial::{
-    self, ChildError, Contender, ContenderError, Description, DescriptionError, Load, LoadError,
-    Pin, Request, remove,
+    self, ChildError, Contender, ContenderError, Description, DescriptionError, LoadError, Pin,
+    Request, remove,
 };
 
 /// Why there is no verdict, not even an undecided one.
@@ -44,6 +42,11 @@ pub enum DuetError {
     /// No such load.
     #[error("no load is called {0}; known are {1}; or write your own after --")]
     Load(String, String),
+    /// A load over TLS, and a broker without.
+    #[error(
+        "{0} has no port for TLS: its command or its file must name {{tls_port}}, {{cert}} and {{key}}"
+    )]
+    NoTls(String),
     /// The core may not be used.
     #[error("core {0} cannot be used: {1}")]
     Core(u32, io::Error),
@@ -51,7 +54,10 @@ pub enum DuetError {
     #[error("broker {0}: {1}")]
     Broker(&'static str, ContenderError),
     /// Its CPU time cannot be read.
-    #[error("broker {0}: its CPU time cannot be read: /proc/PID/task/*/schedstat is needed")]
+    #[error(
+        "broker {0}: its CPU time cannot be read: a process of this user must listen on its port, and the kernel \
+         keep /proc/PID/task/*/schedstat"
+    )]
     Cost(&'static str),
     /// Its load failed.
     #[error("the load of broker {0}: {1}")]
@@ -73,7 +79,11 @@ impl DuetError {
     /// Whether what was typed is at fault.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Description(_) | Self::Running(_) | Self::Load(..) | Self::Core(..) => true,
+            Self::Description(_)
+            | Self::Running(_)
+            | Self::Load(..)
+            | Self::NoTls(_)
+            | Self::Core(..) => true,
             Self::Words(error) => error.is_usage(),
             _ => false,
         }
@@ -85,16 +95,53 @@ impl DuetError {
 struct Part<'a> {
     side: &'static str,
     broker: &'a Description,
-    load: &'a Load,
-    /// Deliveries are divided by this.
-    factor: f64,
+    work: &'a Work,
+}
+
+/// How a pair is looked at.
+type View = fn(Pair) -> Pair;
+
+/// As it was.
+fn plain(pair: Pair) -> Pair {
+    pair
+}
+
+/// As if a delivery of B had cost 5 % more: it is counted as so much less than one.
+///
+/// That is no slower broker: it shows whether the noise of this machine would hide five per cent.
+fn slowed(pair: Pair) -> Pair {
+    let deliveries = counted_less(pair.b.deliveries, CONTROL_FACTOR);
+    Pair { b: SideCost { deliveries, ..pair.b }, ..pair }
+}
+
+/// The pairs until the test had decided about them, in one view.
+struct Seen {
+    view: View,
+    test: SignTest,
+    pairs: Vec<Pair>,
+}
+
+impl Seen {
+    fn new(view: View, rule: Rule) -> Self {
+        Self { view, test: SignTest::new(rule), pairs: Vec::new() }
+    }
+
+    /// Takes a pair unless it has decided; says what it decides.
+    fn take(&mut self, pair: Pair) -> Option<Change> {
+        if self.test.outcome().is_some() {
+            return None;
+        }
+        let pair = (self.view)(pair);
+        self.pairs.push(pair);
+        self.test.add(pair.log_ratio())
+    }
 }
 
 /// What all pairs share.
 struct Stage<'a> {
     cores: Vec<u32>,
     rule: Rule,
-    directory: PathBuf,
+    directory: TempDir,
     quiet: bool,
     interrupt: &'a watch::Receiver<bool>,
 }
@@ -106,9 +153,9 @@ struct Stage<'a> {
 pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change, DuetError> {
     let [a, b] = [started(&args.a)?, started(&args.b)?];
     let control = args.control.as_deref().map(started).transpose()?;
-    let works = Work::all(&args.load, &args.words)?;
-    let directory = env::temp_dir().join(format!("kelvin-duet-{}", process::id()));
-    std::fs::create_dir(&directory)?;
+    let brokers: Vec<_> = [&a, &b].into_iter().chain(&control).collect();
+    let works = Work::all(&args.load, &args.words, &brokers)?;
+    let directory = tempfile::Builder::new().prefix("kelvin-duet-").tempdir()?;
     let stage = Stage {
         cores: cores(args.core)?,
         rule: Rule { margin: args.margin, pairs_max: args.pairs, ..Rule::default() },
@@ -118,7 +165,6 @@ pub fn duet(args: &DuetArgs, interrupt: &watch::Receiver<bool>) -> Result<Change
     };
     let loads = works.iter().map(|work| stage.load(work, &a, &b, control.as_ref()));
     let loads = loads.collect::<Result<Vec<_>, _>>();
-    remove(&stage.directory);
     let control = args.control.clone();
     let control = control.unwrap_or_else(|| "A with 5 % added to its figure".to_owned());
     let report = DuetReport::new([args.a.clone(), args.b.clone(), control], stage.rule, loads?);
@@ -166,35 +212,48 @@ impl Stage<'_> {
         b: &Description,
         control: Option<&Description>,
     ) -> Result<DuetLoad, DuetError> {
-        let part = |side, broker| Part { side, broker, load: &work.load, factor: 1.0 };
-        let more = || Part { factor: CONTROL_FACTOR, ..part("A with 5 % more", a) };
-        let slowed = match control {
-            Some(control) => [part("B", b), part("B slowed", control)],
-            None => [part("A", a), more()],
-        };
-        let series = |what: &str, parts| {
-            self.note(&format!("{}: {what}", work.name));
-            self.series(parts)
-        };
+        let part = |side, broker| Part { side, broker, work };
+        let say = |what: &str| self.note(&format!("{}: {what}", work.name));
         // Without the controls there is no verdict, so that the rest would be played for nothing.
-        let not_played = || Ok(PairSeries::broken("not played".to_owned(), Vec::new()));
-        let same = series("A against itself", [part("A", a), part("another A", a)])?;
-        let found = match same.outcome {
-            Change::Same => series("the control", slowed),
-            _ => not_played(),
-        }?;
-        let duet = match found.outcome {
-            Change::Slower => series("A against B", [part("A", a), part("B", b)]),
-            _ => not_played(),
-        }?;
+        let not_played = || PairSeries::broken("not played".to_owned(), Vec::new());
+        let itself = [part("A", a), part("another A", a)];
+        let [same, found] = match control {
+            None => {
+                say("A against itself, and with 5 % more");
+                self.series(itself, [plain, slowed])?
+            }
+            Some(control) => {
+                say("A against itself");
+                let [same] = self.series(itself, [plain])?;
+                if same.outcome == Change::Same {
+                    say("the control");
+                    let [found] =
+                        self.series([part("B", b), part("B slowed", control)], [plain])?;
+                    [same, found]
+                } else {
+                    [same, not_played()]
+                }
+            }
+        };
+        let duet = if (same.outcome, found.outcome) == (Change::Same, Change::Slower) {
+            say("A against B");
+            let [duet] = self.series([part("A", a), part("B", b)], [plain])?;
+            duet
+        } else {
+            not_played()
+        };
         Ok(DuetLoad::judge(&work.name, &work.words, [same, found, duet]))
     }
 
-    fn series(&self, parts: [Part<'_>; 2]) -> Result<PairSeries, DuetError> {
-        let mut test = SignTest::new(self.rule);
-        let mut pairs = Vec::new();
-        loop {
-            let number = pairs.len();
+    /// Pairs until the test has decided about each view of them.
+    fn series<const VIEWS: usize>(
+        &self,
+        parts: [Part<'_>; 2],
+        views: [View; VIEWS],
+    ) -> Result<[PairSeries; VIEWS], DuetError> {
+        let mut seen = views.map(|view| Seen::new(view, self.rule));
+        let mut number = 0;
+        while seen.iter().any(|seen| seen.test.outcome().is_none()) {
             // Each core sees both orders: A first on 0, on 1; B first on 0, on 1.
             let core = self.cores.get(number % self.cores.len()).copied().unwrap_or(0);
             let a_first = (number / self.cores.len()).is_multiple_of(2);
@@ -202,19 +261,22 @@ impl Stage<'_> {
                 // Another load may still tell.
                 Err(unequal @ DuetError::Work(..)) => {
                     self.note(&format!("  {unequal}"));
-                    return Ok(PairSeries::broken(unequal.to_string(), pairs));
+                    return Ok(seen.map(|seen| PairSeries::broken(unequal.to_string(), seen.pairs)));
                 }
                 pair => pair?,
             };
-            let ratio = pair.log_ratio();
-            pairs.push(pair);
-            let outcome = test.add(ratio);
-            self.note(&format!("  pair {}: {:+.2} %", number + 1, 100.0 * ratio.exp_m1()));
-            if let Some(outcome) = outcome {
-                self.note(&format!("  {} after {} pairs", outcome.name(), number + 1));
-                return Ok(PairSeries::new(outcome, pairs));
+            number += 1;
+            self.note(&format!("  pair {number}: {:+.2} %", 100.0 * pair.log_ratio().exp_m1()));
+            for seen in &mut seen {
+                if let Some(outcome) = seen.take(pair) {
+                    self.note(&format!("  {} after {number} pairs", outcome.name()));
+                }
             }
         }
+        Ok(seen.map(|seen| {
+            let outcome = seen.test.outcome().unwrap_or(Change::Undecided);
+            PairSeries::new(outcome, seen.pairs)
+        }))
     }
 
     /// A line for whoever waits.
@@ -254,17 +316,18 @@ impl Stage<'_> {
             b = start(&part_b)?;
             a = start(&part_a)?;
         }
-        let before = [cost(&part_a, &a)?, cost(&part_b, &b)?];
         let begun = Instant::now();
         let [run_a, run_b] = thread::scope(|scope| {
             let run = |part: Part<'_>, broker: &Contender| {
                 let request = Request {
-                    directory: &self.directory,
+                    directory: self.directory.path(),
                     name: "duet",
                     rate: None,
                     thresholds: &[],
                 };
-                let ran = part.load.run(Some(broker.endpoint()), &request, self.interrupt);
+                let endpoint = broker.tls().filter(|_| part.work.is_secure);
+                let endpoint = endpoint.unwrap_or_else(|| broker.endpoint());
+                let ran = part.work.load.run(Some(endpoint), &request, self.interrupt);
                 ran.map_err(|error| match error {
                     ChildError::Interrupted => DuetError::Interrupted,
                     error => DuetError::Child(part.side, error),
@@ -280,15 +343,9 @@ impl Stage<'_> {
         });
         let wall_seconds = begun.elapsed().as_secs_f64();
         let (run_a, run_b) = (run_a?, run_b?);
-        let spent = [cost(&part_a, &a)?.since(before[0]), cost(&part_b, &b)?.since(before[1])];
-        clear(&self.directory);
+        clear(self.directory.path());
         complete(&run_a, &run_b)?;
-        let side = |part: &Part<'_>, spent: Cost, run: &reports::Summary| SideCost {
-            cpu_seconds: seconds(spent.cpu_nanoseconds),
-            deliveries: counted_less(run.counts.delivered, part.factor),
-            involuntary_switches: spent.involuntary_switches,
-        };
-        let (a, b) = (side(&part_a, spent[0], &run_a), side(&part_b, spent[1], &run_b));
+        let (a, b) = (side_cost(&part_a, &run_a)?, side_cost(&part_b, &run_b)?);
         let generators = run_a.cpu.generator_seconds + run_b.cpu.generator_seconds;
         let cpu_seconds = a.cpu_seconds + b.cpu_seconds + generators;
         Ok(Pair { core, a_first, a, b, cpu_seconds, wall_seconds })
@@ -304,8 +361,19 @@ fn complete(a: &reports::Summary, b: &reports::Summary) -> Result<(), DuetError>
     Err(DuetError::Work(a.counts.delivered, b.counts.delivered, owed(a), owed(b)))
 }
 
-fn cost(part: &Part<'_>, broker: &Contender) -> Result<Cost, DuetError> {
-    broker.group().and_then(Cost::of_group).ok_or(DuetError::Cost(part.side))
+/// What the broker spent on deliveries: from the first publication to the last delivery, without those who connect,
+/// subscribe and leave.
+fn side_cost(part: &Part<'_>, run: &reports::Summary) -> Result<SideCost, DuetError> {
+    let spent = run.broker.as_ref();
+    Ok(SideCost {
+        cpu_seconds: spent
+            .and_then(|spent| spent.loaded_cpu_seconds)
+            .ok_or(DuetError::Cost(part.side))?,
+        deliveries: run.counts.delivered,
+        involuntary_switches: spent
+            .and_then(|spent| spent.involuntary_context_switches)
+            .ok_or(DuetError::Cost(part.side))?,
+    })
 }
 
 fn pin(core: u32) -> Result<(), DuetError> {
@@ -319,11 +387,6 @@ fn clear(directory: &Path) {
     for run in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         remove(&run.path());
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ns, which is 104 days")]
-fn seconds(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e9
 }
 
 #[expect(

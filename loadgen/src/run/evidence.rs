@@ -8,7 +8,7 @@ use super::Load;
 use super::collector::Results;
 use crate::clock::Clock;
 use crate::recorder::{Counters, Leg};
-use crate::system::{BrokerProcess, BrokerSample, ThreadTime, own_threads};
+use crate::system::{BrokerProcess, ThreadTime, own_threads};
 use crate::units::{fraction, nearest, seconds};
 use crate::verdict::{Evidence, Second, WorkerLoad};
 use crate::worker::THREAD_NAME;
@@ -119,7 +119,7 @@ fn whole_seconds(rows: &[TimelineRow]) -> Vec<Second> {
 /// What the broker's process spent, for the record.
 pub(super) fn broker_use(
     process: BrokerProcess,
-    spent: &BrokerSample,
+    load: &Load,
     delivered: u64,
     bytes_per_connection: Option<u64>,
     rows: &[TimelineRow],
@@ -129,6 +129,7 @@ pub(super) fn broker_use(
         BrokerProcess::Embedded => std::process::id(),
         BrokerProcess::Local(pid) => pid,
     };
+    let spent = &load.broker;
     let measured = rows.iter().filter(|row| row.phase == Phase::Measure);
     let resident: Vec<u64> = measured.filter_map(|row| row.broker_rss_bytes).collect();
     let cpu_seconds = spent.cpu.map(|(user, system)| user + system);
@@ -140,6 +141,7 @@ pub(super) fn broker_use(
         cpu_us_per_delivery: cpu_seconds
             .filter(|_| delivered > 0)
             .map(|spent| spent * 1e6 / fraction(delivered)),
+        loaded_cpu_seconds: load.loaded_cpu_seconds,
         resident_peak_bytes: spent.peak_bytes,
         resident_mean_bytes: (!resident.is_empty())
             .then(|| resident.iter().sum::<u64>() / resident.len() as u64),

@@ -160,6 +160,8 @@ struct Load {
     usage: Usage,
     throughput: Throughput,
     broker: BrokerSample,
+    /// CPU time of the broker from the first publication to the last delivery.
+    loaded_cpu_seconds: Option<f64>,
     /// What each thread of the generator did in the measured part.
     workers: Vec<WorkerLoad>,
     /// Deliveries that were owed and had not come when it began.
@@ -233,10 +235,13 @@ impl Run {
         self.collector.set_connected(self.before.resident_bytes, after.resident_bytes);
         // Before the load, so that a folder that cannot be written costs no measurement.
         let directory = self.directory()?;
+        let idle = BrokerSample::now(self.broker.process());
         let schedule = self.start_load();
-        let load = self.load(&schedule).await?;
+        let mut load = self.load(&schedule).await?;
         let ended = load.ended;
         self.drain(&schedule, ended).await?;
+        let loaded = BrokerSample::now(self.broker.process()).since(idle);
+        load.loaded_cpu_seconds = loaded.exact_cpu_seconds;
         self.finish().await?;
         self.broker.stop();
         let arrived = load.throughput.arrived;
@@ -323,6 +328,7 @@ impl Run {
         let spun_ns = counters.spun_ns - before.spun_ns;
         Ok(Load {
             broker: BrokerSample::now(self.broker.process()).since(broker),
+            loaded_cpu_seconds: None,
             workers: Threads::now().since(&threads, spun_ns),
             backlog_before: before.owed.saturating_sub(before.delivered),
             ended,

@@ -59,7 +59,7 @@ impl Run {
             usage: load.usage,
             broker: evidence::broker_use(
                 self.broker.process(),
-                &load.broker,
+                load,
                 results.counters.measured_delivered,
                 bytes_per_connection,
                 self.collector.timeline().0,

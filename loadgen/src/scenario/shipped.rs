@@ -26,6 +26,7 @@ shipped![
     "fan-in",
     "fan-out",
     "pairs",
+    "mostly-idle",
     "connect-storm",
     "churn",
     "reconnect-storm",

@@ -49,7 +49,7 @@ fn thread_time(path: &Path) -> Option<(f64, Option<f64>)> {
 }
 
 /// The first two fields: nanoseconds on a CPU, nanoseconds in a run queue (sched-stats of the kernel).
-fn schedstat(text: &str) -> Option<(u64, u64)> {
+pub(super) fn schedstat(text: &str) -> Option<(u64, u64)> {
     let mut fields = text.split_whitespace().map(str::parse);
     Some((fields.next()?.ok()?, fields.next()?.ok()?))
 }

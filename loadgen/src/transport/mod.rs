@@ -2,6 +2,7 @@
 //! object over a TCP socket.
 
 mod endpoint;
+mod link;
 mod tls;
 mod web_socket;
 
@@ -11,14 +12,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 pub(crate) use endpoint::{Endpoint, EndpointError, Place, Scheme};
+pub(crate) use link::{Link, Written};
 use tls::Tls;
 pub(crate) use tls::{TlsError, TlsOptions};
 
@@ -199,70 +200,12 @@ impl Duplex for TcpStream {
     }
 }
 
-/// A connection that is ready for MQTT.
+/// A connection that was just opened: the runtime watches it until MQTT has been agreed on.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Duplex(Box<dyn Duplex>),
-}
-
-/// What came of one attempt to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// Bytes that were taken.
-    pub bytes: usize,
-    /// Whether all bytes that were ever taken are on their way.
-    pub flushed: bool,
-}
-
-impl Stream {
-    /// Writes what is taken at once. Nobody is woken when more can be: for that there is
-    /// [`AsyncWrite`].
-    #[inline]
-    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<Written> {
-        let taken = match self {
-            Self::Tcp(stream) => stream.try_write(bytes),
-            Self::Unix(stream) => stream.try_write(bytes),
-            Self::Duplex(stream) => return try_write(&mut **stream, bytes),
-        };
-        match taken {
-            Ok(bytes) => Ok(Written { bytes, flushed: true }),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Ok(Written { bytes: 0, flushed: true })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Ends both directions at once.
-    pub(crate) fn shutdown(&self) -> io::Result<()> {
-        let both = std::net::Shutdown::Both;
-        match self {
-            Self::Tcp(stream) => SockRef::from(stream).shutdown(both),
-            Self::Unix(stream) => SockRef::from(stream).shutdown(both),
-            Self::Duplex(stream) => SockRef::from(stream.socket()).shutdown(both),
-        }
-    }
-}
-
-fn try_write(stream: &mut dyn Duplex, bytes: &[u8]) -> io::Result<Written> {
-    let context = &mut Context::from_waker(Waker::noop());
-    let mut taken = 0;
-    // TLS takes a record at a time.
-    while taken < bytes.len() {
-        match Pin::new(&mut *stream).poll_write(context, &bytes[taken..]) {
-            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(count)) => taken += count,
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => break,
-        }
-    }
-    let flushed = match Pin::new(stream).poll_flush(context) {
-        Poll::Ready(flushed) => flushed.map(|()| true)?,
-        Poll::Pending => false,
-    };
-    Ok(Written { bytes: taken, flushed })
 }
 
 impl AsyncRead for Stream {
@@ -342,10 +285,5 @@ mod tests {
         });
         drop(first);
         std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn a_plain_socket_is_not_boxed() {
-        assert!(size_of::<Stream>() <= size_of::<TcpStream>() + 8);
     }
 }

@@ -6,18 +6,17 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, process, thread};
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::description::{Description, Origin, Recipe, program};
 use super::pin::Pin;
-use super::remove;
 use crate::signals::Group;
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, Scheme};
 
 /// CONNECT of MQTT 3.1.1 with Clean Session 1 and the Client Identifier `kelvin-ready`.
 const CONNECT: &[u8] = b"\x10\x18\x00\x04MQTT\x04\x02\x00\x3c\x00\x0ckelvin-ready";
@@ -25,7 +24,7 @@ const CONNACK_ACCEPTED: [u8; 2] = [0x20, 0x02];
 const DISCONNECT: &[u8] = b"\xe0\x00";
 
 /// Between two looks whether a broker is ready, or gone.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// How long an answer to one CONNECT is waited for.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -66,6 +65,7 @@ pub enum ContenderError {
 #[derive(Debug)]
 pub(crate) struct Contender {
     endpoint: Endpoint,
+    tls: Option<Endpoint>,
     started: Option<Started>,
 }
 
@@ -74,7 +74,15 @@ pub(crate) struct Contender {
 struct Started {
     child: Child,
     group: Option<Group>,
-    directory: PathBuf,
+    directory: TempDir,
+}
+
+/// Ports of the loopback interface that nobody used a moment ago.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    first: u16,
+    second: u16,
+    tls: u16,
 }
 
 impl Contender {
@@ -86,15 +94,17 @@ impl Contender {
     ) -> Result<Self, ContenderError> {
         let recipe = match &description.origin {
             Origin::Running(endpoint) => {
-                return Ok(Self { endpoint: endpoint.clone(), started: None });
+                return Ok(Self { endpoint: endpoint.clone(), tls: None, started: None });
             }
             Origin::Started(recipe) => recipe,
         };
-        let (port, second_port) = free_ports()?;
-        let mut started = Started::spawn(recipe, pin, [port, second_port])?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let ports = Ports::free()?;
+        let mut started = Started::spawn(recipe, pin, ports)?;
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let has_tls = recipe.has_tls();
+        let is_ready = || accepts(at(ports.first)) && (!has_tls || listens(at(ports.tls)));
         let deadline = Instant::now() + Duration::from_secs(u64::from(recipe.ready_seconds));
-        while !accepts(address) {
+        while !is_ready() {
             if let Some(status) = started.child.try_wait()? {
                 return Err(ContenderError::Ended(started.how_it_ended(status)));
             }
@@ -106,16 +116,18 @@ impl Contender {
             }
             thread::sleep(LOOK_EVERY);
         }
-        Ok(Self { endpoint: Endpoint::tcp("127.0.0.1", Some(port)), started: Some(started) })
+        let endpoint = Endpoint::tcp("127.0.0.1", Some(ports.first));
+        let tls = endpoint.door(Scheme::Tls, Some(ports.tls), None).filter(|_| has_tls);
+        Ok(Self { endpoint, tls, started: Some(started) })
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The process group of a broker that was started here: it and whatever it started.
-    pub(crate) fn group(&self) -> Option<u32> {
-        self.started.as_ref().map(|started| started.child.id())
+    /// Where it speaks TLS, if it was told to.
+    pub(crate) fn tls(&self) -> Option<&Endpoint> {
+        self.tls.as_ref()
     }
 
     /// Stops it. Says how it ended when it did so before it was asked to.
@@ -127,7 +139,7 @@ impl Contender {
 }
 
 impl Started {
-    fn spawn(recipe: &Recipe, pin: &Pin, ports: [u16; 2]) -> Result<Self, ContenderError> {
+    fn spawn(recipe: &Recipe, pin: &Pin, ports: Ports) -> Result<Self, ContenderError> {
         let Some((name, arguments)) = recipe.command.split_first() else {
             return Err(ContenderError::Ended("has no command".to_owned()));
         };
@@ -137,11 +149,7 @@ impl Started {
         })?;
         let directory = fresh_directory()?;
         let mut command = pin.command(&path);
-        let spawned = Self::spawn_in(&directory, recipe, &mut command, arguments, ports);
-        if spawned.is_err() {
-            remove(&directory);
-        }
-        let child = spawned?;
+        let child = Self::spawn_in(directory.path(), recipe, &mut command, arguments, ports)?;
         Ok(Self { group: Group::led_by(child.id()), child, directory })
     }
 
@@ -150,12 +158,22 @@ impl Started {
         recipe: &Recipe,
         command: &mut Command,
         arguments: &[String],
-        [port, second_port]: [u16; 2],
+        ports: Ports,
     ) -> io::Result<Child> {
         let config = directory.join(&recipe.config_name);
+        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| directory.join(name));
+        if recipe.has_tls() {
+            let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+                .map_err(io::Error::other)?;
+            fs::write(&certificate, issued.cert.pem())?;
+            fs::write(&key, issued.signing_key.serialize_pem())?;
+        }
         let fill = |text: &str| {
-            text.replace("{port}", &port.to_string())
-                .replace("{port2}", &second_port.to_string())
+            text.replace("{port}", &ports.first.to_string())
+                .replace("{port2}", &ports.second.to_string())
+                .replace("{tls_port}", &ports.tls.to_string())
+                .replace("{cert}", &certificate.to_string_lossy())
+                .replace("{key}", &key.to_string_lossy())
                 .replace("{dir}", &directory.to_string_lossy())
                 .replace("{config}", &config.to_string_lossy())
         };
@@ -177,7 +195,7 @@ impl Started {
     }
 
     fn how_it_ended(&self, status: ExitStatus) -> String {
-        let words = last_words(&words_of(&self.directory));
+        let words = last_words(&words_of(self.directory.path()));
         let colon = if words.is_empty() { "" } else { ": " };
         format!("ended by itself ({status}){colon}{words}")
     }
@@ -202,23 +220,25 @@ impl Drop for Started {
         // What is left of the group, the process itself included.
         self.signal(Signal::KILL);
         drop(self.child.wait());
-        remove(&self.directory);
     }
 }
 
-/// Two ports of the loopback interface that nobody uses at this moment.
-fn free_ports() -> io::Result<(u16, u16)> {
-    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-    let [first, second] = listeners;
-    Ok((first?.local_addr()?.port(), second?.local_addr()?.port()))
+impl Ports {
+    fn free() -> io::Result<Self> {
+        // All at once, lest one be had twice.
+        let listeners = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let [first, second, tls] = listeners;
+        Ok(Self {
+            first: first?.local_addr()?.port(),
+            second: second?.local_addr()?.port(),
+            tls: tls?.local_addr()?.port(),
+        })
+    }
 }
 
-fn fresh_directory() -> io::Result<PathBuf> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = env::temp_dir().join(format!("kelvin-broker-{}-{number}", process::id()));
-    fs::create_dir(&path)?;
-    Ok(path)
+/// Removed when it is dropped.
+fn fresh_directory() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("kelvin-broker-").tempdir()
 }
 
 fn words_of(directory: &Path) -> PathBuf {
@@ -233,6 +253,11 @@ fn last_words(path: &Path) -> String {
     let cut =
         line.char_indices().rev().map(|(at, _)| at).find(|at| line.len() - at >= WORDS_BYTES_MAX);
     line.get(cut.unwrap_or(0)..).unwrap_or_default().to_owned()
+}
+
+/// Whether somebody takes connections there.
+fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, ANSWER).is_ok()
 }
 
 /// Whether a broker at this address accepts a client now.

@@ -98,7 +98,7 @@ pub(super) struct Recipe {
     /// What it is, in a few words.
     #[serde(default)]
     pub about: String,
-    /// The program and its arguments, with `{port}`, `{port2}`, `{dir}` and `{config}`.
+    /// The program and its arguments, with `{port}`, `{port2}`, `{tls_port}`, `{cert}`, `{key}`, `{dir}` and `{config}`.
     pub command: Vec<String>,
     /// A command whose first line of output has the version.
     #[serde(default)]
@@ -117,6 +117,14 @@ pub(super) struct Recipe {
     /// Seconds until it must accept a client.
     #[serde(default = "ready_seconds")]
     pub ready_seconds: u32,
+}
+
+impl Recipe {
+    /// Whether it has a place for a port on which TLS is spoken.
+    pub(super) fn has_tls(&self) -> bool {
+        let texts = self.command.iter().chain(&self.config).chain(self.environment.values());
+        texts.into_iter().any(|text| text.contains("{tls_port}"))
+    }
 }
 
 fn config_name() -> String {
@@ -163,6 +171,14 @@ impl Description {
     /// Whether somebody else started it.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.origin, Origin::Running(_))
+    }
+
+    /// Whether it is told a port for TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        match &self.origin {
+            Origin::Started(recipe) => recipe.has_tls(),
+            Origin::Running(_) => false,
+        }
     }
 
     fn named(what: &str) -> Result<Self, DescriptionError> {

@@ -27,7 +27,7 @@ const TAKEN: [&str; 4] = ["--out", "--name", "--format", "--dry-run"];
 const BROKER: [&str; 5] = ["--broker", "--host", "-h", "--port", "-p"];
 
 /// Between two looks whether the run has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]

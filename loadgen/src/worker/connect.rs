@@ -1,6 +1,7 @@
 //! Opening the connections: before the load one after the other, a bounded number of handshakes at a
 //! time; under load when the scenario says so.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,14 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Worker;
-use super::connection::Connection;
+use super::connection::{Connection, End};
 use super::handshake::{Accepted, ConnectError};
-use super::read::End;
 use crate::client::{Client, ClientError, Memory};
 use crate::mqtt::{Encoder, Version};
 use crate::recorder::Receiver;
 use crate::scenario::{Connecting, Meeting};
-use crate::transport::{Address, CONNECTIONS_PER_SOURCE};
+use crate::transport::{Address, CONNECTIONS_PER_SOURCE, Link};
 
 /// Handshakes at a time for each worker: enough to keep both sides busy, and below the 100 that some
 /// listeners queue; beyond it, a connection waits a second for its next attempt.
@@ -107,8 +107,10 @@ impl Worker {
             return;
         };
         drop(permit);
-        let end = self.read(&connection).await;
-        self.ended(place, &connection, &end);
+        if !connection.is_watched() {
+            let end = self.read(&connection).await;
+            self.ended(place, &connection, &end);
+        }
     }
 
     /// A connection of the client in this place that its plan ends `leaves_ns` into the load. When it
@@ -132,7 +134,10 @@ impl Worker {
         let handshake = self.handshake(&mut client, &connect, dialer, self.source(place));
         // In a box, so that its state is freed when it is over.
         let error = match Box::pin(timeout(HANDSHAKE_DEADLINE, handshake)).await {
-            Ok(Ok(accepted)) => return Some(self.accepted(place, client, accepted)),
+            Ok(Ok(accepted)) => match self.watch(place, &accepted.link) {
+                Ok(()) => return Some(self.accepted(place, client, accepted)),
+                Err(source) => ConnectError::Io { address: dialer.address().clone(), source },
+            },
             Ok(Err(error)) => error,
             Err(_elapsed) => ConnectError::Deadline(dialer.address().clone()),
         };
@@ -141,8 +146,18 @@ impl Worker {
         None
     }
 
-    fn accepted(&self, place: usize, client: Client, accepted: Accepted) -> Rc<Connection> {
-        let Accepted { stream, rest, limits, at_ns } = accepted;
+    /// Has the queue tell of a socket. Layers are read by the task of their client.
+    fn watch(&self, place: usize, link: &Link) -> io::Result<()> {
+        link.socket().map_or(Ok(()), |socket| self.queue.watch(socket, place))
+    }
+
+    fn accepted(
+        self: &Rc<Self>,
+        place: usize,
+        client: Client,
+        accepted: Accepted,
+    ) -> Rc<Connection> {
+        let Accepted { link, rest, limits, at_ns } = accepted;
         let number = self.clients.get(place).copied().unwrap_or(0);
         let group = self.setup.plan.group(self.setup.plan.group_of(number).0);
         let receiver = Receiver {
@@ -151,13 +166,19 @@ impl Worker {
             subscribed_ns: std::cell::Cell::new(0),
         };
         let keep_alive = limits.keep_alive_seconds.unwrap_or(group.connection.keep_alive_seconds);
-        let mut connection = Connection::new(receiver, stream, client, rest, keep_alive);
+        let mut connection = Connection::new(receiver, link, client, rest, keep_alive);
         if let Some(rate) = group.read_bytes_per_second {
             connection.read_bytes_per_second = rate;
+        }
+        if connection.is_watched() && self.setup.plan.life(number).is_some() {
+            connection.owner = Some(Box::default());
         }
         let connection = Rc::new(connection);
         if let Some(free) = self.connections.borrow_mut().get_mut(place) {
             *free = Some(Rc::clone(&connection));
+        }
+        if connection.is_watched() {
+            self.receive_early(place, &connection);
         }
         connection
     }

@@ -3,15 +3,31 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::mqtt::EncodeError;
 use crate::recorder::{Leg, Receiver, Recorder};
-use crate::transport::Stream;
+use crate::transport::Link;
 use bytes::BytesMut;
+use tokio::sync::Notify;
 
 /// Bytes that may wait for a socket, besides one publication: acknowledgements that the broker
 /// does not read. 64 Ki of them are every Packet Identifier four times.
 pub(super) const PENDING_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("the broker closed the connection")]
+    Closed,
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the broker refused the subscription{0}")]
+    NotSubscribed(String),
+    #[error("the broker answered a CONNECT that was already answered")]
+    Connected,
+}
 
 /// Why a connection was given up.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +44,31 @@ pub(super) enum Failure {
     Disconnected(String),
 }
 
+/// How the task of a client that comes and goes learns of the end of its socket.
+#[derive(Debug, Default)]
+pub(super) struct Owner {
+    end: RefCell<Option<End>>,
+    told: Notify,
+}
+
+impl Owner {
+    pub(super) fn tell(&self, end: End) {
+        self.end.borrow_mut().get_or_insert(end);
+        self.told.notify_one();
+    }
+
+    /// Waits for the end. May be dropped and called again.
+    pub(super) async fn end(&self) -> End {
+        loop {
+            let told = self.told.notified();
+            if let Some(end) = self.end.take() {
+                return end;
+            }
+            told.await;
+        }
+    }
+}
+
 /// A connection. Idle, it owns no buffer.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -35,13 +76,23 @@ pub(super) struct Connection {
     pub receiver: Receiver,
     /// Bytes per second that are read at most; `u32::MAX` for all that come.
     pub read_bytes_per_second: u32,
-    pub stream: RefCell<Stream>,
+    pub link: RefCell<Link>,
     pub client: RefCell<Client>,
     /// The beginning of a packet whose end has not arrived.
     pub partial: RefCell<Vec<u8>>,
+    /// Reads wait for a moment, so that it reads as slowly as it should.
+    pub is_paused: Cell<bool>,
+    /// The socket has another read coming.
+    pub is_owed: Cell<bool>,
+    /// The socket will not have more than it has, so it is read until its end is found.
+    pub has_ended: Cell<bool>,
+    /// The end was found.
+    pub is_over: Cell<bool>,
+    /// The task that waits for the end; `None` of a socket whose end is handled where it is found.
+    pub owner: Option<Box<Owner>>,
     /// What the socket did not take.
     pub pending: RefCell<BytesMut>,
-    /// The socket does not take more now; a task waits until it does.
+    /// The socket does not take more now. When it does, the queue tells, or the task that waits for layers.
     pub blocked: Cell<bool>,
     /// It failed: nothing more is written, and its reader is about to notice.
     pub failed: Cell<bool>,
@@ -60,7 +111,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         receiver: Receiver,
-        stream: Stream,
+        link: Link,
         client: Client,
         partial: Vec<u8>,
         keep_alive_seconds: u16,
@@ -69,9 +120,14 @@ impl Connection {
         Self {
             receiver,
             read_bytes_per_second: u32::MAX,
-            stream: RefCell::new(stream),
+            link: RefCell::new(link),
             client: RefCell::new(client),
             partial: RefCell::new(partial),
+            is_paused: Cell::new(false),
+            is_owed: Cell::new(false),
+            has_ended: Cell::new(false),
+            is_over: Cell::new(false),
+            owner: None,
             pending: RefCell::new(BytesMut::new()),
             blocked: Cell::new(false),
             failed: Cell::new(false),
@@ -81,6 +137,11 @@ impl Connection {
             ping_ns: Cell::new(0),
             asked_ns: Cell::new(0),
         }
+    }
+
+    /// Whether the worker's queue watches its socket.
+    pub(super) fn is_watched(&self) -> bool {
+        self.link.borrow().socket().is_some()
     }
 
     /// What was asked is answered.
@@ -109,7 +170,7 @@ impl Connection {
         if !self.failed.replace(true) {
             self.explain(failure);
             // A socket that is closed already cannot be shut down, and need not.
-            drop(self.stream.borrow().shutdown());
+            drop(self.link.borrow().shutdown());
         }
     }
 }

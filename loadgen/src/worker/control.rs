@@ -1,14 +1,16 @@
 //! Commands in, reports out.
 
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Failure};
-use super::timer::Timer;
+use super::probe::Probe;
 use super::{Command, News, Report, Worker, WorkerError};
 use crate::mqtt::{EncodeError, Encoder};
 use crate::recorder::Stage;
@@ -35,22 +37,21 @@ pub(super) async fn run(
     mut inbox: mpsc::Receiver<Command>,
     reports: mpsc::Sender<Report>,
 ) -> Result<(), WorkerError> {
-    let timer = Timer::new().map_err(WorkerError::Timer)?;
-    tokio::task::spawn_local(Rc::clone(&worker).connect_all());
-    tokio::task::spawn_local(Rc::clone(&worker).pace(timer));
+    let probe = Probe::start(&worker.queue, worker.setup.clock).map_err(WorkerError::Queue)?;
+    let mut driver = tokio::task::spawn_local(Rc::clone(&worker).drive(probe));
     tokio::task::spawn_local(Rc::clone(&worker).keep_alive());
-    let probe = Timer::new().map_err(WorkerError::Timer)?;
-    tokio::task::spawn_local(Rc::clone(&worker).probe(probe));
     if worker.is_closed_loop {
         tokio::task::spawn_local(Rc::clone(&worker).give_up());
     }
+    worker.lasting_tasks.set(Handle::current().metrics().num_alive_tasks());
+    tokio::task::spawn_local(Rc::clone(&worker).connect_all());
     let mut reporter = Reporter::new(Rc::clone(&worker), reports);
     loop {
         tokio::select! {
             command = inbox.recv() => match command {
                 Some(Command::Subscribe) => worker.subscribe_all().await?,
                 Some(Command::Start(schedule)) => {
-                    worker.schedule(schedule);
+                    worker.schedule(schedule).map_err(WorkerError::Queue)?;
                     reporter.start_ns = schedule.start_ns;
                     reporter.second_ends_ns = schedule.start_ns + SECOND_NS;
                 }
@@ -64,6 +65,9 @@ pub(super) async fn run(
                 Some(Command::Finish) | None => break,
             },
             () = sleep_until(reporter.next) => reporter.report(),
+            stopped = &mut driver => {
+                return Err(WorkerError::Queue(stopped.unwrap_or_else(io::Error::other)));
+            }
         }
     }
     worker.disconnect_all().await?;

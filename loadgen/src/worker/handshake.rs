@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Worker;
 use crate::client::{Client, ClientError, Event, Flow};
 use crate::mqtt::{Connect, Decoder, EncodeError, Refusal, ServerLimits};
-use crate::transport::{Address, Dialer, OpenError, Stream};
+use crate::transport::{Address, Dialer, Link, OpenError, Stream};
 
 /// Bytes of a read in the handshake. A CONNACK of MQTT 3 is 4 bytes, and nothing may follow it before
 /// a subscription.
@@ -84,7 +84,7 @@ pub enum ConnectError {
 /// What a handshake leads to, beside the client that knows it.
 #[derive(Debug)]
 pub(super) struct Accepted {
-    pub stream: Stream,
+    pub link: Link,
     /// What arrived after the CONNACK.
     pub rest: Vec<u8>,
     pub limits: ServerLimits,
@@ -144,7 +144,8 @@ impl Worker {
                         now_ns - started_ns,
                     );
                     let rest = received.split_off(length);
-                    return Ok(Accepted { stream, rest, limits, at_ns: now_ns });
+                    let link = Link::new(stream).map_err(io)?;
+                    return Ok(Accepted { link, rest, limits, at_ns: now_ns });
                 }
                 _ => return Err(protocol(ClientError::OutOfPlace("packet before CONNACK"))),
             }

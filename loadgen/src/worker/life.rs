@@ -163,7 +163,7 @@ impl Worker {
     fn abort(&self, place: usize, connection: &Connection) {
         connection.failed.set(true);
         // A socket that is closed already cannot be shut down, and need not.
-        drop(connection.stream.borrow().shutdown());
+        drop(connection.link.borrow().shutdown());
         let client = self.clients.get(place).copied().unwrap_or(0);
         if let Some(stream) = self.setup.plan.will_stream(client) {
             self.recorder.borrow_mut().will_owed(stream);

@@ -8,6 +8,8 @@
 //! clients    what a client says and publishes, made from the plan
 //! connection one socket: reads into the worker's buffer, writes, keeps what did not fit
 //! known      deliveries that were read before
+//! drive      the loop: publishes what is due, reads what came, sleeps
+//! readiness  which sockets have bytes or take some
 //! pacer      decides which publications are due, in the order of their due times
 //! probe      samples how long what has arrived waits to be read
 //! closed_loop publishes when what was published has arrived
@@ -20,6 +22,7 @@ mod closed_loop;
 mod connect;
 mod connection;
 mod control;
+mod drive;
 mod handshake;
 mod keep_alive;
 mod known;
@@ -27,11 +30,12 @@ mod life;
 mod pacer;
 mod probe;
 mod read;
+mod readiness;
 mod timer;
 mod write;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,9 +45,11 @@ use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 
 use connection::Connection;
+use drive::Alarm;
 pub(crate) use handshake::ConnectError;
 use known::Known;
 use pacer::Pacer;
+use readiness::Queue;
 
 use crate::client::{Batch, Templates};
 use crate::clock::Clock;
@@ -141,9 +147,9 @@ pub enum WorkerError {
     /// The thread or its runtime could not be made.
     #[error("a thread of the generator could not be started: {0}")]
     Start(#[source] io::Error),
-    /// The timer could not be made.
-    #[error("the timer of the generator could not be made: {0}")]
-    Timer(#[source] io::Error),
+    /// The queue of its sockets or one of its timers failed.
+    #[error("the generator cannot see what its sockets have: {0}")]
+    Queue(#[source] io::Error),
     /// A packet could not be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -197,7 +203,7 @@ fn run(
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
         .map_err(WorkerError::Start)?;
-    let worker = Worker::new(number, setup);
+    let worker = Worker::new(number, setup).map_err(WorkerError::Queue)?;
     if let Some(windows) = worker.windows() {
         worker.recorder.borrow_mut().close_loop(windows);
     }
@@ -236,8 +242,14 @@ struct Worker {
     started: Notify,
     /// When the next publication is due; `u64::MAX` when none is. Read after every read.
     next_due_ns: Cell<u64>,
-    /// Tells the pacer that there is a schedule.
-    scheduled: Notify,
+    /// Wakes the worker then.
+    alarm: Alarm,
+    /// Tells of sockets and timers.
+    queue: Queue,
+    /// Tasks of the runtime that end with the worker.
+    lasting_tasks: Cell<usize>,
+    /// Clients whose sockets may still have something, by place, each once.
+    owed_reads: RefCell<VecDeque<usize>>,
     /// Connections that end now end because the run does.
     finishing: Cell<bool>,
     /// A connection could not be opened, so no further one is tried.
@@ -249,15 +261,19 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(number: u32, setup: &Setup) -> Self {
+    fn new(number: u32, setup: &Setup) -> io::Result<Self> {
+        let queue = Queue::new()?;
         let workers = u32::from(setup.scenario.threads);
         let clients = setup.plan.clients_of_worker(number, workers);
         let subscribers = setup.plan.subscribers_of_worker(number, workers);
         let stamp_place = setup.scenario.overview.stamp_place;
         let bytes_max = packet_bytes_max(&setup.scenario);
         let decoder = |version| RefCell::new(Decoder::new(version, bytes_max));
-        Self {
+        Ok(Self {
             number,
+            alarm: Alarm::new(&queue)?,
+            queue,
+            owed_reads: RefCell::default(),
             connections: RefCell::new(clients.iter().map(|_| None).collect()),
             recorder: RefCell::new(Recorder::new(
                 &setup.plan,
@@ -271,12 +287,12 @@ impl Worker {
             write_buffer: RefCell::new(BytesMut::new()),
             batch: RefCell::new(Batch::default()),
             is_closed_loop: setup.plan.has_closed_loop(),
+            lasting_tasks: Cell::new(0),
             pacer: RefCell::new(Pacer::new(&setup.plan, &clients)),
             templates: RefCell::new(HashMap::new()),
             load: Cell::new(None),
             started: Notify::new(),
             next_due_ns: Cell::new(u64::MAX),
-            scheduled: Notify::new(),
             finishing: Cell::new(false),
             connect_stopped: Cell::new(false),
             connect_failure: RefCell::new(None),
@@ -284,7 +300,7 @@ impl Worker {
             clients: clients.into_boxed_slice(),
             subscribers: subscribers.into_boxed_slice(),
             setup: setup.clone(),
-        }
+        })
     }
 
     /// Reads what a client of this version receives.

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::Worker;
-use super::timer::Timer;
 use crate::plan::{Cursor, NEVER, Plan, Schedule, Timing};
 use crate::recorder::FlowPlace;
 
@@ -17,13 +16,6 @@ const WRITES_PER_TURN: u32 = 16;
 /// Publications of one publisher in one turn: a publisher that was blocked long must not hold up
 /// the others.
 const PUBLICATIONS_PER_WRITE: u32 = 512;
-
-/// Waiting for less than this costs more than it spares: the pacer looks again instead.
-const SPIN_BELOW_NS: u64 = 20_000;
-
-/// A turn of the runtime that is shorter did nothing but look at the clock and at the sockets: one read
-/// takes longer.
-const TURN_NS: u64 = 4_000;
 
 /// Which publication of this worker is due next.
 #[derive(Debug)]
@@ -149,14 +141,14 @@ impl Order {
 
 impl Worker {
     /// Begins to publish by `schedule`.
-    pub(super) fn schedule(&self, schedule: Schedule) {
+    pub(super) fn schedule(&self, schedule: Schedule) -> io::Result<()> {
         self.recorder.borrow_mut().start(schedule);
         let mut pacer = self.pacer.borrow_mut();
         pacer.schedule = schedule;
         self.load.set(Some(schedule));
         self.started.notify_waiters();
         self.next_due_ns.set(pacer.next().map_or(u64::MAX, |(due_ns, _)| due_ns));
-        self.scheduled.notify_one();
+        self.set_alarm(self.setup.clock.now_ns())
     }
 
     /// Nothing is due any more from `now_ns` on.
@@ -198,28 +190,6 @@ impl Worker {
             if sent < PUBLICATIONS_PER_WRITE {
                 self.recorder.borrow_mut().reached(due_ns, reached_ns);
                 self.pacer.borrow_mut().advance();
-            }
-        }
-    }
-
-    /// Publishes what nobody else does, until the worker ends.
-    pub(super) async fn pace(self: Rc<Self>, timer: Timer) {
-        loop {
-            let due_ns = self.next_due_ns.get();
-            let now_ns = self.setup.clock.now_ns();
-            if due_ns == u64::MAX {
-                self.scheduled.notified().await;
-            } else if due_ns <= now_ns {
-                self.publish_turn(now_ns);
-                tokio::task::yield_now().await;
-            } else if due_ns - now_ns < SPIN_BELOW_NS
-                || timer.sleep(Duration::from_nanos(due_ns - now_ns)).await.is_err()
-            {
-                tokio::task::yield_now().await;
-                let spun_ns = self.setup.clock.now_ns() - now_ns;
-                if spun_ns < TURN_NS {
-                    self.recorder.borrow_mut().counters.spun_ns += spun_ns;
-                }
             }
         }
     }

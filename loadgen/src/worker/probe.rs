@@ -5,32 +5,41 @@
 //! sockets and is read in its turn, like them: the delay of its reading is theirs. Every period that ended is a sample, those that
 //! ended while the thread was away too, so that a long wait is not one sample but as many as it deserves.
 
-use std::rc::Rc;
+use std::io;
 use std::time::Duration;
 
-use super::Worker;
+use super::readiness::Queue;
 use super::timer::Timer;
+use crate::clock::Clock;
+use crate::recorder::Recorder;
 use crate::units::nanoseconds;
 
 /// Time between two samples: a hundred a second, and no multiple or part of the periods that people publish with.
 const PERIOD: Duration = Duration::from_micros(9_973);
 
-impl Worker {
-    /// Samples for as long as the worker lives.
-    pub(super) async fn probe(self: Rc<Self>, timer: Timer) {
-        let period_ns = nanoseconds(PERIOD);
-        let mut ready_ns = self.setup.clock.now_ns();
-        if timer.start(PERIOD).is_err() {
-            // A run without this leg says so by the missing samples.
-            return;
+/// The timer and when it last became ready.
+#[derive(Debug)]
+pub(super) struct Probe {
+    timer: Timer,
+    ready_ns: u64,
+}
+
+impl Probe {
+    /// Starts it, in this queue.
+    pub(super) fn start(queue: &Queue, clock: Clock) -> io::Result<Self> {
+        let timer = Timer::new()?;
+        queue.watch_samples(&timer)?;
+        let ready_ns = clock.now_ns();
+        timer.start(PERIOD)?;
+        Ok(Self { timer, ready_ns })
+    }
+
+    /// Its turn has come.
+    pub(super) fn sample(&mut self, now_ns: u64, recorder: &mut Recorder) -> io::Result<()> {
+        for _ in 0..self.timer.expirations()? {
+            self.ready_ns += nanoseconds(PERIOD);
+            recorder.read_late(self.ready_ns, now_ns);
         }
-        while let Ok(periods) = timer.ends().await {
-            let now_ns = self.setup.clock.now_ns();
-            let mut recorder = self.recorder.borrow_mut();
-            for _ in 0..periods {
-                ready_ns += period_ns;
-                recorder.read_late(ready_ns, now_ns);
-            }
-        }
+        Ok(())
     }
 }

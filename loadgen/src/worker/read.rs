@@ -1,35 +1,17 @@
 //! The way in: one read into the worker's buffer, all whole packets in it, one answer.
 
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::sleep;
 
 use super::Worker;
-use super::connection::{Connection, Failure};
+use super::connection::{Connection, End, Failure};
 use crate::client::{ClientError, Event};
 use crate::mqtt::{Topic, Version};
 use crate::recorder::{Leg, Refused};
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum End {
-    #[error("the broker closed the connection")]
-    Closed,
-    #[error("the connection failed: {0}")]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("the broker refused the subscription{0}")]
-    NotSubscribed(String),
-    #[error("the broker answered a CONNECT that was already answered")]
-    Connected,
-}
 
 /// Bytes of one read at most: of a client that reads slowly those of a tenth of a second, so that it
 /// reads evenly.
@@ -47,26 +29,92 @@ struct Seen {
     acknowledged: bool,
 }
 
+/// A read that found bytes.
+#[derive(Clone, Copy, Debug)]
+struct Received {
+    bytes: usize,
+    /// There was no room for more, so there may be more.
+    is_full: bool,
+}
+
 impl Worker {
-    /// Reads until the connection ends.
+    /// Waits until the connection ends, and reads it meanwhile unless the queue has it read.
     pub(super) async fn read(self: &Rc<Self>, connection: &Rc<Connection>) -> End {
+        if let Some(owner) = &connection.owner {
+            return owner.end().await;
+        }
         if let Err(end) = self.take_early(connection) {
             return end;
         }
         loop {
             let read = std::future::poll_fn(|context| self.poll_read(context, connection));
-            let length = match read.await {
-                Ok(length) => length,
+            let received = match read.await {
+                Ok(received) => received,
                 Err(end) => return end,
             };
-            let per_second = connection.read_bytes_per_second;
-            if per_second != u32::MAX && !self.finishing.get() {
-                let length = u32::try_from(length).unwrap_or(u32::MAX);
-                let pause =
-                    Duration::from_secs(1).mul_f64(f64::from(length) / f64::from(per_second));
+            if let Some(pause) = self.pause_after(connection, received) {
                 // In a box: its timer would be a part of every client's task, and few read slowly.
                 Box::pin(sleep(pause)).await;
             }
+        }
+    }
+
+    /// The same for a socket that the queue watches, before its first event.
+    pub(super) fn receive_early(self: &Rc<Self>, place: usize, connection: &Rc<Connection>) {
+        if let Err(end) = self.take_early(connection) {
+            self.over(place, connection, end);
+        }
+    }
+
+    /// Reads a socket that has something, or may have, once.
+    #[inline]
+    pub(super) fn receive(self: &Rc<Self>, place: usize, connection: &Rc<Connection>) {
+        if connection.is_paused.get() || connection.is_over.get() {
+            return;
+        }
+        match self.poll_read(&mut Context::from_waker(Waker::noop()), connection) {
+            // The queue tells when there is something.
+            Poll::Pending => {}
+            Poll::Ready(Err(end)) => self.over(place, connection, end),
+            Poll::Ready(Ok(received)) => {
+                if let Some(pause) = self.pause_after(connection, received) {
+                    self.read_later(place, connection, pause);
+                } else if (received.is_full || connection.has_ended.get())
+                    && !connection.is_owed.replace(true)
+                {
+                    self.owed_reads.borrow_mut().push_back(place);
+                }
+            }
+        }
+    }
+
+    /// How long a client that reads slowly waits before its next read.
+    #[inline]
+    fn pause_after(&self, connection: &Connection, received: Received) -> Option<Duration> {
+        let per_second = connection.read_bytes_per_second;
+        if per_second == u32::MAX || self.finishing.get() {
+            return None;
+        }
+        let bytes = u32::try_from(received.bytes).unwrap_or(u32::MAX);
+        Some(Duration::from_secs(1).mul_f64(f64::from(bytes) / f64::from(per_second)))
+    }
+
+    fn read_later(self: &Rc<Self>, place: usize, connection: &Rc<Connection>, pause: Duration) {
+        connection.is_paused.set(true);
+        let (worker, connection) = (Rc::clone(self), Rc::clone(connection));
+        tokio::task::spawn_local(async move {
+            sleep(pause).await;
+            connection.is_paused.set(false);
+            worker.receive(place, &connection);
+        });
+    }
+
+    /// The end of a socket was found.
+    fn over(self: &Rc<Self>, place: usize, connection: &Rc<Connection>, end: End) {
+        connection.is_over.set(true);
+        match &connection.owner {
+            Some(owner) => owner.tell(end),
+            None => self.ended(place, connection, &end),
         }
     }
 
@@ -81,13 +129,12 @@ impl Worker {
         Ok(())
     }
 
-    /// One read. `poll_read` and not `try_read`: tokio then knows from a short read that the socket
-    /// is empty, and saves the call that would find out.
+    /// One read, and all whole packets that came with it.
     fn poll_read(
         self: &Rc<Self>,
         context: &mut Context<'_>,
         connection: &Rc<Connection>,
-    ) -> Poll<Result<usize, End>> {
+    ) -> Poll<Result<Received, End>> {
         let mut buffer = self.read_buffer.borrow_mut();
         let mut partial = connection.partial.take();
         // A packet that outgrows half of the shared buffer is gathered in its connection's own.
@@ -95,18 +142,16 @@ impl Worker {
         let start = if shared { partial.len() } else { 0 };
         buffer[..start].copy_from_slice(&partial[..start]);
         let end = buffer.len().min(start + read_bytes_max(connection));
-        let mut free = ReadBuf::new(&mut buffer[start..end]);
-        let read = Pin::new(&mut *connection.stream.borrow_mut()).poll_read(context, &mut free);
-        let length = free.filled().len();
-        match read {
+        let read = connection.link.borrow_mut().poll_read(context, &mut buffer[start..end]);
+        let length = match read {
             Poll::Pending => {
                 connection.partial.replace(partial);
                 return Poll::Pending;
             }
             Poll::Ready(Err(error)) => return Poll::Ready(Err(End::Io(error))),
-            Poll::Ready(Ok(())) if length == 0 => return Poll::Ready(Err(End::Closed)),
-            Poll::Ready(Ok(())) => {}
-        }
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(End::Closed)),
+            Poll::Ready(Ok(length)) => length,
+        };
         let now_ns = self.setup.clock.now_ns();
         let bytes = if shared {
             &buffer[..start + length]
@@ -119,7 +164,7 @@ impl Worker {
         drop(buffer);
         connection.partial.replace(rest);
         self.catch_up(now_ns);
-        Poll::Ready(Ok(length))
+        Poll::Ready(Ok(Received { bytes: length, is_full: start + length == end }))
     }
 
     /// Handles every whole packet; answers how many bytes they were.

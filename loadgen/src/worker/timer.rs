@@ -1,73 +1,62 @@
-//! A timer of nanoseconds: tokio's own counts milliseconds, and a millisecond is many times the
-//! latency that is measured.
+//! A timer of nanoseconds: those of the runtime and of epoll count milliseconds, and a millisecond is many times
+//! the latency that is measured.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use tokio::io::unix::AsyncFd;
 
 /// One `timerfd`.
 #[derive(Debug)]
-pub(super) struct Timer {
-    descriptor: AsyncFd<OwnedFd>,
-}
+pub(super) struct Timer(OwnedFd);
 
 impl Timer {
-    /// Must be called inside a runtime.
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe for types that may close what they lend; OwnedFd cannot"
-        )]
-        let descriptor = AsyncFd::new(descriptor)?;
-        Ok(Self { descriptor })
+        Ok(Self(timerfd_create(TimerfdClockId::Monotonic, flags)?))
     }
 
-    /// From now on is ready to be read at the end of each period.
+    /// Becomes ready once, after so long; what was set before is forgotten.
+    pub(super) fn set(&self, duration: Duration) -> io::Result<()> {
+        self.set_both(duration, Timespec::default())
+    }
+
+    /// Becomes ready at the end of each period.
     pub(super) fn start(&self, period: Duration) -> io::Result<()> {
-        let period = timespec(period.max(Duration::from_nanos(1)));
-        let value = Itimerspec { it_interval: period, it_value: period };
-        timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &value)?;
+        self.set_both(period, timespec(period))
+    }
+
+    fn set_both(&self, first: Duration, interval: Timespec) -> io::Result<()> {
+        // Zero would disarm it.
+        let first = timespec(first.max(Duration::from_nanos(1)));
+        let value = Itimerspec { it_interval: interval, it_value: first };
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &value)?;
         Ok(())
     }
 
-    /// Waits for so long, give or take what the scheduler adds.
-    pub(super) async fn sleep(&self, duration: Duration) -> io::Result<()> {
-        let value = Itimerspec {
-            it_interval: Timespec::default(),
-            // Zero would disarm the timer.
-            it_value: timespec(duration.max(Duration::from_nanos(1))),
-        };
-        timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &value)?;
-        self.ends().await?;
-        Ok(())
-    }
-
-    /// Waits until it is ready, and answers how often it became ready since the last time.
-    pub(super) async fn ends(&self) -> io::Result<u64> {
-        loop {
-            let mut ready = self.descriptor.readable().await?;
-            let mut expirations = [0; 8];
-            let read = ready
-                .try_io(|descriptor| Ok(rustix::io::read(descriptor.get_ref(), &mut expirations)?));
-            match read {
-                Ok(Ok(_)) => return Ok(u64::from_ne_bytes(expirations)),
-                Ok(Err(error)) => return Err(error),
-                // Readiness that was left over from an earlier time.
-                Err(_would_block) => {}
-            }
+    /// How often it became ready since it was set or this was asked.
+    pub(super) fn expirations(&self) -> io::Result<u64> {
+        let mut expirations = [0; 8];
+        match rustix::io::read(&self.0, &mut expirations) {
+            Ok(_) => Ok(u64::from_ne_bytes(expirations)),
+            Err(rustix::io::Errno::AGAIN) => Ok(0),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
+impl AsFd for Timer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What the system calls a time.
+pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
@@ -76,21 +65,42 @@ fn timespec(duration: Duration) -> Timespec {
 
 #[cfg(test)]
 mod tests {
+    use std::thread::yield_now;
     use std::time::Instant;
 
     use super::*;
 
-    #[test]
-    fn it_does_not_return_early() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let timer = Timer::new().unwrap();
-            for microseconds in [0, 1, 300, 1500] {
-                let wanted = Duration::from_micros(microseconds);
-                let before = Instant::now();
-                timer.sleep(wanted).await.unwrap();
-                assert!(before.elapsed() >= wanted);
+    fn wait(timer: &Timer) -> u64 {
+        loop {
+            match timer.expirations().unwrap() {
+                0 => yield_now(),
+                expirations => return expirations,
             }
-        });
+        }
+    }
+
+    #[test]
+    fn it_is_not_ready_early() {
+        let timer = Timer::new().unwrap();
+        for microseconds in [0, 1, 300, 1500] {
+            let wanted = Duration::from_micros(microseconds);
+            let before = Instant::now();
+            timer.set(wanted).unwrap();
+            assert_eq!(wait(&timer), 1);
+            assert!(before.elapsed() >= wanted);
+        }
+    }
+
+    #[test]
+    fn each_period_counts() {
+        let timer = Timer::new().unwrap();
+        let period = Duration::from_micros(200);
+        let before = Instant::now();
+        timer.start(period).unwrap();
+        let mut ended = 0;
+        while ended < 5 {
+            ended += u32::try_from(wait(&timer)).unwrap();
+        }
+        assert!(before.elapsed() >= ended * period);
     }
 }

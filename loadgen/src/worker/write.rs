@@ -1,12 +1,10 @@
 //! The way out: what is due leaves in one write; what the socket does not take waits.
 
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::AsyncWrite;
 
 use super::Worker;
 use super::connection::{Connection, Failure, PENDING_BYTES_MAX};
@@ -119,7 +117,7 @@ impl Worker {
 
     /// One write; a socket that is full takes 0 bytes.
     fn write(&self, connection: &Connection, bytes: &[u8]) -> io::Result<Written> {
-        let written = connection.stream.borrow_mut().try_write(bytes)?;
+        let written = connection.link.borrow_mut().try_write(bytes)?;
         if written.bytes > 0 {
             connection.written_ns.set(self.setup.clock.now_ns());
         }
@@ -136,20 +134,42 @@ impl Worker {
             return connection.abandon(Failure::Unread);
         }
         pending.extend_from_slice(bytes);
-        if !connection.blocked.replace(true) {
+        if !connection.blocked.replace(true) && !connection.is_watched() {
             let (worker, connection) = (Rc::clone(self), Rc::clone(connection));
             // One such task for each connection at most: it clears `blocked` before it ends.
             tokio::task::spawn_local(async move { worker.unblock(&connection).await });
         }
     }
 
-    /// Waits until the socket takes what is pending and what has become due meanwhile.
+    /// Waits until layers take what is pending and what has become due meanwhile.
     async fn unblock(self: &Rc<Self>, connection: &Rc<Connection>) {
         let drained = std::future::poll_fn(|context| self.poll_pending(context, connection)).await;
         if let Err(error) = drained {
             return connection.abandon(error.into());
         }
         connection.blocked.set(false);
+        self.publish_rest(connection).await;
+    }
+
+    /// A socket that was full takes bytes again, or tells why not.
+    pub(super) fn resume(self: &Rc<Self>, connection: &Rc<Connection>) {
+        match self.poll_pending(&mut Context::from_waker(Waker::noop()), connection) {
+            // It is told of again.
+            Poll::Pending => {}
+            Poll::Ready(Err(error)) => connection.abandon(error.into()),
+            Poll::Ready(Ok(())) => {
+                connection.blocked.set(false);
+                if self.publish_all_due(connection, PUBLICATIONS_PER_TURN) {
+                    let (worker, connection) = (Rc::clone(self), Rc::clone(connection));
+                    // It ends where the socket is full again.
+                    tokio::task::spawn_local(async move { worker.publish_rest(&connection).await });
+                }
+            }
+        }
+    }
+
+    /// Publishes what has become due meanwhile, in turn with the others.
+    async fn publish_rest(self: &Rc<Self>, connection: &Rc<Connection>) {
         while self.publish_all_due(connection, PUBLICATIONS_PER_TURN) {
             tokio::task::yield_now().await;
         }
@@ -161,10 +181,10 @@ impl Worker {
         context: &mut Context<'_>,
         connection: &Connection,
     ) -> Poll<io::Result<()>> {
-        let mut stream = connection.stream.borrow_mut();
+        let mut link = connection.link.borrow_mut();
         let mut pending = connection.pending.borrow_mut();
         while !pending.is_empty() {
-            match ready!(Pin::new(&mut *stream).poll_write(context, &pending))? {
+            match ready!(link.poll_write(context, &pending))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => pending.advance(written),
             }
@@ -172,6 +192,6 @@ impl Worker {
         }
         // Idle, a connection owns no buffer.
         *pending = BytesMut::new();
-        Pin::new(&mut *stream).poll_flush(context)
+        link.poll_flush(context)
     }
 }

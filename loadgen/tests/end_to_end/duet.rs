@@ -76,11 +76,23 @@ fn a_broker_that_ends_is_told_in_its_own_words() {
 }
 
 #[test]
+fn a_broker_with_a_port_for_tls_gets_a_certificate() {
+    let folder = Folder::new();
+    let shows = "command = ['sh', '-c', 'cat {cert} {key} >&2; exit 7']\n[environment]\nPORT = '{tls_port}'\n";
+    let shows = folder.write("shows.toml", shows).display().to_string();
+    let run = duet(folder, &format!("--a {shows} --b {shows} --load pairs-tls"));
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    // Of its words the last are told.
+    assert!(run.stderr.contains("-----END PRIVATE KEY-----"), "{}", run.stderr);
+}
+
+#[test]
 fn what_makes_no_sense_is_said_before_a_broker_starts() {
     for (words, part) in [
         ("--a mqtt://127.0.0.1:1 --b kelvin", "a duet starts its brokers itself"),
         ("--a mosquito --b kelvin", "did you mean mosquitto?"),
         ("--a kelvin --b kelvin --load pears", "no load is called pears"),
+        ("--a kelvin --b kelvin --load pairs-tls", "kelvin has no port for TLS"),
         ("--a kelvin --b kelvin --margin 5%", "write percent from 0 to 4"),
         ("--a kelvin --b kelvin -- --duration 3s", "--duration belongs to the duet"),
     ] {

@@ -4,8 +4,15 @@ use reports::Summary;
 
 use crate::loadgen::{Folder, loadgen};
 
-/// Runs it for two seconds: nothing that is judged may be lost.
+/// Runs it for two seconds: nothing that is judged may be lost, and nothing is to be warned of.
 fn short(name: &str, flags: &str) -> Summary {
+    let summary = played(name, flags);
+    assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+    summary
+}
+
+/// The same where there is something to warn of.
+fn played(name: &str, flags: &str) -> Summary {
     let run = loadgen(&format!("--scenario {name} --duration 2s --warmup 0s --quiet {flags}"));
     let summary = run.summary(0);
     let counts = summary.counts;
@@ -14,7 +21,6 @@ fn short(name: &str, flags: &str) -> Summary {
     assert_eq!((counts.sent, counts.lost), (counts.offered, 0), "{summary:#?}");
     assert_eq!((counts.duplicate, counts.reordered), (0, 0), "{summary:#?}");
     assert_eq!((counts.foreign, counts.impossible, counts.disconnected), (0, 0, 0));
-    assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
     summary
 }
 
@@ -41,6 +47,15 @@ fn fan_out() {
 fn pairs() {
     let summary = short("pairs", "--clients 20 --rate 1000/s");
     assert_eq!(summary.counts.expected, 2000);
+}
+
+#[test]
+fn mostly_idle() {
+    let summary = played("mostly-idle", "--clients 52");
+    assert_eq!((summary.config.publishers, summary.config.subscribers), (2, 52));
+    assert!(summary.counts.expected > 0);
+    let warnings = summary.warnings.join("\n");
+    assert!(warnings.starts_with("closed loop: ") && summary.warnings.len() == 1, "{warnings}");
 }
 
 #[test]
@@ -110,7 +125,7 @@ fn mixed_city() {
 #[test]
 fn all_of_them_are_listed_and_shown() {
     let run = loadgen_alone("scenarios");
-    assert_eq!(run.lines().count(), 13);
+    assert_eq!(run.lines().count(), 14);
     for line in run.lines() {
         let name = line.split(' ').next().unwrap();
         let text = loadgen_alone(&format!("scenarios show {name}"));

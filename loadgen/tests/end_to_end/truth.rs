@@ -320,6 +320,7 @@ fn an_independent_client_counts_the_same() {
         period: Duration::from_millis(20),
         warmup: Duration::from_millis(200),
         duration: Duration::from_secs(1),
+        beside: None,
     };
     let seen = witness::play(&load).unwrap();
     let options = "-c 20 --rate 20ms --warmup 200ms -d 1s --sub-qos 0 --no-retain --quiet";

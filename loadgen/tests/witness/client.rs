@@ -23,7 +23,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_millis(10);
 
 /// What is played.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) broker: SocketAddr,
     pub(crate) publishers: usize,
@@ -31,6 +31,8 @@ pub(crate) struct Load {
     pub(crate) period: Duration,
     pub(crate) warmup: Duration,
     pub(crate) duration: Duration,
+    /// Topic Name of somebody else's publications, which come as often and midway between its own.
+    pub(crate) beside: Option<String>,
 }
 
 /// What was seen, of publications that were due after the warm-up.
@@ -70,9 +72,12 @@ pub(crate) fn play(load: &Load) -> io::Result<Seen> {
     let timer = Timer::new()?;
     epoll::add(&epoll, &timer.0, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN)?;
     let mut seen = Seen::default();
-    let start = Instant::now() + Duration::from_millis(100);
     let end = load.warmup + load.duration;
     let each = load.period / u32::try_from(load.publishers).unwrap_or(u32::MAX);
+    let start = match &load.beside {
+        Some(topic) => midway(load, topic, each)?,
+        None => Instant::now() + Duration::from_millis(100),
+    };
     let (mut number, mut buffer) = (0_u64, vec![0; 1 << 16]);
     loop {
         let now = Instant::now();
@@ -106,6 +111,29 @@ pub(crate) fn play(load: &Load) -> io::Result<Seen> {
     }
     seen.latencies.sort_unstable();
     Ok(seen)
+}
+
+/// A moment soon that lies midway between two publications of the other one, which come at this distance: the median of where
+/// a few of them lay.
+fn midway(load: &Load, topic: &str, each: Duration) -> io::Result<Instant> {
+    let mut listener = connect(load, load.publishers + load.subscribers)?.stream;
+    subscribe(&mut listener, topic)?;
+    let mut buffer = vec![0; 1 << 16];
+    let (first, mut phases) = (Instant::now(), Vec::new());
+    while phases.len() < 101 {
+        if listener.read(&mut buffer)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        phases.push(first.elapsed().as_nanos() % each.as_nanos());
+    }
+    // Around the first, so that a phase near zero is not two.
+    let around = phases.first().copied().unwrap_or(0);
+    let turned = |phase: u128| (phase + each.as_nanos() * 3 / 2 - around) % each.as_nanos();
+    phases.sort_unstable_by_key(|phase| turned(*phase));
+    let phase = phases.get(phases.len() / 2).copied().unwrap_or(0);
+    let phase = Duration::from_nanos(u64::try_from(phase).unwrap_or(0));
+    let whole = (first.elapsed() + Duration::from_millis(100)).as_nanos() / each.as_nanos();
+    Ok(first + each * u32::try_from(whole).unwrap_or(0) + phase + each / 2)
 }
 
 /// Is readable from the set time on until it is set again.
@@ -142,15 +170,24 @@ fn connect(load: &Load, number: usize) -> io::Result<Client> {
     if answer != *b"\x20\x02\x00\x00" {
         return Err(io::Error::other("the broker refused CONNECT"));
     }
-    if number >= load.publishers {
-        stream.write_all(b"\x82\x0c\x00\x01\x00\x07witness\x00")?;
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer)?;
-        if answer[4] > 2 {
-            return Err(io::Error::other("the broker refused SUBSCRIBE"));
-        }
+    if (load.publishers..load.publishers + load.subscribers).contains(&number) {
+        subscribe(&mut stream, "witness")?;
     }
     Ok(Client { stream, received: Vec::new() })
+}
+
+fn subscribe(stream: &mut TcpStream, filter: &str) -> io::Result<()> {
+    let length = u8::try_from(filter.len()).unwrap_or(u8::MAX);
+    let mut packet = vec![0x82, length.saturating_add(5), 0, 1, 0, length];
+    packet.extend_from_slice(filter.as_bytes());
+    packet.push(0);
+    stream.write_all(&packet)?;
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer)?;
+    if answer[4] > 2 {
+        return Err(io::Error::other("the broker refused SUBSCRIBE"));
+    }
+    Ok(())
 }
 
 fn publish(number: u64, due: Duration) -> Vec<u8> {

@@ -10,21 +10,6 @@ use crate::text::harmless;
 /// The value of [`DuetReport::schema`].
 pub const DUET_SCHEMA: &str = "kelvin/duet/v1";
 
-/// Involuntary switches of the sides may differ by this factor at most.
-const SWITCHES_FACTOR_MAX: f64 = 2.0;
-
-/// Below so many switches a pair the factor says nothing.
-const SWITCHES_MIN: f64 = 20.0;
-
-/// Wall time of a pair may be this many times the CPU time spent in it at most.
-const WALL_FACTOR_MAX: f64 = 10.0;
-
-/// In one of so many pairs it may be more.
-const WALL_SHARE: usize = 4;
-
-/// The difference that must be found, and so must not be hidden: that of the control.
-const FOUND: f64 = 1.05;
-
 /// One side of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SideCost {
@@ -88,47 +73,6 @@ impl PairSeries {
         Self { broken: Some(reason), ..Self::new(Change::CannotMeasure, pairs) }
     }
 
-    /// Why the pairs do not support what they say.
-    pub fn doubts(&self) -> Vec<String> {
-        let mut doubts: Vec<String> = self.broken.iter().cloned().collect();
-        // Who waits for a core has more noise, alike on both sides. Noise takes signs to one half, where the test
-        // accepts that nothing differs: it hides a difference and makes none.
-        if matches!(self.outcome, Change::Slower | Change::Faster) || self.hides_nothing() {
-            return doubts;
-        }
-        let slow = |pair: &&Pair| pair.wall_seconds > WALL_FACTOR_MAX * pair.cpu_seconds;
-        let slow = self.pairs.iter().filter(slow).count();
-        // Signs make nothing of a few outliers.
-        if WALL_SHARE * slow > self.pairs.len() {
-            doubts.push(format!(
-                "{slow} pair(s) took more than {WALL_FACTOR_MAX:.0} x their CPU time: the core was somebody else's, or the load is too light"
-            ));
-        }
-        doubts
-    }
-
-    /// Whether the interval excludes a difference that must be found, however noisy the pairs are.
-    fn hides_nothing(&self) -> bool {
-        let Some(RatioInterval { low: Some(low), high: Some(high), .. }) = self.interval else {
-            return false;
-        };
-        1.0 / FOUND < low && high < FOUND
-    }
-
-    /// Whether one side was interrupted far more often than the other.
-    ///
-    /// Of two that are the same it says that the machine was not fair to them. Of two that differ it may be
-    /// the difference: a broker that wastes 5 % of its CPU time was interrupted 119 times beside 57.
-    fn unfairness(&self) -> Option<String> {
-        // Medians, as signs make nothing of one pair in which a side was interrupted 383 times.
-        let middle = |of: fn(&Pair) -> u64| middle(self.pairs.iter().map(of));
-        let (a, b) = (middle(|p| p.a.involuntary_switches), middle(|p| p.b.involuntary_switches));
-        let (least, greatest) = (a.min(b), a.max(b));
-        (greatest >= SWITCHES_MIN && greatest > SWITCHES_FACTOR_MAX * least).then(|| format!(
-            "the brokers were interrupted {a:.0} and {b:.0} times a pair: more than {SWITCHES_FACTOR_MAX:.0} x apart"
-        ))
-    }
-
     /// Scaled median absolute deviation of `ln(b/a)`: the noise of one pair; `None` of nothing.
     pub fn noise(&self) -> Option<f64> {
         let ratios: Vec<f64> = self.pairs.iter().map(Pair::log_ratio).collect();
@@ -136,12 +80,6 @@ impl PairSeries {
         let away: Vec<f64> = ratios.iter().map(|ratio| (ratio - middle).abs()).collect();
         super::interval::median(&away).map(|mad| 1.4826 * mad)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of switches")]
-fn middle(figures: impl Iterator<Item = u64>) -> f64 {
-    let figures: Vec<f64> = figures.map(|figure| figure as f64).collect();
-    super::interval::median(&figures).unwrap_or(0.0)
 }
 
 /// One load.
@@ -175,9 +113,8 @@ impl DuetLoad {
             }
         }
         for (what, series) in [("A/A", &same), ("control", &control), ("A/B", &duet)] {
-            reasons.extend(series.doubts().into_iter().map(|doubt| format!("{what}: {doubt}")));
+            reasons.extend(series.broken.iter().map(|reason| format!("{what}: {reason}")));
         }
-        reasons.extend(same.unfairness().map(|doubt| format!("A/A: {doubt}")));
         let verdict = if reasons.is_empty() { duet.outcome } else { Change::CannotMeasure };
         let (name, load) = (name.to_owned(), load.to_owned());
         Self { name, load, verdict, reasons, same, control, duet }
@@ -283,34 +220,26 @@ fn row(load: &DuetLoad) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn series(outcome: Change, ratio: f64, switches: u64, wall: f64) -> PairSeries {
-        let side = |cpu_seconds, involuntary_switches| SideCost {
-            cpu_seconds,
-            deliveries: 1_000,
-            involuntary_switches,
-        };
+    fn series(outcome: Change, ratio: f64) -> PairSeries {
+        let side =
+            |cpu_seconds| SideCost { cpu_seconds, deliveries: 1_000, involuntary_switches: 100 };
         let pair = Pair {
             core: 0,
             a_first: true,
-            a: side(0.2, 100),
-            b: side(0.2 * ratio, switches),
+            a: side(0.2),
+            b: side(0.2 * ratio),
             cpu_seconds: 1.0,
-            wall_seconds: wall,
+            wall_seconds: 1.5,
         };
         PairSeries::new(outcome, vec![pair; 15])
     }
 
-    fn judged(same: PairSeries, control: Change, duet: PairSeries) -> Change {
-        DuetLoad::judge("x", "", [same, series(control, 1.05, 100, 1.0), duet]).verdict
-    }
-
-    fn quiet(change: Change) -> PairSeries {
-        series(change, 1.0, 100, 1.0)
-    }
-
     #[test]
     fn a_verdict_needs_both_controls() {
-        let judged = |same, control| judged(quiet(same), control, quiet(Change::Same));
+        let judged = |same, control| {
+            let series = [series(same, 1.0), series(control, 1.05), series(Change::Same, 1.0)];
+            DuetLoad::judge("x", "", series).verdict
+        };
         assert_eq!(judged(Change::Same, Change::Slower), Change::Same);
         for (same, control) in [
             (Change::Slower, Change::Slower),
@@ -323,55 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_waited_for_their_core_may_hide_a_difference_and_make_none() {
-        // The interval of fifteen pairs goes from the second least to the second greatest.
-        let waited = |change, spread: f64, wall| {
-            let mut pairs = series(change, 1.0, 100, wall).pairs;
-            pairs.iter_mut().step_by(4).for_each(|pair| pair.b.cpu_seconds *= 1.0 + spread);
-            PairSeries::new(change, pairs)
-        };
-        let duet = |change, spread, wall| {
-            judged(quiet(Change::Same), Change::Slower, waited(change, spread, wall))
-        };
-        assert_eq!(duet(Change::Same, 0.06, 9.0), Change::Same);
-        assert_eq!(duet(Change::Same, 0.06, 10.1), Change::CannotMeasure);
-        assert_eq!(duet(Change::Same, 0.04, 10.1), Change::Same);
-        assert_eq!(duet(Change::Same, -0.06, 10.1), Change::CannotMeasure);
-        assert_eq!(duet(Change::Slower, 0.06, 10.1), Change::Slower);
-        assert_eq!(duet(Change::Faster, 0.06, 10.1), Change::Faster);
-        let itself = |spread| {
-            let same = waited(Change::Same, spread, 10.1);
-            judged(same, Change::Slower, quiet(Change::Same))
-        };
-        assert_eq!(itself(0.06), Change::CannotMeasure);
-        assert_eq!(itself(0.04), Change::Same);
-    }
-
-    #[test]
-    fn interruptions_of_the_same_broker_must_be_alike() {
-        let same = |switches| {
-            let same = series(Change::Same, 1.0, switches, 1.0);
-            judged(same, Change::Slower, series(Change::Slower, 1.1, 500, 1.0))
-        };
-        let mut once = series(Change::Same, 1.0, 100, 1.0);
-        once.pairs[2].b.involuntary_switches = 10_000;
-        assert_eq!(judged(once, Change::Slower, quiet(Change::Same)), Change::Same);
-        assert_eq!(same(190), Change::Slower);
-        assert_eq!(same(201), Change::CannotMeasure);
-        assert_eq!(same(49), Change::CannotMeasure);
-    }
-
-    #[test]
     fn the_table_says_why_and_the_worst_load_decides() {
         let bad = DuetLoad::judge(
             "pairs",
             "",
-            [Change::Slower, Change::Slower, Change::Same].map(|c| series(c, 1.05, 100, 1.0)),
+            [Change::Slower, Change::Slower, Change::Same].map(|c| series(c, 1.05)),
         );
         let good = DuetLoad::judge(
             "shared",
             "",
-            [Change::Same, Change::Slower, Change::Same].map(|c| series(c, 1.0, 100, 1.0)),
+            [Change::Same, Change::Slower, Change::Same].map(|c| series(c, 1.0)),
         );
         let report = |loads| {
             DuetReport::new(["old", "new", "5 % longer"].map(str::to_owned), Rule::default(), loads)

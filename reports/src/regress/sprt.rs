@@ -3,9 +3,14 @@
 //! A pair is *up* when `b/a > 1 + margin`, *down* when `b/a < 1/(1 + margin)`. For each direction: H0, at
 //! most half of the pairs go there; H1, four of five do. Wrong H1 in 0.1 %, wrong H0 in 5 % of the cases where H1
 //! holds exactly (Wald: Sequential Tests of Statistical Hypotheses, 1945). No variance is estimated and the size
-//! of an outlier does not count. SLOWER needs 15 pairs at least, SAME four.
+//! of an outlier does not count. SLOWER needs 15 pairs at least.
+//!
+//! Noise takes signs to one half, where the test accepts that nothing differs. So SAME also needs an interval of the
+//! median that excludes what must be found: on a machine where pairs scatter it takes more of them.
 
 use serde::{Deserialize, Serialize};
+
+use super::interval::{RatioInterval, median_sequence};
 
 /// What a comparison says about B, seen from A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +55,8 @@ impl Change {
 pub struct Rule {
     /// Relative difference that does not matter: 0.02 for 2 %.
     pub margin: f64,
+    /// Relative difference that must be found: SAME has to exclude it.
+    pub found: f64,
     /// Chance that a pair goes one way when H1 holds.
     pub p1: f64,
     /// Chance of H1 where H0 holds, at most.
@@ -64,7 +71,15 @@ pub struct Rule {
 
 impl Default for Rule {
     fn default() -> Self {
-        Self { margin: 0.02, p1: 0.8, alpha: 0.001, beta: 0.05, pairs_min: 8, pairs_max: 60 }
+        Self {
+            margin: 0.02,
+            found: 0.05,
+            p1: 0.8,
+            alpha: 0.001,
+            beta: 0.05,
+            pairs_min: 8,
+            pairs_max: 60,
+        }
     }
 }
 
@@ -95,13 +110,13 @@ pub struct SignTest {
     rule: Rule,
     up: OneWay,
     down: OneWay,
-    pairs: u32,
+    log_ratios: Vec<f64>,
 }
 
 impl SignTest {
     /// A test without pairs.
     pub fn new(rule: Rule) -> Self {
-        Self { rule, up: OneWay::default(), down: OneWay::default(), pairs: 0 }
+        Self { rule, up: OneWay::default(), down: OneWay::default(), log_ratios: Vec::new() }
     }
 
     /// Takes the next pair as `ln(b/a)`; says the outcome when no more pairs are needed.
@@ -109,7 +124,7 @@ impl SignTest {
     /// What is no number counts as neither up nor down.
     pub fn add(&mut self, log_ratio: f64) -> Option<Change> {
         let edge = self.rule.margin.ln_1p();
-        self.pairs = self.pairs.saturating_add(1);
+        self.log_ratios.push(log_ratio);
         self.up.add(log_ratio > edge, &self.rule);
         self.down.add(log_ratio < -edge, &self.rule);
         self.outcome()
@@ -117,20 +132,31 @@ impl SignTest {
 
     /// Pairs so far.
     pub fn pairs(&self) -> u32 {
-        self.pairs
+        u32::try_from(self.log_ratios.len()).unwrap_or(u32::MAX)
     }
 
     /// The outcome; `None` while it is open.
     pub fn outcome(&self) -> Option<Change> {
-        if self.pairs < self.rule.pairs_min.min(self.rule.pairs_max) {
+        let pairs = self.pairs();
+        if pairs < self.rule.pairs_min.min(self.rule.pairs_max) {
             return None;
         }
         match (self.up.decided, self.down.decided) {
             (Some(true), _) => Some(Change::Slower),
             (_, Some(true)) => Some(Change::Faster),
-            (Some(false), Some(false)) => Some(Change::Same),
-            _ if self.pairs >= self.rule.pairs_max => Some(Change::Undecided),
+            (Some(false), Some(false)) if self.excludes_what_must_be_found() => Some(Change::Same),
+            _ if pairs >= self.rule.pairs_max => Some(Change::Undecided),
             _ => None,
+        }
+    }
+
+    fn excludes_what_must_be_found(&self) -> bool {
+        let found = 1.0 + self.rule.found;
+        match median_sequence(&self.log_ratios) {
+            Some(RatioInterval { low: Some(low), high: Some(high), .. }) => {
+                1.0 / found < low && high < found
+            }
+            _ => false,
         }
     }
 }
@@ -184,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn the_same_excludes_what_must_be_found() {
+        let mut test = SignTest::new(Rule::default());
+        // Eight pairs would do, but their interval is from the least to the greatest, and the first is far off.
+        let mut ratios = [0.06].into_iter().chain([0.0; 59]);
+        assert_eq!(ratios.find_map(|ratio| test.add(ratio)), Some(Change::Same));
+        assert_eq!(test.pairs(), 12);
+        // Five per cent with so much noise that three of four pairs are not up.
+        let mut test = SignTest::new(Rule::default());
+        let outcome = (0..60).find_map(|pair| test.add(if pair % 4 < 2 { 0.06 } else { -0.06 }));
+        assert_eq!(outcome, Some(Change::Undecided));
+    }
+
+    #[test]
     fn slower_takes_fifteen_pairs_and_same_takes_eight() {
         let pairs = |ratio: f64| {
             let mut test = SignTest::new(Rule::default());
@@ -195,10 +234,15 @@ mod tests {
         assert_eq!(pairs(0.0), (Some(Change::Same), 8));
     }
 
+    /// Pairs of a quiet machine and of a loud one.
+    fn ratios() -> impl Strategy<Value = Vec<f64>> {
+        (0.01..0.1_f64).prop_flat_map(|width| prop::collection::vec(-width..width, 60))
+    }
+
     proptest! {
         /// The model: the sums of both directions from the whole list, stopped where they first cross.
         #[test]
-        fn it_is_the_sum_of_signs(ratios in prop::collection::vec(-0.1..0.1_f64, 60)) {
+        fn it_is_the_sum_of_signs(ratios in ratios()) {
             let mut test = SignTest::new(Rule::default());
             let outcome = ratios.iter().find_map(|ratio| test.add(*ratio));
             let crossed = |is: &dyn Fn(f64) -> bool, until: usize| {
@@ -210,11 +254,15 @@ mod tests {
                 })
             };
             let edge = 1.02_f64.ln();
+            let is_narrow = |until: usize| {
+                let interval = median_sequence(&ratios[..until]).unwrap();
+                interval.low.is_some_and(|low| low > 1.0 / 1.05) && interval.high.is_some_and(|high| high < 1.05)
+            };
             let at = |until| {
                 match (crossed(&|r| r > edge, until), crossed(&|r| r < -edge, until)) {
                     (Some(true), _) => Some(Change::Slower),
                     (_, Some(true)) => Some(Change::Faster),
-                    (Some(false), Some(false)) => Some(Change::Same),
+                    (Some(false), Some(false)) if is_narrow(until) => Some(Change::Same),
                     _ => None,
                 }
             };
@@ -224,7 +272,7 @@ mod tests {
 
         /// Sides exchanged, verdict exchanged.
         #[test]
-        fn it_is_symmetric(ratios in prop::collection::vec(-0.1..0.1_f64, 60)) {
+        fn it_is_symmetric(ratios in ratios()) {
             let mut there = SignTest::new(Rule::default());
             let mut back = SignTest::new(Rule::default());
             let forth = ratios.iter().find_map(|ratio| there.add(*ratio));
