@@ -42,13 +42,11 @@ impl<'a> Publish<'a> {
         #[cfg(feature = "slow-down")]
         crate::slow_down::codec();
         match version {
-            ProtocolVersion::V3 | ProtocolVersion::V4 => Self::read(
-                frame,
-                |topic| read_topic(topic).map(Some),
-                |_| Ok(PublishProperties::NONE),
-            ),
+            ProtocolVersion::V3 | ProtocolVersion::V4 => {
+                Self::read(frame, read_topic, |_| Ok(PublishProperties::NONE))
+            }
             ProtocolVersion::V5 => {
-                let publish = Self::read(frame, topic_or_alias, PublishProperties::decode)?;
+                let publish = Self::read(frame, read_topic_or_none, PublishProperties::decode)?;
                 if publish.topic.is_none() && publish.properties.topic_alias.is_none() {
                     return Err(DecodeError::NoTopicName);
                 }
@@ -87,20 +85,21 @@ impl<'a> Publish<'a> {
     }
 }
 
-/// MQTT 5.0 lets the Topic Name be empty; a Topic Alias then stands for it.
-fn topic_or_alias(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
-    match topic {
-        [] => Ok(None),
-        _ => read_topic(topic).map(Some),
+/// UTF-8, [MQTT-1.5.3-1], and a Topic Name, [MQTT-3.3.2-2]: of ASCII by one look at its words.
+#[inline]
+fn read_topic(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
+    match TopicName::from_ascii(topic) {
+        None => read_any_topic(topic).map(Some),
+        found => Ok(found),
     }
 }
 
-/// UTF-8, [MQTT-1.5.3-1], and a Topic Name, [MQTT-3.3.2-2]: of ASCII by one look at its words.
+/// MQTT 5.0 lets the Topic Name be empty; a Topic Alias then stands for it.
 #[inline]
-fn read_topic(topic: &[u8]) -> Result<TopicName<'_>, DecodeError> {
+fn read_topic_or_none(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
     match TopicName::from_ascii(topic) {
-        Some(topic) => Ok(topic),
-        None => Ok(read_any_topic(topic)?),
+        None if !topic.is_empty() => read_any_topic(topic).map(Some),
+        found => Ok(found),
     }
 }
 

@@ -1,53 +1,48 @@
-//! Whether bytes are a Topic Name of ASCII characters, eight bytes at a time.
-
-/// A bit of each byte, the lowest and the highest.
-const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
-const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+//! Whether bytes are a Topic Name of ASCII characters, many bytes at a time.
 
 /// Whether there is a byte, all are ASCII and none is U+0000, `+` or `#`.
 ///
-/// Words overlap rather than that there is a loop over what is left. Most names have up to two.
+/// What is looked at first and last overlaps, rather than that there is a loop over what is left.
 #[inline]
 pub(super) fn is_name(bytes: &[u8]) -> bool {
-    let (Some(&first), Some(&last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
-        return is_short_name(bytes);
-    };
-    let ends = special_in(first) | special_in(last);
-    ends == 0 && (bytes.len() <= 16 || is_plain_between(bytes))
-}
-
-/// [`is_name`] for up to seven bytes.
-#[inline]
-fn is_short_name(bytes: &[u8]) -> bool {
-    if let (Some(&first), Some(&last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        let [first, last] = [first, last].map(|half| u64::from(u32::from_ne_bytes(half)));
-        return special_in((first << 32 | last).to_ne_bytes()) == 0;
+    match bytes.len() {
+        8..=16 => ends_are_plain::<8>(bytes),
+        _ => is_name_of_other_length(bytes),
     }
-    let word = match *bytes {
-        [a] => [a; 8],
-        [a, b] => [a, b, a, b, a, b, a, b],
-        [a, b, c] => [a, b, c, a, b, c, a, b],
-        _ => return false,
-    };
-    special_in(word) == 0
 }
 
-/// Whether nothing special is in a name whose first and last words are known.
-fn is_plain_between(bytes: &[u8]) -> bool {
-    bytes.as_chunks().0.iter().skip(1).all(|&word| special_in(word) == 0)
+#[inline(never)]
+fn is_name_of_other_length(bytes: &[u8]) -> bool {
+    match bytes.len() {
+        16.. => ends_are_plain::<16>(bytes) && (bytes.len() <= 32 || is_plain_between(bytes)),
+        4.. => ends_are_plain::<4>(bytes),
+        1.. => !bytes.iter().any(is_special),
+        0 => false,
+    }
 }
 
-/// Not zero if and only if one of the bytes is U+0000, `+`, `#` or no ASCII.
-///
-/// Taking one from each byte sets the highest bit of a zero. It also borrows from the byte above and
-/// may do more there, but only above a zero, and leaves all else that is ASCII below 0x80.
+/// Whether nothing special is among the first `N` bytes and the last, of at least as many.
 #[inline]
-const fn special_in(bytes: [u8; 8]) -> u64 {
+fn ends_are_plain<const N: usize>(bytes: &[u8]) -> bool {
+    let ends = bytes.first_chunk::<N>().zip(bytes.last_chunk::<N>());
+    ends.is_some_and(|(first, last)| !(any_special(first) | any_special(last)))
+}
+
+/// Whether nothing special is between the first and the last sixteen bytes.
+fn is_plain_between(bytes: &[u8]) -> bool {
+    !bytes.as_chunks::<16>().0.iter().skip(1).any(any_special)
+}
+
+/// Without a way out of the loop, and with its length known, the compiler looks at all bytes at once.
+#[inline]
+fn any_special<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | is_special(byte))
+}
+
+/// U+0000, `+`, `#` or no ASCII. Bitwise, and in signed terms, as vectors of bytes are compared.
+#[inline]
+const fn is_special(byte: &u8) -> bool {
     /// The one bit in which `+` differs from `#`.
     const DIFFERENCE: u8 = b'+' ^ b'#';
-    let word = u64::from_ne_bytes(bytes);
-    // A wildcard is zero here.
-    let wildcards =
-        (word | u64::from_ne_bytes([DIFFERENCE; 8])) ^ u64::from_ne_bytes([b'+' | DIFFERENCE; 8]);
-    (word.wrapping_sub(LOW) | wildcards.wrapping_sub(LOW)) & HIGH
+    (byte.cast_signed() <= 0) | (*byte | DIFFERENCE == b'+')
 }
