@@ -209,8 +209,9 @@ impl PublishHeaderV5<'_> {
             PropertyIdentifier::MessageExpiryInterval,
             self.message_expiry_interval_seconds,
         );
-        for segment in self.forwarded.segments() {
-            out.extend_from_slice(segment);
+        match self.forwarded.as_slice() {
+            Some(all) => out.extend_from_slice(all),
+            None => self.forwarded.segments().iter().for_each(|part| out.extend_from_slice(part)),
         }
         for &identifier in self.subscription_identifiers {
             out.push(PropertyIdentifier::SubscriptionIdentifier as u8);

@@ -40,7 +40,8 @@ impl<'a> Forwarded<'a> {
 
     /// Bytes of all segments.
     pub fn len(self) -> usize {
-        self.segments().iter().map(|segment| segment.len()).sum()
+        let left_out: u32 = self.cuts.iter().map(|(start, end)| end - start).sum();
+        self.all.len() - left_out as usize
     }
 
     /// Whether there is nothing to pass on.
@@ -57,9 +58,10 @@ impl<'a> Forwarded<'a> {
 
     /// The whole, when it lies in one piece.
     pub fn as_slice(self) -> Option<&'a [u8]> {
-        if self.cuts == Self::NONE.cuts {
-            return Some(self.all);
-        }
+        if self.cuts == Self::NONE.cuts { Some(self.all) } else { self.as_only_segment() }
+    }
+
+    fn as_only_segment(self) -> Option<&'a [u8]> {
         let mut segments = self.segments().into_iter().filter(|segment| !segment.is_empty());
         let first = segments.next().unwrap_or_default();
         segments.next().is_none().then_some(first)
