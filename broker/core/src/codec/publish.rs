@@ -85,7 +85,7 @@ impl<'a> Publish<'a> {
     }
 }
 
-/// UTF-8, [MQTT-1.5.3-1], and a Topic Name, [MQTT-3.3.2-2]: of ASCII by one look at its words.
+/// UTF-8, [MQTT-1.5.3-1], and a Topic Name, [MQTT-3.3.2-2]: of ASCII by one look at many bytes at once.
 #[inline]
 fn read_topic(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
     match TopicName::from_ascii(topic) {

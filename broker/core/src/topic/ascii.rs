@@ -16,7 +16,7 @@ fn is_name_of_other_length(bytes: &[u8]) -> bool {
     match bytes.len() {
         16.. => ends_are_plain::<16>(bytes) && (bytes.len() <= 32 || is_plain_between(bytes)),
         4.. => ends_are_plain::<4>(bytes),
-        1.. => !bytes.iter().any(is_special),
+        1.. => !bytes.iter().copied().any(is_special),
         0 => false,
     }
 }
@@ -36,13 +36,13 @@ fn is_plain_between(bytes: &[u8]) -> bool {
 /// Without a way out of the loop, and with its length known, the compiler looks at all bytes at once.
 #[inline]
 fn any_special<const N: usize>(bytes: &[u8; N]) -> bool {
-    bytes.iter().fold(false, |found, byte| found | is_special(byte))
+    bytes.iter().fold(false, |found, &byte| found | is_special(byte))
 }
 
-/// U+0000, `+`, `#` or no ASCII. Bitwise, and in signed terms, as vectors of bytes are compared.
+/// U+0000, `+`, `#` or no ASCII, in signed terms, as vectors of bytes are compared.
 #[inline]
-const fn is_special(byte: &u8) -> bool {
+const fn is_special(byte: u8) -> bool {
     /// The one bit in which `+` differs from `#`.
     const DIFFERENCE: u8 = b'+' ^ b'#';
-    (byte.cast_signed() <= 0) | (*byte | DIFFERENCE == b'+')
+    byte.cast_signed() <= 0 || byte | DIFFERENCE == b'+'
 }

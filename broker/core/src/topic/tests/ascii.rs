@@ -1,4 +1,4 @@
-//! The words at a time against a look at each byte.
+//! Many bytes at a time against a look at each.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn each_byte_counts_at_each_place() {
     }
 }
 
-/// What a byte borrows from the one above hides nothing there and makes up nothing.
+/// Nothing in a byte hides or makes up what is in its neighbour.
 #[test]
 fn each_pair_of_bytes_counts() {
     for length in 2..=17 {
