@@ -48,9 +48,8 @@ impl Publisher {
         qos: QoS,
         retain: bool,
     ) -> Result<(), PublishError> {
-        let topic = TopicName::new(topic)?;
-        let message = Message::new(topic, payload.as_ref(), qos, retain);
-        let shard = self.group.shard_of(topic.as_str());
+        let message = Message::new(TopicName::new(topic)?, payload.as_ref(), qos, retain);
+        let shard = self.group.shard_of(topic);
         self.mailboxes.try_send(shard, Mail::Publish(message)).map_err(Into::into)
     }
 

@@ -49,7 +49,7 @@ impl Rule {
 
     fn matches(&self, topic: TopicName<'_>) -> bool {
         let filter = self.filter.as_filter();
-        let (filter_bytes, topic_bytes) = (filter.as_str().as_bytes(), topic.as_str().as_bytes());
+        let (filter_bytes, topic_bytes) = (filter.as_str().as_bytes(), topic.as_bytes());
         filter_bytes.get(..self.literal).is_some_and(|start| topic_bytes.starts_with(start))
             && filter.matches(topic)
     }

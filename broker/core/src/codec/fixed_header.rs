@@ -29,17 +29,7 @@ impl FixedHeader {
     /// Errors as soon as the bytes that are there cannot become a packet of at most `size_max`
     /// bytes which a Client may send. AUTH and the DUP flag of MQTT 3.1 pass, as the version is not
     /// known here: see [`check_version`](Self::check_version).
-    #[inline]
     pub fn decode(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
-        // Most packets are short: a Remaining Length of one byte needs no loop.
-        if let &[first, length @ 0..0x80, ..] = bytes {
-            let packet = packet_type(first)?;
-            return Self::of_size(packet, first, 2, usize::from(length), size_max).map(Some);
-        }
-        Self::decode_long(bytes, size_max)
-    }
-
-    fn decode_long(bytes: &[u8], size_max: usize) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
         };
@@ -48,26 +38,16 @@ impl FixedHeader {
         for (index, &byte) in bytes.iter().enumerate().take(FIXED_HEADER_MAX).skip(1) {
             remaining_length |= usize::from(byte & 0x7f) << (7 * (index - 1));
             if byte & 0x80 == 0 {
-                let header = Self::of_size(packet, first, index + 1, remaining_length, size_max);
-                return header.map(Some);
+                let header = Self { packet, first, length: index + 1, remaining_length };
+                let size = header.size();
+                return if size > size_max {
+                    Err(DecodeError::TooLarge { size, limit: size_max })
+                } else {
+                    Ok(Some(header))
+                };
             }
         }
         if bytes.len() < FIXED_HEADER_MAX { Ok(None) } else { Err(DecodeError::RemainingLength) }
-    }
-
-    #[inline]
-    fn of_size(
-        packet: PacketType,
-        first: u8,
-        length: usize,
-        remaining_length: usize,
-        size_max: usize,
-    ) -> Result<Self, DecodeError> {
-        let size = length + remaining_length;
-        if size > size_max {
-            return Err(DecodeError::TooLarge { size, limit: size_max });
-        }
-        Ok(Self { packet, first, length, remaining_length })
     }
 
     /// Checks what depends on the version, which a fixed header alone does not tell: AUTH came with
@@ -116,6 +96,27 @@ pub struct Frame<'a> {
 /// is not all there yet. Errors as [`FixedHeader::decode`] does.
 #[inline]
 pub fn split(bytes: &[u8], size_max: usize) -> Result<Option<(Frame<'_>, &[u8])>, DecodeError> {
+    if let Some(found) = split_short(bytes, size_max) {
+        return Ok(Some(found));
+    }
+    // In two steps, so that the compiler keeps what is found above in registers.
+    let found = split_any(bytes, size_max)?;
+    Ok(found)
+}
+
+/// [`split`] for a good and whole packet with a Remaining Length of one byte, as nearly all are.
+#[inline]
+fn split_short(bytes: &[u8], size_max: usize) -> Option<(Frame<'_>, &[u8])> {
+    let [first, length @ 0..0x80, rest @ ..] = bytes else { return None };
+    let packet = PACKET_TYPES[usize::from(*first)]?;
+    let remaining_length = usize::from(*length);
+    let (body, rest) = rest.split_at_checked(remaining_length)?;
+    let header = FixedHeader { packet, first: *first, length: 2, remaining_length };
+    (header.size() <= size_max).then_some((Frame { header, body }, rest))
+}
+
+#[inline(never)]
+fn split_any(bytes: &[u8], size_max: usize) -> Result<Option<(Frame<'_>, &[u8])>, DecodeError> {
     let Some(header) = FixedHeader::decode(bytes, size_max)? else {
         return Ok(None);
     };
@@ -151,9 +152,24 @@ const fn low_bits(length: usize) -> u8 {
     (length & 0x7f) as u8
 }
 
+/// What each first byte announces; `None` where a Client may not send it.
+const PACKET_TYPES: [Option<PacketType>; 256] = {
+    let mut types = [None; 256];
+    let mut first = 0_u8;
+    loop {
+        if let Ok(packet) = packet_type(first) {
+            types[first as usize] = Some(packet);
+        }
+        if first == u8::MAX {
+            break types;
+        }
+        first += 1;
+    }
+};
+
 /// Reads the first byte of a packet: a type that a Client may send, with the flags of
 /// MQTT 2.2.2, or of 3.1. The flags of a PUBLISH are its own matter.
-fn packet_type(first: u8) -> Result<PacketType, DecodeError> {
+const fn packet_type(first: u8) -> Result<PacketType, DecodeError> {
     let flags = first & 0x0f;
     let (packet, expected) = match first >> 4 {
         1 => (PacketType::Connect, 0),

@@ -36,17 +36,17 @@ pub struct Publish<'a> {
 
 impl<'a> Publish<'a> {
     /// Reads a PUBLISH. Allocates nothing; topic, payload and properties stay where they are.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is read stays in registers")]
     pub fn decode(frame: Frame<'a>, version: ProtocolVersion) -> Result<Self, DecodeError> {
         #[cfg(feature = "slow-down")]
         crate::slow_down::codec();
         match version {
-            ProtocolVersion::V3 | ProtocolVersion::V4 => Self::read(
-                frame,
-                |topic| Ok(Some(TopicName::new(topic)?)),
-                |_| Ok(PublishProperties::NONE),
-            ),
+            ProtocolVersion::V3 | ProtocolVersion::V4 => {
+                Self::read(frame, read_topic, |_| Ok(PublishProperties::NONE))
+            }
             ProtocolVersion::V5 => {
-                let publish = Self::read(frame, topic_or_alias, PublishProperties::decode)?;
+                let publish = Self::read(frame, read_topic_or_none, PublishProperties::decode)?;
                 if publish.topic.is_none() && publish.properties.topic_alias.is_none() {
                     return Err(DecodeError::NoTopicName);
                 }
@@ -59,14 +59,14 @@ impl<'a> Publish<'a> {
     #[expect(clippy::inline_always, reason = "one copy for each version, without branches on it")]
     fn read(
         frame: Frame<'a>,
-        topic: impl FnOnce(&'a str) -> Result<Option<TopicName<'a>>, DecodeError>,
+        topic: impl FnOnce(&'a [u8]) -> Result<Option<TopicName<'a>>, DecodeError>,
         properties: impl FnOnce(&mut Reader<'a>) -> Result<PublishProperties<'a>, DecodeError>,
     ) -> Result<Self, DecodeError> {
         let first = frame.header.first;
         let qos = QoS::from_bits((first >> QOS_SHIFT) & 3).ok_or(DecodeError::PublishQoS)?;
         let duplicate = first & DUP != 0;
         let mut reader = Reader::new(frame.body);
-        let topic = topic(reader.utf8()?)?;
+        let topic = topic(reader.binary()?)?;
         let packet_identifier = match qos {
             QoS::AtMostOnce if duplicate => return Err(DecodeError::DuplicateAtMostOnce),
             QoS::AtMostOnce => None,
@@ -85,12 +85,28 @@ impl<'a> Publish<'a> {
     }
 }
 
-/// MQTT 5.0 lets the Topic Name be empty; a Topic Alias then stands for it.
-fn topic_or_alias(topic: &str) -> Result<Option<TopicName<'_>>, DecodeError> {
-    match topic {
-        "" => Ok(None),
-        _ => Ok(Some(TopicName::new(topic)?)),
+/// UTF-8, [MQTT-1.5.3-1], and a Topic Name, [MQTT-3.3.2-2]: of ASCII by one look at many bytes at once.
+#[inline]
+fn read_topic(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
+    match TopicName::from_ascii(topic) {
+        None => read_any_topic(topic).map(Some),
+        found => Ok(found),
     }
+}
+
+/// MQTT 5.0 lets the Topic Name be empty; a Topic Alias then stands for it.
+#[inline]
+fn read_topic_or_none(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
+    match TopicName::from_ascii(topic) {
+        None if !topic.is_empty() => read_any_topic(topic).map(Some),
+        found => Ok(found),
+    }
+}
+
+#[inline(never)]
+fn read_any_topic(topic: &[u8]) -> Result<TopicName<'_>, DecodeError> {
+    let topic = std::str::from_utf8(topic).map_err(|_| DecodeError::Utf8)?;
+    Ok(TopicName::from_any(topic)?)
 }
 
 /// All of a PUBLISH but its topic and payload.
@@ -117,7 +133,8 @@ impl PublishHeader {
 
     /// Appends a PUBLISH of MQTT 3.1 or 3.1.1 up to where its payload of `payload_length` bytes
     /// begins. The Packet Identifier, if there is one, is the last two bytes.
-    pub fn encode(self, topic: &str, payload_length: usize, out: &mut Vec<u8>) {
+    pub fn encode(self, topic: impl AsRef<[u8]>, payload_length: usize, out: &mut Vec<u8>) {
+        let topic = topic.as_ref();
         out.push(self.first());
         let identifier_length = if self.delivery.is_some() { 2 } else { 0 };
         encode_remaining_length(2 + topic.len() + identifier_length + payload_length, out);
@@ -128,11 +145,11 @@ impl PublishHeader {
     }
 }
 
-fn encode_topic(topic: &str, out: &mut Vec<u8>) {
+fn encode_topic(topic: &[u8], out: &mut Vec<u8>) {
     let length = u16::try_from(topic.len()).unwrap_or(u16::MAX);
     debug_assert_eq!(usize::from(length), topic.len(), "a Topic Name is shorter");
     out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(topic);
 }
 
 /// All of a PUBLISH of MQTT 5.0 to a subscriber but its topic and payload.
@@ -167,7 +184,13 @@ impl PublishHeaderV5<'_> {
     /// Appends a PUBLISH up to where its payload of `payload_length` bytes begins. Returns the index
     /// in `out` of the Packet Identifier's two bytes, if it has one. `topic` may be empty when the
     /// Topic Alias is known to the Client.
-    pub fn encode(&self, topic: &str, payload_length: usize, out: &mut Vec<u8>) -> Option<usize> {
+    pub fn encode(
+        &self,
+        topic: impl AsRef<[u8]>,
+        payload_length: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let topic = topic.as_ref();
         debug_assert!(!topic.is_empty() || self.topic_alias.is_some(), "no topic, no alias");
         let properties_length = self.properties_length();
         let remaining_length = self.remaining_length(topic, payload_length, properties_length);
@@ -186,8 +209,9 @@ impl PublishHeaderV5<'_> {
             PropertyIdentifier::MessageExpiryInterval,
             self.message_expiry_interval_seconds,
         );
-        for segment in self.forwarded.segments() {
-            out.extend_from_slice(segment);
+        match self.forwarded.as_slice() {
+            Some(all) => out.extend_from_slice(all),
+            None => self.forwarded.segments().iter().for_each(|part| out.extend_from_slice(part)),
         }
         for &identifier in self.subscription_identifiers {
             out.push(PropertyIdentifier::SubscriptionIdentifier as u8);
@@ -196,7 +220,7 @@ impl PublishHeaderV5<'_> {
         identifier_at
     }
 
-    fn remaining_length(&self, topic: &str, payload: usize, properties: usize) -> usize {
+    fn remaining_length(&self, topic: &[u8], payload: usize, properties: usize) -> usize {
         let identifier = if self.header.delivery.is_some() { 2 } else { 0 };
         2 + topic.len() + identifier + remaining_length_size(properties) + properties + payload
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 
+use crate::topic::TopicName;
+
 /// What the Client's aliases stand for.
 #[derive(Debug, Default)]
 pub(super) struct InboundAliases {
@@ -16,14 +18,14 @@ pub(super) struct InboundAliases {
 impl InboundAliases {
     /// Lets `alias` stand for `topic` from now on. The caller has checked that it is within the
     /// Topic Alias Maximum.
-    pub(super) fn set(&mut self, alias: u16, topic: &str) {
+    pub(super) fn set(&mut self, alias: u16, topic: TopicName<'_>) {
         let index = usize::from(alias.saturating_sub(1));
         if self.topics.len() <= index {
             self.topics.resize(index + 1, None);
         }
         match &mut self.topics[index] {
-            Some(known) if **known == *topic => {}
-            slot => *slot = Some(topic.into()),
+            Some(known) if *known.as_bytes() == *topic.as_bytes() => {}
+            slot => *slot = Some(topic.as_str().into()),
         }
     }
 
@@ -52,7 +54,7 @@ impl TopicAlias {
 /// The aliases that a Client takes. The first topics get them and keep them.
 #[derive(Debug)]
 pub(super) struct OutboundAliases {
-    aliases: HashMap<Box<str>, u16, FixedState>,
+    aliases: HashMap<Box<[u8]>, u16, FixedState>,
     alias_max: u16,
 }
 
@@ -63,7 +65,7 @@ impl OutboundAliases {
     }
 
     /// The alias to send `topic` with; none when all are in use.
-    pub(super) fn choose(&self, topic: &str) -> Option<TopicAlias> {
+    pub(super) fn choose(&self, topic: &[u8]) -> Option<TopicAlias> {
         if let Some(&alias) = self.aliases.get(topic) {
             return Some(TopicAlias::Known(alias));
         }
@@ -72,7 +74,7 @@ impl OutboundAliases {
     }
 
     /// Notes that a packet with `alias` was sent: the Client knows it from now on.
-    pub(super) fn learn(&mut self, topic: &str, alias: TopicAlias) {
+    pub(super) fn learn(&mut self, topic: &[u8], alias: TopicAlias) {
         if let TopicAlias::New(alias) = alias {
             self.aliases.insert(topic.into(), alias);
         }

@@ -159,7 +159,7 @@ impl Shard {
     fn new_identifier(&mut self) -> String {
         loop {
             self.identifiers_assigned += 1;
-            let number = self.group.hash(&format!("{}/{}", self.index, self.identifiers_assigned));
+            let number = self.group.hash(format!("{}/{}", self.index, self.identifiers_assigned));
             let identifier = format!("auto-{number:016x}");
             let here = self.group.shard_of(&identifier) == self.index;
             if here && self.identifiers.find(&self.sessions, &identifier).is_none() {

@@ -176,7 +176,7 @@ impl Shard {
         let Self { links, encoder, now, .. } = self;
         let (publication, payload) = (&outgoing.publication, outgoing.shared_payload());
         let Some(connection) = links.get_mut(key) else { return };
-        let topic = publication.topic.as_str();
+        let topic = publication.topic.as_bytes();
         let aliases = connection.outbound_aliases.as_deref();
         let mut alias = aliases.and_then(|aliases| aliases.choose(topic));
         let has_properties = connection.protocol.has_properties();

@@ -63,15 +63,7 @@ impl Encoder {
     ) -> &[u8] {
         let encoded = &mut self.flavours[flavour.index()];
         if !encoded.is_current {
-            let delivery = identifier.map(|identifier| (flavour.qos, identifier));
-            let header = PublishHeader { duplicate: false, retain: flavour.retain, delivery };
-            let form = if flavour.properties {
-                PacketForm::V5 { header: header_v5(header, publication, now), names_topic: true }
-            } else {
-                PacketForm::V4(header)
-            };
-            encoded.encode(&form, publication, apart);
-            encoded.is_current = true;
+            encoded.encode_flavour(flavour, identifier, now, publication, apart);
         }
         if let Some(identifier) = identifier {
             encoded.set_identifier(identifier);
@@ -114,8 +106,29 @@ pub(super) fn header_v5<'a>(
 }
 
 impl Encoded {
+    /// Once for all deliveries that have this flavour, and so no part of what each of them does.
+    #[inline(never)]
+    fn encode_flavour(
+        &mut self,
+        flavour: Flavour,
+        identifier: Option<PacketIdentifier>,
+        now: Time,
+        publication: &Publication<'_>,
+        apart: bool,
+    ) {
+        let delivery = identifier.map(|identifier| (flavour.qos, identifier));
+        let header = PublishHeader { duplicate: false, retain: flavour.retain, delivery };
+        let form = if flavour.properties {
+            PacketForm::V5 { header: header_v5(header, publication, now), names_topic: true }
+        } else {
+            PacketForm::V4(header)
+        };
+        self.encode(&form, publication, apart);
+        self.is_current = true;
+    }
+
     fn encode(&mut self, form: &PacketForm<'_>, publication: &Publication<'_>, apart: bool) {
-        let (topic, payload) = (publication.topic.as_str(), publication.payload);
+        let (topic, payload) = (publication.topic.as_bytes(), publication.payload);
         self.packet.clear();
         self.identifier_at = match form {
             PacketForm::V4(header) => {
@@ -123,7 +136,7 @@ impl Encoded {
                 header.delivery.map(|_| self.packet.len() - 2)
             }
             PacketForm::V5 { header, names_topic } => {
-                let topic = if *names_topic { topic } else { "" };
+                let topic = if *names_topic { topic } else { &[] };
                 header.encode(topic, payload.len(), &mut self.packet)
             }
         };

@@ -1,7 +1,7 @@
 //! What the shards of one broker share: seeds, who wants which topics, the order of retained
 //! changes. All of it is atomic; no shard waits for another.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::quality::FixedState;
@@ -44,8 +44,11 @@ impl ShardGroup {
         self.seed
     }
 
-    pub(super) fn hash(&self, text: &str) -> u64 {
-        self.hasher.hash_one(text)
+    /// The same for a string and for its bytes.
+    pub(super) fn hash(&self, text: impl AsRef<[u8]>) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        state.write(text.as_ref());
+        state.finish()
     }
 
     /// A number above all that were given out before.
@@ -70,7 +73,7 @@ impl ShardGroup {
     fn interest(&self, shard: usize, filter: TopicFilter<'_>) -> Option<&AtomicU32> {
         let interest = self.interests.get(shard)?;
         match (filter.as_exact(), filter.first_literal_level()) {
-            (Some(topic), _) => interest.counter(self.hash(topic.as_str())),
+            (Some(topic), _) => interest.counter(self.hash(topic.as_bytes())),
             (None, Some(level)) => interest.counter(!self.hash(level)),
             (None, None) => Some(&interest.any_topic),
         }

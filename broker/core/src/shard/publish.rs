@@ -99,7 +99,7 @@ impl Shard {
     }
 
     fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {
-        let (bytes, bytes_max) = (topic.as_str().len(), self.limits.topic_bytes_max);
+        let (bytes, bytes_max) = (topic.as_bytes().len(), self.limits.topic_bytes_max);
         if bytes <= bytes_max { Ok(()) } else { Err(Violation::TopicTooLong { bytes, bytes_max }) }
     }
 
@@ -182,7 +182,7 @@ impl Shard {
         let connection = self.links.get_mut(key).ok_or(unknown)?;
         let aliases = connection.inbound_aliases.get_or_insert_default();
         if let Some(topic) = topic {
-            aliases.set(alias, topic.as_str());
+            aliases.set(alias, topic);
         }
         aliases.get(alias).ok_or(unknown)
     }

@@ -101,7 +101,7 @@ impl Shard {
         message: Option<Arc<Message>>,
         source: Source<'_>,
     ) -> Routed {
-        let hash = self.group.hash(publication.topic.as_str());
+        let hash = self.group.hash(publication.topic.as_bytes());
         let Source { publisher, origin } = source;
         let resolved = self.resolve(hash, publication.topic);
         let mut outgoing = Outgoing { publication, topic: &resolved.topic, message, publisher };
@@ -142,7 +142,7 @@ impl Shard {
 
     fn route_forwarded(&mut self, message: &Arc<Message>) {
         let publication = message.as_publication();
-        let hash = self.group.hash(&message.topic);
+        let hash = self.group.hash(&*message.topic);
         if !message.retain {
             self.send_retained_first(publication.topic);
         }

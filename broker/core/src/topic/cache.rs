@@ -62,7 +62,7 @@ impl<K> MatchCache<K> {
     pub fn get(&mut self, hash: u64, topic: TopicName<'_>) -> Option<&Rc<Resolved<K>>> {
         let Self { slots, changes, changed, .. } = self;
         let entry = slots.get_mut(slot(hash))?.as_mut()?;
-        if entry.hash != hash || *entry.resolved.topic != *topic.as_str() {
+        if entry.hash != hash || *entry.resolved.topic.as_bytes() != *topic.as_bytes() {
             return None;
         }
         if entry.checked != *changes {
@@ -122,7 +122,7 @@ impl<K> MatchCache<K> {
         let Some(topic) = filter.as_exact() else {
             return self.note_change(filter);
         };
-        let hash = hash(topic.as_str());
+        let hash = hash(filter.as_str());
         if self.get(hash, topic).is_some()
             && let Some(old) = self.slots[slot(hash)].take()
         {

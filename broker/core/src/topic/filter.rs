@@ -5,9 +5,9 @@ use std::fmt;
 use super::name::{TOPIC_BYTES_MAX, TopicError, TopicName};
 
 /// The level that matches any one level.
-pub(super) const SINGLE_LEVEL: &str = "+";
+pub(super) const SINGLE_LEVEL: &[u8] = b"+";
 /// The level that matches all levels from here on, none included.
-pub(super) const MULTI_LEVEL: &str = "#";
+pub(super) const MULTI_LEVEL: &[u8] = b"#";
 
 /// A Topic Filter, MQTT 4.7: what a SUBSCRIBE subscribes to. Valid by construction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ impl<'a> TopicFilter<'a> {
         if filter.len() > TOPIC_BYTES_MAX {
             return Err(TopicError::TooLong);
         }
-        // Most filters are plain names; see `TopicName::new` for why this loop looks so.
+        // Most filters are plain names; see `TopicName::from_any` for why this loop looks so.
         let special = filter.bytes().fold(false, |found, b| found | matches!(b, 0 | b'+' | b'#'));
         if special {
             check_special(filter)?;
@@ -41,9 +41,9 @@ impl<'a> TopicFilter<'a> {
         self.0
     }
 
-    /// The levels between the `/`, empty ones included.
-    pub fn levels(self) -> impl Iterator<Item = &'a str> {
-        super::name::levels(self.0)
+    /// The levels between the `/`, empty ones included, in UTF-8.
+    pub fn levels(self) -> impl Iterator<Item = &'a [u8]> {
+        super::name::levels(self.0.as_bytes())
     }
 
     /// The Topic Name that is the only one this filter matches; `None` when it has a wildcard.
@@ -53,7 +53,7 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// The first level, unless it is a wildcard.
-    pub fn first_literal_level(self) -> Option<&'a str> {
+    pub fn first_literal_level(self) -> Option<&'a [u8]> {
         self.levels().next().filter(|&level| level != SINGLE_LEVEL && level != MULTI_LEVEL)
     }
 

@@ -1,5 +1,6 @@
 //! Topic Names, Topic Filters and what is found by them, MQTT 4.7. Pure data structures.
 
+mod ascii;
 mod filter;
 mod matches;
 mod name;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::ascii;
+
 /// Longest topic that its two-byte length can announce, [MQTT-4.7.3-3].
 pub(super) const TOPIC_BYTES_MAX: usize = 65_535;
 
@@ -36,12 +38,27 @@ pub enum TopicError {
 }
 
 /// A Topic Name, MQTT 4.7: what a PUBLISH is published to. Valid by construction.
+///
+/// Kept as the bytes of a string: no safe way from bytes to a `str` costs less than a look at each
+/// of them, and what finds subscribers and writes packets needs the bytes alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TopicName<'a>(&'a str);
+pub struct TopicName<'a>(&'a [u8]);
 
 impl<'a> TopicName<'a> {
     /// Checks `topic` against MQTT 4.7.
     pub fn new(topic: &'a str) -> Result<Self, TopicError> {
+        Self::from_ascii(topic.as_bytes()).map_or_else(|| Self::from_any(topic), Ok)
+    }
+
+    /// Takes bytes that are ASCII and a Topic Name, as nearly all are. `None` says that they may be
+    /// one of other characters.
+    #[inline]
+    pub(crate) fn from_ascii(topic: &'a [u8]) -> Option<Self> {
+        (topic.len() <= TOPIC_BYTES_MAX && ascii::is_name(topic)).then_some(Self(topic))
+    }
+
+    /// [`new`](Self::new) for what [`from_ascii`](Self::from_ascii) did not take.
+    pub(crate) fn from_any(topic: &'a str) -> Result<Self, TopicError> {
         let bytes = topic.as_bytes();
         if bytes.is_empty() {
             return Err(TopicError::Empty);
@@ -49,76 +66,55 @@ impl<'a> TopicName<'a> {
         if bytes.len() > TOPIC_BYTES_MAX {
             return Err(TopicError::TooLong);
         }
-        if !holds_forbidden(bytes) {
-            return Ok(Self(topic));
+        // Without a way out of the loop the compiler looks at many bytes at once.
+        if bytes.iter().fold(false, |found, byte| found | matches!(byte, 0 | b'+' | b'#')) {
+            let null = bytes.contains(&0);
+            return Err(if null { TopicError::NullCharacter } else { TopicError::WildcardInName });
         }
-        Err(if bytes.contains(&0) { TopicError::NullCharacter } else { TopicError::WildcardInName })
+        Ok(Self(bytes))
     }
 
     /// Takes a string that was a Topic Name before, such as that of a stored message.
     pub(crate) fn new_unchecked(topic: &'a str) -> Self {
         debug_assert!(Self::new(topic).is_ok(), "not a Topic Name: {topic:?}");
-        Self(topic)
+        Self(topic.as_bytes())
     }
 
-    /// The name.
-    pub const fn as_str(self) -> &'a str {
+    /// The name. Looks at each byte again: where bytes do, [`as_bytes`](Self::as_bytes) costs nothing.
+    pub fn as_str(self) -> &'a str {
+        let name = std::str::from_utf8(self.0);
+        debug_assert!(name.is_ok(), "not a Topic Name: {:?}", self.0);
+        name.unwrap_or_default()
+    }
+
+    /// The name in UTF-8.
+    pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// The levels between the `/`, empty ones included.
-    pub fn levels(self) -> impl Iterator<Item = &'a str> {
+    /// The levels between the `/`, empty ones included, in UTF-8.
+    pub fn levels(self) -> impl Iterator<Item = &'a [u8]> {
         levels(self.0)
     }
 
     /// Whether wildcards at the first level of a filter pass it by, [MQTT-4.7.2-1].
     pub fn is_hidden(self) -> bool {
-        self.0.starts_with('$')
+        self.0.starts_with(b"$")
     }
 
     /// Whether its first level is `$SYS`, where the broker alone publishes.
     pub fn is_reserved(self) -> bool {
-        let below = self.0.strip_prefix("$SYS");
-        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        let below = self.0.strip_prefix(b"$SYS");
+        below.is_some_and(|below| below.is_empty() || below.starts_with(b"/"))
     }
 }
 
-/// Whether there is U+0000, `+` or `#`: eight bytes at a time, the last eight once more rather than
-/// a loop over what is left.
-#[inline]
-fn holds_forbidden(bytes: &[u8]) -> bool {
-    let Some(last) = bytes.last_chunk::<8>() else {
-        return bytes.iter().any(|byte| matches!(byte, 0 | b'+' | b'#'));
-    };
-    let words = bytes.as_chunks::<8>().0.iter();
-    words.fold(forbidden_in(*last), |found, word| found | forbidden_in(*word)) != 0
-}
-
-/// Not zero if and only if one of the bytes is U+0000, `+` or `#`.
-#[inline]
-const fn forbidden_in(bytes: [u8; 8]) -> u64 {
-    /// The one bit in which `+` differs from `#`.
-    const DIFFERENCE: u8 = b'+' ^ b'#';
-    let word = u64::from_ne_bytes(bytes);
-    let wildcards =
-        (word | u64::from_ne_bytes([DIFFERENCE; 8])) ^ u64::from_ne_bytes([b'+' | DIFFERENCE; 8]);
-    zero_in(word) | zero_in(wildcards)
-}
-
-/// Not zero if and only if one of the eight bytes is. Only the lowest of them borrows for certain.
-#[inline]
-const fn zero_in(word: u64) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    word.wrapping_sub(LOW) & !word & HIGH
-}
-
 /// The levels of a topic. They are short: looking at each byte beats setting up a search.
-pub(super) fn levels(topic: &str) -> impl Iterator<Item = &str> {
+pub(super) fn levels(topic: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(topic);
     std::iter::from_fn(move || {
         let topic = rest.take()?;
-        let Some(end) = topic.bytes().position(|byte| byte == b'/') else {
+        let Some(end) = topic.iter().position(|&byte| byte == b'/') else {
             return Some(topic);
         };
         rest = topic.get(end + 1..);
@@ -128,12 +124,12 @@ pub(super) fn levels(topic: &str) -> impl Iterator<Item = &str> {
 
 impl fmt::Debug for TopicName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 impl fmt::Display for TopicName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.as_str())
     }
 }

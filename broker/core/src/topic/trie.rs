@@ -55,9 +55,9 @@ struct Family {
 }
 
 impl<T: Default> Node<T> {
-    fn new(parent: NodeId, level: &str) -> Self {
+    fn new(parent: NodeId, level: &[u8]) -> Self {
         Self {
-            level: Level::from_slice(level.as_bytes()),
+            level: Level::from_slice(level),
             value: T::default(),
             parent,
             single: NONE,
@@ -92,7 +92,7 @@ impl<T: Default> Trie<T> {
     /// `seed` keeps clients from choosing levels that collide.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            nodes: vec![Node::new(NONE, "")],
+            nodes: vec![Node::new(NONE, b"")],
             families: vec![Family::new(NONE, 0)],
             free: Vec::new(),
             children: HashTable::new(),
@@ -109,8 +109,7 @@ impl<T: Default> Trie<T> {
     }
 
     /// The child of `parent` named `level`, or [`NONE`].
-    pub(super) fn child(&self, parent: NodeId, level: &str) -> NodeId {
-        let level = level.as_bytes();
+    pub(super) fn child(&self, parent: NodeId, level: &[u8]) -> NodeId {
         let hash = Self::hash(&self.hasher, parent, level);
         let same = |&id: &NodeId| {
             let node = &self.nodes[id as usize];
@@ -120,7 +119,7 @@ impl<T: Default> Trie<T> {
     }
 
     /// [`child`](Self::child) for a level of a Topic Name, which is no wildcard.
-    pub(super) fn named_child(&self, parent: NodeId, level: &str) -> NodeId {
+    pub(super) fn named_child(&self, parent: NodeId, level: &[u8]) -> NodeId {
         if self.nodes[parent as usize].named == 0 { NONE } else { self.child(parent, level) }
     }
 
@@ -186,7 +185,7 @@ impl<T: Default> Trie<T> {
     }
 
     /// The node at the end of `path`, or [`NONE`].
-    pub(super) fn find<'a>(&self, path: impl Iterator<Item = &'a str>) -> NodeId {
+    pub(super) fn find<'a>(&self, path: impl Iterator<Item = &'a [u8]>) -> NodeId {
         let mut node = ROOT;
         for level in path {
             node = self.child(node, level);
@@ -198,7 +197,7 @@ impl<T: Default> Trie<T> {
     }
 
     /// The node at the end of `path`, made where it is missing.
-    pub(super) fn insert<'a>(&mut self, path: impl Iterator<Item = &'a str>) -> NodeId {
+    pub(super) fn insert<'a>(&mut self, path: impl Iterator<Item = &'a [u8]>) -> NodeId {
         let mut node = ROOT;
         for level in path {
             let child = self.child(node, level);
@@ -207,7 +206,7 @@ impl<T: Default> Trie<T> {
         node
     }
 
-    fn add(&mut self, parent: NodeId, level: &str) -> NodeId {
+    fn add(&mut self, parent: NodeId, level: &[u8]) -> NodeId {
         let sibling = self.families[parent as usize].first_child;
         self.serial += 1;
         let (node, family) = (Node::new(parent, level), Family::new(sibling, self.serial));
@@ -224,13 +223,13 @@ impl<T: Default> Trie<T> {
         if sibling != NONE {
             self.families[sibling as usize].previous_sibling = id;
         }
-        self.link(parent, level.as_bytes(), sibling, id);
+        self.link(parent, level, sibling, id);
         let (nodes, hasher) = (&self.nodes, &self.hasher);
         let rehash = |&id: &NodeId| {
             let node = &nodes[id as usize];
             Self::hash(hasher, node.parent, &node.level)
         };
-        let hash = Self::hash(hasher, parent, level.as_bytes());
+        let hash = Self::hash(hasher, parent, level);
         self.children.insert_unique(hash, id, rehash);
         id
     }
@@ -239,9 +238,9 @@ impl<T: Default> Trie<T> {
     fn link(&mut self, parent: NodeId, level: &[u8], first: NodeId, id: NodeId) {
         self.families[parent as usize].first_child = if id == NONE { first } else { id };
         let node = &mut self.nodes[parent as usize];
-        if level == SINGLE_LEVEL.as_bytes() {
+        if level == SINGLE_LEVEL {
             node.single = id;
-        } else if level == MULTI_LEVEL.as_bytes() {
+        } else if level == MULTI_LEVEL {
             node.multi = id;
         } else if id == NONE {
             node.named -= 1;
@@ -264,7 +263,7 @@ impl<T: Default> Trie<T> {
     }
 
     fn remove(&mut self, id: NodeId) {
-        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, ""));
+        let removed = std::mem::replace(&mut self.nodes[id as usize], Node::new(NONE, b""));
         let family = std::mem::replace(&mut self.families[id as usize], Family::new(NONE, 0));
         let Node { level, parent, .. } = removed;
         let Family { next_sibling, previous_sibling, .. } = family;

@@ -52,12 +52,12 @@ impl Position {
 
 /// A Topic Filter, split.
 #[derive(Debug)]
-pub struct FilterLevels<'a>(SmallVec<[&'a str; 8]>);
+pub struct FilterLevels<'a>(SmallVec<[&'a [u8]; 8]>);
 
 /// Which children of a node belong to a walk.
 enum Below<'a> {
     Nothing,
-    One(&'a str),
+    One(&'a [u8]),
     Any,
 }
 

@@ -12,24 +12,36 @@ use crate::topic::TopicName;
 ///
 /// Up to three slices of the receive buffer: what lies before, between and behind the two
 /// properties that are not passed on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Forwarded<'a> {
-    segments: [&'a [u8]; 3],
+    all: &'a [u8],
+    /// Where what is left out begins and ends. Smaller than slices, and all zeros where there is
+    /// nothing: most publications have none of it and carry this along.
+    cuts: [(u32, u32); 2],
 }
 
 impl<'a> Forwarded<'a> {
     /// Nothing to pass on.
-    pub const NONE: Self = Self { segments: [&[]; 3] };
+    pub const NONE: Self = Self::from_encoded(&[]);
 
     /// Properties that [`to_vec`](Self::to_vec) or [`to_arc`](Self::to_arc) made, or an embedder
     /// encoded. What cannot be read in them is passed on, but not found by the methods below.
     pub const fn from_encoded(encoded: &'a [u8]) -> Self {
-        Self { segments: [encoded, &[], &[]] }
+        Self { all: encoded, cuts: [(0, 0); 2] }
+    }
+
+    /// Leaves out the bytes from `start` to `end`, behind those that were left out before; twice at most.
+    pub(super) fn leave_out(&mut self, start: usize, end: usize) {
+        // A packet is not as long as to need more.
+        let [start, end] = [start, end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        let [_, before] = self.cuts;
+        self.cuts = [before, (start, end)];
     }
 
     /// Bytes of all segments.
     pub fn len(self) -> usize {
-        self.segments.iter().map(|segment| segment.len()).sum()
+        let left_out: u32 = self.cuts.iter().map(|(start, end)| end - start).sum();
+        self.all.len() - left_out as usize
     }
 
     /// Whether there is nothing to pass on.
@@ -38,20 +50,26 @@ impl<'a> Forwarded<'a> {
     }
 
     /// The parts, in order; empty ones may be among them.
-    pub const fn segments(self) -> [&'a [u8]; 3] {
-        self.segments
+    pub fn segments(self) -> [&'a [u8]; 3] {
+        let [first, second] = self.cuts.map(|(start, end)| (start as usize, end as usize));
+        let segment = |start, end| self.all.get(start..end).unwrap_or_default();
+        [segment(0, first.0), segment(first.1, second.0), segment(second.1, self.all.len())]
     }
 
     /// The whole, when it lies in one piece.
     pub fn as_slice(self) -> Option<&'a [u8]> {
-        let mut segments = self.segments.into_iter().filter(|segment| !segment.is_empty());
+        if self.cuts == Self::NONE.cuts { Some(self.all) } else { self.as_only_segment() }
+    }
+
+    fn as_only_segment(self) -> Option<&'a [u8]> {
+        let mut segments = self.segments().into_iter().filter(|segment| !segment.is_empty());
         let first = segments.next().unwrap_or_default();
         segments.next().is_none().then_some(first)
     }
 
     /// The whole, copied.
     pub fn to_vec(self) -> Vec<u8> {
-        self.segments.concat()
+        self.segments().concat()
     }
 
     /// The whole, copied to be shared.
@@ -97,45 +115,19 @@ impl<'a> Forwarded<'a> {
 
     /// User Properties: names with their values, in order, 3.3.2.3.7.
     pub fn user_properties(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.segments.into_iter().flat_map(UserProperties::new)
+        self.segments().into_iter().flat_map(UserProperties::new)
     }
 
     fn properties(self) -> impl Iterator<Item = Property<'a>> {
-        self.segments.into_iter().flat_map(CheckedProperties::new)
+        self.segments().into_iter().flat_map(CheckedProperties::new)
     }
 }
 
-/// Leaves properties out of [`Forwarded`] while they are read: two at most.
-#[derive(Debug)]
-pub(super) struct Cutter<'a> {
-    all: &'a [u8],
-    /// Where the segment begins that is still open.
-    from: usize,
-    segments: [&'a [u8]; 3],
-    count: usize,
-}
-
-impl<'a> Cutter<'a> {
-    pub(super) const fn new(all: &'a [u8]) -> Self {
-        Self { all, from: 0, segments: [&[]; 3], count: 0 }
-    }
-
-    /// Leaves out the bytes from `start` to `end`, behind those that were left out before.
-    pub(super) fn cut(&mut self, start: usize, end: usize) {
-        self.keep_until(start);
-        self.from = end;
-    }
-
-    pub(super) fn finish(mut self) -> Forwarded<'a> {
-        self.keep_until(self.all.len());
-        Forwarded { segments: self.segments }
-    }
-
-    fn keep_until(&mut self, end: usize) {
-        let segment = self.all.get(self.from..end).unwrap_or_default();
-        if let (false, Some(slot)) = (segment.is_empty(), self.segments.get_mut(self.count)) {
-            *slot = segment;
-            self.count += 1;
-        }
+/// Whether the same bytes are passed on.
+impl PartialEq for Forwarded<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.segments().iter().copied().flatten().eq(other.segments().iter().copied().flatten())
     }
 }
+
+impl Eq for Forwarded<'_> {}

@@ -1,7 +1,7 @@
 //! The properties of an Application Message: of a PUBLISH and of a Will, MQTT 5.0 3.3.2.3 and 3.1.3.2.
 
 use super::error::PropertyError;
-use super::forwarded::{Cutter, Forwarded};
+use super::forwarded::Forwarded;
 use super::identifier::PropertySet;
 use super::read::{PayloadFormat, Property, PropertyReader};
 use crate::codec::error::DecodeError;
@@ -43,7 +43,7 @@ impl<'a> PublishProperties<'a> {
         let mut reader = PropertyReader::new(packet, PropertySet::PUBLISH)?;
         let mut properties = Self::NONE;
         let all = reader.rest();
-        let mut cutter = Cutter::new(all);
+        properties.forwarded = Forwarded::from_encoded(all);
         let mut start = 0;
         while let Some(property) = reader.next()? {
             let end = all.len() - reader.rest().len();
@@ -53,11 +53,11 @@ impl<'a> PublishProperties<'a> {
                 }
                 Property::MessageExpiryInterval(seconds) => {
                     properties.message_expiry_interval_seconds = Some(seconds);
-                    cutter.cut(start, end);
+                    properties.forwarded.leave_out(start, end);
                 }
                 Property::TopicAlias(alias) => {
                     properties.topic_alias = Some(alias);
-                    cutter.cut(start, end);
+                    properties.forwarded.leave_out(start, end);
                 }
                 Property::SubscriptionIdentifier(_) => {
                     return Err(PropertyError::SubscriptionIdentifier.into());
@@ -66,7 +66,6 @@ impl<'a> PublishProperties<'a> {
             }
             start = end;
         }
-        properties.forwarded = cutter.finish();
         Ok(properties)
     }
 }
@@ -99,18 +98,18 @@ impl<'a> WillProperties<'a> {
         let mut reader = PropertyReader::new(packet, PropertySet::WILL)?;
         let mut properties = Self::NONE;
         let all = reader.rest();
-        let mut cutter = Cutter::new(all);
+        properties.forwarded = Forwarded::from_encoded(all);
         let mut start = 0;
         while let Some(property) = reader.next()? {
             let end = all.len() - reader.rest().len();
             match property {
                 Property::WillDelayInterval(seconds) => {
                     properties.will_delay_interval_seconds = seconds;
-                    cutter.cut(start, end);
+                    properties.forwarded.leave_out(start, end);
                 }
                 Property::MessageExpiryInterval(seconds) => {
                     properties.message_expiry_interval_seconds = Some(seconds);
-                    cutter.cut(start, end);
+                    properties.forwarded.leave_out(start, end);
                 }
                 Property::PayloadFormatIndicator(format) => {
                     properties.payload_format_indicator = Some(format);
@@ -119,7 +118,6 @@ impl<'a> WillProperties<'a> {
             }
             start = end;
         }
-        properties.forwarded = cutter.finish();
         Ok(properties)
     }
 }

@@ -6,7 +6,10 @@ use proptest::sample::{Index, select};
 
 use super::packets::{self, Example};
 use super::{AnyPacket, good, read};
-use crate::codec::{DecodeError, FixedHeader, ProtocolVersion, encode_remaining_length, split};
+use crate::codec::{
+    DecodeError, FixedHeader, Frame, ProtocolVersion, Publish, encode_remaining_length, split,
+};
+use crate::topic::TopicError;
 
 const LARGE: usize = 1 << 28;
 
@@ -61,8 +64,69 @@ fn any_good() -> impl Strategy<Value = Example> {
     select(good().collect::<Vec<_>>())
 }
 
+/// What [`split`] says, by way of the fixed header alone.
+fn split_by_header(
+    bytes: &[u8],
+    size_max: usize,
+) -> Result<Option<(Frame<'_>, &[u8])>, DecodeError> {
+    let Some(header) = FixedHeader::decode(bytes, size_max)? else { return Ok(None) };
+    let packet = bytes.split_at_checked(header.size());
+    Ok(packet.map(|(packet, rest)| (Frame { header, body: &packet[header.length..] }, rest)))
+}
+
+/// Whether a PUBLISH may have this topic: UTF-8 first, then what a Topic Name may hold.
+fn check_topic(topic: &[u8], version: ProtocolVersion) -> Result<(), DecodeError> {
+    let topic = std::str::from_utf8(topic).map_err(|_| DecodeError::Utf8)?;
+    if topic.is_empty() {
+        let is_v5 = version == ProtocolVersion::V5;
+        return Err(if is_v5 { DecodeError::NoTopicName } else { TopicError::Empty.into() });
+    }
+    if topic.contains('\0') {
+        return Err(TopicError::NullCharacter.into());
+    }
+    if topic.contains(['+', '#']) { Err(TopicError::WildcardInName.into()) } else { Ok(()) }
+}
+
+/// Bytes of which many are UTF-8, and many a Topic Name.
+fn any_topic() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop_oneof![
+        8 => "[a-z/]{1,12}".prop_map(String::into_bytes),
+        2 => "[é\u{feff}𝄞\u{7f}\u{1}]{1,3}".prop_map(String::into_bytes),
+        1 => select(vec![&b"\0"[..], b"+", b"#", b"\x80", b"\xc3", b"\xed\xa0\x80", b"\xff"])
+            .prop_map(<[u8]>::to_vec),
+    ];
+    vec(part, 0..5).prop_map(|parts| parts.concat())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// The short way and the long one.
+    #[test]
+    fn a_packet_is_what_its_fixed_header_says(
+        bytes in prop_oneof![mutated(), vec(any::<u8>(), 0..9)],
+        size_max in prop_oneof![0..140_usize, Just(LARGE)],
+    ) {
+        prop_assert_eq!(split(&bytes, size_max), split_by_header(&bytes, size_max));
+    }
+
+    /// [MQTT-1.5.3-1], [MQTT-1.5.3-2], [MQTT-3.3.2-2], [MQTT-4.7.3-1]; 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2].
+    #[test]
+    fn the_topic_of_a_publish_is_checked_whatever_its_bytes(topic in any_topic(), qos in 0..2_u8) {
+        let length = u8::try_from(topic.len()).expect("a short topic");
+        let identifier = &[0, 7][..2 * usize::from(qos)];
+        let body = [&[0, length], &topic[..], identifier, b"\0payload"].concat();
+        let mut bytes = vec![0x30 | qos << 1];
+        encode_remaining_length(body.len(), &mut bytes);
+        bytes.extend_from_slice(&body);
+        let (frame, _) = split(&bytes, LARGE).expect("a good header").expect("a whole packet");
+        for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
+            let read = Publish::decode(frame, version);
+            prop_assert_eq!(read.map(drop), check_topic(&topic, version));
+            let name = read.ok().and_then(|publish| publish.topic);
+            prop_assert!(name.is_none_or(|name| name.as_bytes() == topic));
+        }
+    }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..200), size_max in 0..300_usize) {

@@ -137,8 +137,8 @@ fn a_filter_without_wildcards_is_a_name() {
 #[test]
 fn the_first_level_is_literal_or_not() {
     let first = |text| super::filter(text).first_literal_level();
-    assert_eq!(first("a/+"), Some("a"));
-    assert_eq!(first("/a"), Some(""));
+    assert_eq!(first("a/+"), Some(&b"a"[..]));
+    assert_eq!(first("/a"), Some(&b""[..]));
     assert_eq!(first("+/a"), None);
     assert_eq!(first("#"), None);
 }

@@ -1,5 +1,6 @@
 //! Topics against the specification's examples and against slower ways to the same answers.
 
+mod ascii;
 mod caching;
 mod filters;
 mod names;
