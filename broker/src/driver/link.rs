@@ -3,14 +3,16 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::task::Waker;
 
 use mio::net::{TcpStream, UnixStream};
+use rustix::buffer::spare_capacity;
 use tokio::task::AbortHandle;
 
 use super::permit::ConnectionPermit;
-use super::share::Share;
+use super::share::{IN_PLACE_BYTES, Room};
 use crate::transport::{Duplex, Peer};
 
 /// The driver's half of a Network Connection.
@@ -19,7 +21,7 @@ pub(super) struct Link {
     pub(super) transport: Transport,
     pub(super) peer: Peer,
     pub(super) reading: Reading,
-    pub(super) share: Share,
+    pub(super) room: Room,
     /// Whether the socket took no more: it is not written until it does again.
     pub(super) is_blocked: bool,
     pub(super) _permit: ConnectionPermit,
@@ -42,6 +44,32 @@ impl Transport {
             Self::Duplex(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
+
+    /// Reads once into the room that a buffer has behind its bytes. Answers how many came, and how
+    /// many there was room for.
+    pub(super) fn append_to(&self, buffer: &mut Vec<u8>) -> (io::Result<usize>, usize) {
+        match self {
+            Self::Tcp(stream) => append(stream, buffer),
+            Self::Unix(stream) => append(stream, buffer),
+            Self::Duplex(_) => (Err(io::ErrorKind::WouldBlock.into()), 0),
+        }
+    }
+}
+
+fn append<S: AsFd>(stream: &S, buffer: &mut Vec<u8>) -> (io::Result<usize>, usize)
+where
+    for<'a> &'a S: Read,
+{
+    let (length, mut stream) = (buffer.len(), stream);
+    let room = buffer.capacity() - length;
+    if room <= IN_PLACE_BYTES {
+        // Bytes that are not there yet need not be made zeros first.
+        return (rustix::io::read(stream, spare_capacity(buffer)).map_err(Into::into), room);
+    }
+    buffer.resize(length + IN_PLACE_BYTES, 0);
+    let received = buffer.get_mut(length..).map_or(Ok(0), |room| stream.read(room));
+    buffer.truncate(length + received.as_ref().map_or(0, |&count| count));
+    (received, IN_PLACE_BYTES)
 }
 
 /// A connection that its reading task and the flusher share. Never borrowed across a wait.

@@ -8,7 +8,9 @@ use mio::event::Event;
 use tokio::task::yield_now;
 
 use super::connection::cause_of;
+use super::link::Link;
 use super::readiness::Readiness;
+use super::share::{Room, Share};
 use super::{Driver, TICK};
 
 impl Driver {
@@ -76,11 +78,10 @@ impl Driver {
     /// Reads once and hands the bytes to the core before anybody else uses the scratch buffer.
     fn receive(&self, key: ConnectionKey) {
         let mut scratch = self.scratch.borrow_mut();
-        let (received, room) = match self.links.borrow_mut().get_mut(key) {
+        let (received, room, is_in_place) = match self.links.borrow_mut().get_mut(key) {
             Some(link) => {
                 link.reading.begin();
-                let room = link.share.bytes();
-                (link.transport.read(&mut scratch[..room]), room)
+                self.read(key, link, &mut scratch)
             }
             None => return,
         };
@@ -90,13 +91,40 @@ impl Driver {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) => return self.lose(key, cause_of(&error)),
         };
-        let share = self.take_in_bytes(key, &scratch[..received]);
+        let next = if is_in_place {
+            self.take_in_appended(key, received)
+        } else {
+            self.take_in_bytes(key, &scratch[..received])
+        };
         let is_backlogged = self.is_backlogged(key);
         if let Some(link) = self.links.borrow_mut().get_mut(key) {
-            link.share = share;
+            link.room = next;
             if link.reading.note_read(received == room, is_backlogged) {
                 self.due.borrow_mut().push_back(key);
             }
         }
+    }
+
+    /// Reads once, in the middle of a large packet into its buffer. Answers what came, for how much
+    /// there was room, and whether that was in the packet's buffer.
+    #[inline]
+    fn read(
+        &self,
+        key: ConnectionKey,
+        link: &Link,
+        scratch: &mut [u8],
+    ) -> (io::Result<usize>, usize, bool) {
+        let share = match link.room {
+            Room::Scratch(share) => share,
+            Room::Packet => {
+                if let Some(buffer) = self.core.borrow_mut().packet_buffer(key) {
+                    let (received, room) = link.transport.append_to(buffer);
+                    return (received, room, true);
+                }
+                Share::WHOLE
+            }
+        };
+        let room = share.bytes();
+        (link.transport.read(&mut scratch[..room]), room, false)
     }
 }

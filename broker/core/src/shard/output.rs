@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::sync::Arc;
+
+use crate::payload::Payload;
 
 /// Payloads from this size on are shared instead of copied into every output.
 ///
@@ -32,7 +33,7 @@ struct SharedPayloads(VecDeque<Shared>);
 #[derive(Debug)]
 struct Shared {
     position: usize,
-    payload: Arc<[u8]>,
+    payload: Payload,
     written: usize,
 }
 
@@ -72,10 +73,10 @@ impl Output {
         self.pending += bytes.len();
     }
 
-    pub(super) fn append_shared(&mut self, payload: &Arc<[u8]>) {
+    pub(super) fn append_shared(&mut self, payload: &Payload) {
         self.pending += payload.len();
-        let payload = Arc::clone(payload);
-        let shared = Shared { position: self.bytes.len(), payload, written: 0 };
+        let (position, payload) = (self.bytes.len(), payload.clone());
+        let shared = Shared { position, payload, written: 0 };
         self.shared.get_or_insert_default().0.push_back(shared);
     }
 
