@@ -166,9 +166,40 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_read_in_place_stays_where_it_is_and_within_its_share() {
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let transport = Transport::Unix(socket);
+        for capacity in [100_000, IN_PLACE_BYTES, IN_PLACE_BYTES + 1, 4 * IN_PLACE_BYTES] {
+            let mut buffer = Vec::with_capacity(capacity);
+            let place = buffer.as_ptr();
+            let mut expected = Vec::new();
+            while expected.len() < capacity {
+                let piece: Vec<u8> =
+                    (0..=u8::MAX).cycle().skip(expected.len()).take(9_999).collect();
+                (&peer).write_all(&piece).unwrap();
+                expected.extend(piece);
+                let left = capacity - buffer.len();
+                let (received, room) = transport.append_to(&mut buffer);
+                assert_eq!(room, left.min(IN_PLACE_BYTES));
+                assert_eq!(received.unwrap(), room.min(9_999));
+                assert_eq!((buffer.as_ptr(), buffer.capacity()), (place, capacity));
+            }
+            assert_eq!(buffer, expected[..capacity]);
+            let mut behind = vec![0; expected.len() - capacity];
+            assert_eq!(transport.read(&mut behind).unwrap_or(0), behind.len());
+            buffer.truncate(10);
+            let (received, _) = transport.append_to(&mut buffer);
+            assert_eq!(received.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            assert_eq!(buffer.len(), 10, "nothing came");
+        }
+    }
 
     /// Bytes that one turn reads.
     const ROOM: usize = 4;
