@@ -154,8 +154,8 @@ fn a_connection_that_ends_within_a_large_packet_publishes_its_will_and_no_part_o
 fn a_flood_of_large_packets_does_not_hold_up_others() {
     let server = Server::start(1, |builder| builder);
     let mut flooder = server.client("flooder");
-    let mut other = server.client("other");
-    other.subscribe("other", 1);
+    let (mut other, mut reader) = (server.client("other"), server.client("reader"));
+    reader.subscribe("other", 1);
     let packet = Publish::new("nobody", vec![1; 3_000_000]).bytes();
     let flood = std::thread::spawn(move || {
         for _ in 0..100 {
@@ -164,7 +164,7 @@ fn a_flood_of_large_packets_does_not_hold_up_others() {
     });
     for _ in 0..100 {
         other.publish_surely(&Publish::new("other", "here").qos(1, 1));
-        assert_eq!(other.receive_surely().payload, b"here");
+        assert_eq!(reader.receive_surely().payload, b"here");
     }
     flood.join().expect("all is taken");
     server.wait_for("the flood", |statistics| statistics.publications_received == 200);

@@ -69,10 +69,8 @@ impl Driver {
                 return;
             }
             let key = self.due.borrow_mut().pop_front();
-            if let Some(key) = key
-                && self.receive(key)
-            {
-                self.receive(key);
+            if let Some(key) = key {
+                while self.receive(key) {}
             }
         }
     }
