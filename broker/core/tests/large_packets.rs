@@ -24,7 +24,7 @@ fn client(shard: &mut Shard, version: u8, name: u8) -> ConnectionKey {
     let key = shard.open(NOW);
     let properties: &[u8] = if version == 5 { &[0] } else { &[] };
     let body = [b"\x00\x04MQTT", &[version, 2, 0, 0][..], properties, &[0, 1, name]].concat();
-    let length = u8::try_from(body.len()).unwrap();
+    let length = u8::try_from(body.len()).expect("a short packet");
     shard.handle_bytes(NOW, key, &[&[0x10, length][..], &body].concat());
     assert!(shard.is_client(key));
     output(shard, key);
@@ -227,7 +227,7 @@ fn mqtt_3_3_2_2_a_malformed_topic_in_a_large_packet_closes_the_connection() {
         let mut shard = shard(|_| {});
         let (publisher, subscriber) = (client(&mut shard, 4, b'p'), client(&mut shard, 4, b's'));
         subscribe(&mut shard, subscriber, 0);
-        let body = [&body[..], &[b'x'; 40_000]].concat();
+        let body = [&body[..], &vec![b'x'; 40_000]].concat();
         receive(&mut shard, publisher, &packet(0x30, &body)[..200]);
         receive(&mut shard, publisher, &packet(0x30, &body)[200..]);
         let closed = shard.poll_closed().expect("it is closed");
