@@ -83,6 +83,18 @@ fn a_message_at_qos_0_allocates_nothing_from_socket_to_socket() {
     assert!(found <= GROWTH_MAX, "{found}");
 }
 
+/// The buffer that is read into and written from, what counts its holders, and the message around it, for all
+/// subscribers together.
+#[test]
+fn a_large_message_allocates_its_buffer_once_from_socket_to_socket() {
+    for qos in [0, 1] {
+        let message = Publish { qos, ..Publish::new("t", vec![b'x'; 64 << 10]) };
+        let found = Counted::new(qos).measure(&message);
+        let expected = 3 * PUBLICATIONS..=3 * PUBLICATIONS + GROWTH_MAX;
+        assert!(expected.contains(&found), "QoS {qos}: {found}");
+    }
+}
+
 /// The payload and the message around it, which the sessions share; nothing for each delivery.
 #[test]
 fn a_message_at_qos_1_or_2_allocates_twice_from_socket_to_socket() {

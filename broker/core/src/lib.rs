@@ -29,6 +29,7 @@ mod access;
 mod features;
 mod limits;
 mod message;
+mod payload;
 mod qos;
 mod statistics;
 mod time;
@@ -50,10 +51,12 @@ pub use access::{
 pub use features::Features;
 pub use limits::Limits;
 pub use message::{Message, Publication};
+pub use payload::Payload;
 pub use qos::QoS;
 pub use shard::{
     AuthenticationAnswer, AuthenticationStep, Client, CloseCause, Closed, ConnectionKey, Event,
-    EventKinds, Forward, Observer, Output, SHARED_PAYLOAD_MIN, Shard, ShardGroup, Violation,
+    EventKinds, Forward, LARGE_PACKET_MIN, Observer, Output, SHARED_PAYLOAD_MIN, Shard, ShardGroup,
+    Violation,
 };
 pub use statistics::Statistics;
 pub use time::Time;

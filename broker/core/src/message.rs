@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::payload::Payload;
 use crate::qos::QoS;
 use crate::time::Time;
 use crate::topic::TopicName;
@@ -15,7 +16,7 @@ pub struct Message {
     /// Where it was published; a valid Topic Name.
     pub topic: Arc<str>,
     /// What was published.
-    pub payload: Arc<[u8]>,
+    pub payload: Payload,
     /// The properties that a Server forwards unaltered, as they are encoded, MQTT 5.0 section
     /// 3.3.2.3; `None` when there are none.
     pub properties: Option<Arc<[u8]>>,
@@ -29,12 +30,7 @@ pub struct Message {
 
 impl Message {
     /// Makes a message of a Topic Name that has been checked, without properties.
-    pub fn new(
-        topic: TopicName<'_>,
-        payload: impl Into<Arc<[u8]>>,
-        qos: QoS,
-        retain: bool,
-    ) -> Self {
+    pub fn new(topic: TopicName<'_>, payload: impl Into<Payload>, qos: QoS, retain: bool) -> Self {
         let (topic, payload) = (topic.as_str().into(), payload.into());
         Self { topic, payload, properties: None, expires: None, qos, retain }
     }

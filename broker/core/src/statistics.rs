@@ -88,6 +88,8 @@ statistics! {
     dismissals,
     /// Bytes that were received.
     bytes_received,
+    /// Those of them that were read into the buffer of their packet, and not copied there.
+    bytes_received_in_place,
     /// Bytes that were sent.
     bytes_sent,
     /// Control Packets that were received.

@@ -90,11 +90,14 @@ impl Fixture {
 
     /// What `TURNS` turns ask of the allocator.
     fn measure(&mut self, publications: &[u8]) -> Allocations {
-        (0..WARM_UP).for_each(|_| self.turn(publications));
+        self.measure_turns(|fixture| fixture.turn(publications))
+    }
+
+    /// The same of turns of another kind.
+    fn measure_turns(&mut self, mut turn: impl FnMut(&mut Self)) -> Allocations {
+        (0..WARM_UP).for_each(|_| turn(self));
         let before = self.shard.statistics().deliveries;
-        let (found, ()) = allocations::during(|| {
-            (0..TURNS).for_each(|_| self.turn(publications));
-        });
+        let (found, ()) = allocations::during(|| (0..TURNS).for_each(|_| turn(self)));
         let statistics = self.shard.statistics();
         assert_eq!(statistics.deliveries - before, (TURNS * SUBSCRIBERS) as u64);
         assert_eq!((statistics.messages_inflight, statistics.dropped_output_full), (0, 0));
@@ -185,6 +188,35 @@ fn a_large_payload_is_copied_once_for_all_subscribers() {
         let found = fixture.measure(&publish(4, qos, &payload));
         assert_eq!(found.count, 2 * TURNS as u64, "QoS {qos}: {found:?}");
         assert_eq!(found.bytes, TURNS * (payload.len() + SHARED_HEADER + MESSAGE));
+    }
+}
+
+/// Besides the message that refers to it: the buffer of the packet, which is read into and written from, with the room
+/// for what comes behind it, and what counts who holds it. Nothing else has the size of a payload.
+#[test]
+fn a_large_payload_that_is_received_in_place_is_copied_nowhere() {
+    const READ_AHEAD: usize = 512;
+    const BUFFER: usize = SHARED_HEADER + 5 * size_of::<usize>();
+    let payload = vec![b'x'; 64 << 10];
+    for qos in [0, 1, 2] {
+        let packet = publish(4, qos, &payload);
+        let mut fixture = Fixture::new(4, qos);
+        let mut copied = 0;
+        let found = fixture.measure_turns(|fixture| {
+            // What a small read brings, and the rest as the socket would give it.
+            let (front, rest) = packet.split_at(100);
+            assert!(fixture.shard.handle_bytes(NOW, fixture.publisher, front));
+            copied += front.len();
+            let buffer = fixture.shard.packet_buffer(fixture.publisher).expect("a large packet");
+            buffer.extend_from_slice(rest);
+            assert!(!fixture.shard.handle_appended(NOW, fixture.publisher, rest.len()));
+            fixture.exchange();
+        });
+        assert_eq!(found.count, 3 * TURNS as u64, "QoS {qos}: {found:?}");
+        assert_eq!(found.bytes, TURNS * (packet.len() + READ_AHEAD + BUFFER + MESSAGE));
+        let statistics = fixture.shard.statistics();
+        let in_place = statistics.bytes_received_in_place;
+        assert_eq!(in_place, ((WARM_UP + TURNS) * packet.len() - copied) as u64);
     }
 }
 

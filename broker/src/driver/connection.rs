@@ -10,7 +10,7 @@ use super::Driver;
 use super::arrival::Arrival;
 use super::link::{Link, Reading, Transport};
 use super::mailbox::HandedOver;
-use super::share::{Share, Work};
+use super::share::{Room, Share, Work};
 use crate::transport::Detached;
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
@@ -40,12 +40,14 @@ impl Driver {
             }
         };
         let reading = Reading::default();
-        let share = Share::WHOLE;
-        let link = Link { transport, peer, reading, share, is_blocked: false, _permit: permit };
+        let room = Room::Scratch(Share::WHOLE);
+        let link = Link { transport, peer, reading, room, is_blocked: false, _permit: permit };
         self.links.borrow_mut().insert(key, link);
         if !received.is_empty() {
-            self.core.borrow_mut().handle_bytes(self.now(), key, received);
-            self.wake_flusher();
+            let room = self.take_in_bytes(key, received);
+            if let Some(link) = self.links.borrow_mut().get_mut(key) {
+                link.room = room;
+            }
         }
     }
 
@@ -74,15 +76,25 @@ impl Driver {
         self.adopt(stream, arrival, &received, admission);
     }
 
-    /// Hands what was read to the core. How much is to be read at once from now on.
-    pub(super) fn take_in_bytes(&self, key: ConnectionKey, received: &[u8]) -> Share {
+    /// Hands what was read to the core. Where, and how much at once, is to be read from now on.
+    pub(super) fn take_in_bytes(&self, key: ConnectionKey, received: &[u8]) -> Room {
         let mut core = self.core.borrow_mut();
         let before = work(&core);
-        core.handle_bytes(self.now(), key, received);
-        let share = Share::next(received.len(), before, work(&core));
+        let room = if core.handle_bytes(self.now(), key, received) {
+            Room::Packet
+        } else {
+            Room::Scratch(Share::next(received.len(), before, work(&core)))
+        };
         drop(core);
         self.wake_flusher();
-        share
+        room
+    }
+
+    /// Tells the core of so many bytes that were read into its buffer. Where to read from now on.
+    pub(super) fn take_in_appended(&self, key: ConnectionKey, count: usize) -> Room {
+        let is_in_packet = self.core.borrow_mut().handle_appended(self.now(), key, count);
+        self.wake_flusher();
+        if is_in_packet { Room::Packet } else { Room::Scratch(Share::FRONT) }
     }
 
     /// Whether a full socket holds up more output than the limit. That is no delivery at QoS 0: its

@@ -15,7 +15,7 @@ use tokio::task::{spawn_local, yield_now};
 use super::Driver;
 use super::connection::cause_of;
 use super::link::{Layers, SharedDuplex, Transport};
-use super::share::Share;
+use super::share::{Room, Share};
 use crate::transport::Duplex;
 
 impl Driver {
@@ -70,7 +70,11 @@ impl Driver {
         ready!(Pin::new(&mut **duplex.borrow_mut()).poll_read(context, &mut buffer))?;
         let received = buffer.filled();
         if !received.is_empty() {
-            *share = self.take_in_bytes(key, received);
+            *share = match self.take_in_bytes(key, received) {
+                Room::Scratch(share) => share,
+                // The layers have copied it already.
+                Room::Packet => Share::WHOLE,
+            };
         }
         Poll::Ready(Ok(received.len()))
     }

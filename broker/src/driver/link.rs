@@ -3,14 +3,16 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::task::Waker;
 
 use mio::net::{TcpStream, UnixStream};
+use rustix::buffer::spare_capacity;
 use tokio::task::AbortHandle;
 
 use super::permit::ConnectionPermit;
-use super::share::Share;
+use super::share::{IN_PLACE_BYTES, Room};
 use crate::transport::{Duplex, Peer};
 
 /// The driver's half of a Network Connection.
@@ -19,7 +21,7 @@ pub(super) struct Link {
     pub(super) transport: Transport,
     pub(super) peer: Peer,
     pub(super) reading: Reading,
-    pub(super) share: Share,
+    pub(super) room: Room,
     /// Whether the socket took no more: it is not written until it does again.
     pub(super) is_blocked: bool,
     pub(super) _permit: ConnectionPermit,
@@ -42,6 +44,32 @@ impl Transport {
             Self::Duplex(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
+
+    /// Reads once into the room that a buffer has behind its bytes. Answers how many came, and how
+    /// many there was room for.
+    pub(super) fn append_to(&self, buffer: &mut Vec<u8>) -> (io::Result<usize>, usize) {
+        match self {
+            Self::Tcp(stream) => append(stream, buffer),
+            Self::Unix(stream) => append(stream, buffer),
+            Self::Duplex(_) => (Err(io::ErrorKind::WouldBlock.into()), 0),
+        }
+    }
+}
+
+fn append<S: AsFd>(stream: &S, buffer: &mut Vec<u8>) -> (io::Result<usize>, usize)
+where
+    for<'a> &'a S: Read,
+{
+    let (length, mut stream) = (buffer.len(), stream);
+    let room = buffer.capacity() - length;
+    if room <= IN_PLACE_BYTES {
+        // Bytes that are not there yet need not be made zeros first.
+        return (rustix::io::read(stream, spare_capacity(buffer)).map_err(Into::into), room);
+    }
+    buffer.resize(length + IN_PLACE_BYTES, 0);
+    let received = buffer.get_mut(length..).map_or(Ok(0), |room| stream.read(room));
+    buffer.truncate(length + received.as_ref().map_or(0, |&count| count));
+    (received, IN_PLACE_BYTES)
 }
 
 /// A connection that its reading task and the flusher share. Never borrowed across a wait.
@@ -138,9 +166,40 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_read_in_place_stays_where_it_is_and_within_its_share() {
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let transport = Transport::Unix(socket);
+        for capacity in [100_000, IN_PLACE_BYTES, IN_PLACE_BYTES + 1, 4 * IN_PLACE_BYTES] {
+            let mut buffer = Vec::with_capacity(capacity);
+            let place = buffer.as_ptr();
+            let mut expected = Vec::new();
+            while expected.len() < capacity {
+                let piece: Vec<u8> =
+                    (0..=u8::MAX).cycle().skip(expected.len()).take(9_999).collect();
+                (&peer).write_all(&piece).unwrap();
+                expected.extend(piece);
+                let left = capacity - buffer.len();
+                let (received, room) = transport.append_to(&mut buffer);
+                assert_eq!(room, left.min(IN_PLACE_BYTES));
+                assert_eq!(received.unwrap(), room.min(9_999));
+                assert_eq!((buffer.as_ptr(), buffer.capacity()), (place, capacity));
+            }
+            assert_eq!(buffer, expected[..capacity]);
+            let mut behind = vec![0; expected.len() - capacity];
+            assert_eq!(transport.read(&mut behind).unwrap_or(0), behind.len());
+            buffer.truncate(10);
+            let (received, _) = transport.append_to(&mut buffer);
+            assert_eq!(received.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            assert_eq!(buffer.len(), 10, "nothing came");
+        }
+    }
 
     /// Bytes that one turn reads.
     const ROOM: usize = 4;

@@ -8,7 +8,9 @@ use mio::event::Event;
 use tokio::task::yield_now;
 
 use super::connection::cause_of;
+use super::link::Link;
 use super::readiness::Readiness;
+use super::share::{Room, Share};
 use super::{Driver, TICK};
 
 impl Driver {
@@ -68,35 +70,73 @@ impl Driver {
             }
             let key = self.due.borrow_mut().pop_front();
             if let Some(key) = key {
-                self.receive(key);
+                while self.receive(key) {}
             }
         }
     }
 
-    /// Reads once and hands the bytes to the core before anybody else uses the scratch buffer.
-    fn receive(&self, key: ConnectionKey) {
+    /// Reads once and hands the bytes to the core before anybody else uses the scratch buffer. True
+    /// when that found how a large packet begins and no more: the rest belongs to the same turn, or
+    /// every connection would hold such a buffer before the first of them is filled.
+    fn receive(&self, key: ConnectionKey) -> bool {
         let mut scratch = self.scratch.borrow_mut();
-        let (received, room) = match self.links.borrow_mut().get_mut(key) {
+        let (received, room, is_in_place) = match self.links.borrow_mut().get_mut(key) {
             Some(link) => {
                 link.reading.begin();
-                let room = link.share.bytes();
-                (link.transport.read(&mut scratch[..room]), room)
+                self.read(key, link, &mut scratch)
             }
-            None => return,
+            None => return false,
         };
         let received = match received {
-            Ok(0) => return self.lose(key, CloseCause::Lost),
-            Ok(received) => received,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => return self.lose(key, cause_of(&error)),
+            Ok(received) if received > 0 => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            ended => {
+                self.lose(key, ended.map_or_else(|error| cause_of(&error), |_| CloseCause::Lost));
+                return false;
+            }
         };
-        let share = self.take_in_bytes(key, &scratch[..received]);
+        let next = if is_in_place {
+            self.take_in_appended(key, received)
+        } else {
+            self.take_in_bytes(key, &scratch[..received])
+        };
         let is_backlogged = self.is_backlogged(key);
         if let Some(link) = self.links.borrow_mut().get_mut(key) {
-            link.share = share;
+            // What was enough stays so: acknowledgements between large packets say nothing of them.
+            if received == room || link.room != Room::Scratch(Share::FRONT) || next == Room::Packet
+            {
+                link.room = next;
+            }
             if link.reading.note_read(received == room, is_backlogged) {
+                if next == Room::Packet && room == Share::FRONT.bytes() && !is_in_place {
+                    return true;
+                }
                 self.due.borrow_mut().push_back(key);
             }
         }
+        false
+    }
+
+    /// Reads once, in the middle of a large packet into its buffer. Answers what came, for how much
+    /// there was room, and whether that was in the packet's buffer.
+    #[inline]
+    fn read(
+        &self,
+        key: ConnectionKey,
+        link: &Link,
+        scratch: &mut [u8],
+    ) -> (io::Result<usize>, usize, bool) {
+        let share = match link.room {
+            Room::Scratch(share) => share,
+            Room::Packet => {
+                if let Some(buffer) = self.core.borrow_mut().packet_buffer(key) {
+                    let (received, room) = link.transport.append_to(buffer);
+                    return (received, room, true);
+                }
+                Share::WHOLE
+            }
+        };
+        let room = share.bytes();
+        (link.transport.read(&mut scratch[..room]), room, false)
     }
 }

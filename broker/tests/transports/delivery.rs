@@ -79,6 +79,32 @@ async fn a_reader_that_waits_gets_everything_in_order() {
     }
 }
 
+/// TCP and Unix sockets are read into the buffer of the packet; TLS and WebSocket copy once more.
+#[tokio::test]
+async fn large_packets_come_whole_with_what_is_behind_them() {
+    let server = Server::start(2);
+    for scheme in SCHEMES {
+        let mut client = server.client(scheme, "large").await;
+        client.subscribe("a", 0).await;
+        for size in [40_000, 65_536, 300_000, 1_500_000] {
+            let large = vec![7; size];
+            let bytes = [
+                Publish::new("a", &large).bytes(),
+                Publish::new("a", "behind").bytes(),
+                Publish::new("a", &large).bytes(),
+            ]
+            .concat();
+            for piece in bytes.chunks(99_999) {
+                client.send(piece).await;
+            }
+            for expected in [&*large, b"behind", &*large] {
+                let received = Publish::parse(&client.receive().await).payload;
+                assert!(received == expected, "{scheme}: {} bytes", received.len());
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn packets_may_come_byte_by_byte() {
     let server = Server::start(2);

@@ -1,11 +1,10 @@
 //! Outgoing PUBLISH packets, each form encoded once for all who get it alike.
 
-use std::sync::Arc;
-
 use super::output::SHARED_PAYLOAD_MIN;
 use crate::codec::properties::Forwarded;
 use crate::codec::{PacketIdentifier, PublishHeader, PublishHeaderV5};
 use crate::message::{Message, Publication};
+use crate::payload::Payload;
 use crate::qos::QoS;
 use crate::time::Time;
 
@@ -156,7 +155,7 @@ impl Encoded {
 
 impl Message {
     /// The payload when it is large enough to be shared between outputs.
-    pub(super) fn shared_payload(&self) -> Option<&Arc<[u8]>> {
+    pub(super) fn shared_payload(&self) -> Option<&Payload> {
         Some(&self.payload).filter(|payload| payload.len() >= SHARED_PAYLOAD_MIN)
     }
 }

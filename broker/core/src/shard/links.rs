@@ -1,12 +1,11 @@
 //! The Network Connections of a shard: who is online, what waits for whom, who is to be flushed.
 
-use std::sync::Arc;
-
 use slotmap::{SecondaryMap, SlotMap};
 
 use super::connection::{Closed, Connection, ConnectionKey, Phase};
 use super::output::{BufferPool, Output};
 use crate::codec::ProtocolVersion;
+use crate::payload::Payload;
 use crate::session::SessionKey;
 use crate::time::Time;
 
@@ -137,7 +136,7 @@ impl Links {
     }
 
     /// Appends a packet, whatever waits already: for packets whose number is bounded elsewhere.
-    pub(super) fn put(&mut self, key: ConnectionKey, packet: &[u8], payload: Option<&Arc<[u8]>>) {
+    pub(super) fn put(&mut self, key: ConnectionKey, packet: &[u8], payload: Option<&Payload>) {
         match self.put_within(key, packet, payload, usize::MAX) {
             Put::Done => self.answers += 1,
             Put::TooLarge => self.answers_too_large += 1,
@@ -160,7 +159,7 @@ impl Links {
         &mut self,
         key: ConnectionKey,
         packet: &[u8],
-        payload: Option<&Arc<[u8]>>,
+        payload: Option<&Payload>,
         pending_max: usize,
     ) -> Put {
         self.put_chosen(key, pending_max, payload, |_| Some(packet)).unwrap_or(Put::Gone)
@@ -172,7 +171,7 @@ impl Links {
         &mut self,
         key: ConnectionKey,
         pending_max: usize,
-        payload: Option<&Arc<[u8]>>,
+        payload: Option<&Payload>,
         choose: impl FnOnce(&Connection) -> Option<&'a [u8]>,
     ) -> Option<Put> {
         let connection = self.connections.get_mut(key);
@@ -196,7 +195,7 @@ impl Links {
         &mut self,
         session: SessionKey,
         pending_max: usize,
-        payload: Option<&Arc<[u8]>>,
+        payload: Option<&Payload>,
         choose: impl FnOnce(ProtocolVersion, u16) -> Option<&'a [u8]>,
     ) -> Option<Put> {
         let Some(&key) = self.online.get(session) else { return Some(Put::Gone) };
@@ -250,7 +249,7 @@ impl Connection {
     fn put(
         &mut self,
         packet: &[u8],
-        payload: Option<&Arc<[u8]>>,
+        payload: Option<&Payload>,
         pending_max: usize,
         pool: &mut BufferPool,
         note: impl FnOnce(usize, bool),

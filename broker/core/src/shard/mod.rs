@@ -19,6 +19,7 @@ mod forward;
 mod group;
 mod held;
 mod identifiers;
+mod large;
 mod links;
 mod observe;
 mod outgoing;
@@ -43,6 +44,7 @@ pub use connection::{CloseCause, Closed, ConnectionKey, Violation};
 pub use event::{Client, Event, EventKinds, Observer};
 pub use forward::Forward;
 pub use group::ShardGroup;
+pub use large::LARGE_PACKET_MIN;
 pub use output::{Output, SHARED_PAYLOAD_MIN};
 
 use connection::Phase;
@@ -164,7 +166,7 @@ impl Shard {
 
     /// Publishes for somebody who has gone, such as a Will, and who answers for it.
     fn publish_from(&mut self, message: &Message, origin: Option<&Arc<Identity>>) {
-        let source = Source { publisher: None, origin };
+        let source = Source { publisher: None, origin, packet: None };
         self.route(message.as_publication(), Some(Arc::new(message.clone())), source);
         self.emit_published(message.as_publication(), None);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::output::SHARED_PAYLOAD_MIN;
 use crate::message::{Message, Publication};
+use crate::payload::{Packet, Payload};
 use crate::qos::QoS;
 use crate::session::SessionKey;
 
@@ -20,6 +21,8 @@ pub(super) struct Form<'a> {
 pub(super) struct Outgoing<'a> {
     pub(super) publication: Publication<'a>,
     pub(super) topic: &'a Arc<str>,
+    /// The packet that the payload may stay in.
+    pub(super) packet: Option<&'a Arc<Packet>>,
     /// In owned form, shared by all sessions that keep it until it is acknowledged.
     pub(super) message: Option<Arc<Message>>,
     /// Who published it, if that was a Client of this shard.
@@ -32,6 +35,7 @@ impl<'a> Outgoing<'a> {
         Self {
             publication: message.as_publication(),
             topic: &message.topic,
+            packet: None,
             message: Some(Arc::clone(message)),
             publisher: None,
         }
@@ -42,7 +46,10 @@ impl<'a> Outgoing<'a> {
         self.message.get_or_insert_with(|| {
             Arc::new(Message {
                 topic: Arc::clone(self.topic),
-                payload: payload.into(),
+                payload: match self.packet {
+                    Some(packet) => Payload::of(Arc::clone(packet)),
+                    None => payload.into(),
+                },
                 properties: (!properties.is_empty()).then(|| properties.into()),
                 expires,
                 qos,
@@ -59,7 +66,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The payload when it is to be shared rather than copied.
-    pub(super) fn shared_payload(&self) -> Option<&Arc<[u8]>> {
+    pub(super) fn shared_payload(&self) -> Option<&Payload> {
         self.message.as_deref().and_then(Message::shared_payload)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::sync::Arc;
+
+use crate::payload::Payload;
 
 /// Payloads from this size on are shared instead of copied into every output.
 ///
@@ -32,7 +33,7 @@ struct SharedPayloads(VecDeque<Shared>);
 #[derive(Debug)]
 struct Shared {
     position: usize,
-    payload: Arc<[u8]>,
+    payload: Payload,
     written: usize,
 }
 
@@ -44,12 +45,27 @@ impl Output {
 
     /// All that waits, if it lies in one piece: no large payload is part of it.
     pub fn as_slice(&self) -> Option<&[u8]> {
-        let in_one_piece = self.shared.as_ref().is_none_or(|shared| shared.0.is_empty());
-        in_one_piece.then(|| &self.bytes[self.written..])
+        self.is_in_one_piece().then(|| &self.bytes[self.written..])
+    }
+
+    #[inline]
+    fn is_in_one_piece(&self) -> bool {
+        self.shared.as_ref().is_none_or(|shared| shared.0.is_empty())
     }
 
     /// Fills `slices` from the front with what waits; returns how many it took.
+    #[inline]
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(bytes) = self.as_slice() else { return self.slices_apart(slices) };
+        match slices.first_mut().filter(|_| !bytes.is_empty()) {
+            Some(free) => *free = IoSlice::new(bytes),
+            None => return 0,
+        }
+        1
+    }
+
+    #[inline(never)]
+    fn slices_apart<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut position = self.written;
         let mut count = 0;
         let mut put = |slice: &'a [u8]| {
@@ -72,16 +88,32 @@ impl Output {
         self.pending += bytes.len();
     }
 
-    pub(super) fn append_shared(&mut self, payload: &Arc<[u8]>) {
+    #[inline(never)]
+    pub(super) fn append_shared(&mut self, payload: &Payload) {
         self.pending += payload.len();
-        let payload = Arc::clone(payload);
-        let shared = Shared { position: self.bytes.len(), payload, written: 0 };
+        let (position, payload) = (self.bytes.len(), payload.clone());
+        let shared = Shared { position, payload, written: 0 };
         self.shared.get_or_insert_default().0.push_back(shared);
     }
 
     /// Forgets `count` bytes from the front: they are written.
-    pub(super) fn advance(&mut self, mut count: usize) {
+    pub(super) fn advance(&mut self, count: usize) {
         self.pending = self.pending.saturating_sub(count);
+        if self.is_in_one_piece() {
+            self.written += count.min(self.bytes.len() - self.written);
+        } else {
+            self.advance_apart(count);
+        }
+        if self.pending == 0 {
+            self.bytes.clear();
+            self.written = 0;
+        } else if self.written > WRITTEN_MAX {
+            self.move_to_front();
+        }
+    }
+
+    #[inline(never)]
+    fn advance_apart(&mut self, mut count: usize) {
         while count > 0 {
             let shared = self.shared.as_mut().and_then(|shared| shared.0.front_mut());
             let end = shared.as_ref().map_or(self.bytes.len(), |shared| shared.position);
@@ -95,12 +127,6 @@ impl Output {
             if shared.written == shared.payload.len() {
                 self.shared.as_mut().and_then(|shared| shared.0.pop_front());
             }
-        }
-        if self.pending == 0 {
-            self.bytes.clear();
-            self.written = 0;
-        } else if self.written > WRITTEN_MAX {
-            self.move_to_front();
         }
     }
 

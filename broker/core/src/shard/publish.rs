@@ -12,17 +12,25 @@ use crate::codec::{
     encode_puback, encode_pubcomp, encode_pubrec, encode_pubrel,
 };
 use crate::message::Publication;
+use crate::payload::Packet;
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::TopicName;
 
 impl Shard {
-    /// Passes a publication on and acknowledges it, MQTT 4.3.
+    /// Passes a publication on and acknowledges it, MQTT 4.3. `packet` is what it came in, if that
+    /// has a buffer of its own.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the call for large packets is not to slow small ones down"
+    )]
     pub(super) fn handle_publish(
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
         publish: &Publish<'_>,
+        packet: Option<&Arc<Packet>>,
     ) -> Result<(), CloseCause> {
         self.statistics.publications_received += 1;
         self.statistics.payload_bytes_received += publish.payload.len() as u64;
@@ -58,7 +66,7 @@ impl Shard {
             self.deny(key, session, publish, error.reason_code());
             return Ok(());
         }
-        let routed = self.pass_on(key, session, topic, publish);
+        let routed = self.pass_on(key, session, topic, publish, packet);
         let reason = match routed {
             Routed::Somewhere => ReasonCode::Success,
             Routed::Nowhere => ReasonCode::NoMatchingSubscribers,
@@ -119,6 +127,7 @@ impl Shard {
         session: SessionKey,
         topic: TopicName<'_>,
         publish: &Publish<'_>,
+        packet: Option<&Arc<Packet>>,
     ) -> Routed {
         let forwarded = publish.properties.forwarded;
         let copied;
@@ -139,7 +148,7 @@ impl Shard {
             retain: publish.retain,
         };
         let origin = if publish.retain { self.origin(session) } else { None };
-        let source = Source { publisher: Some(session), origin: origin.as_ref() };
+        let source = Source { publisher: Some(session), origin: origin.as_ref(), packet };
         let routed = self.route(publication, None, source);
         self.emit_published(publication, Some(key));
         routed

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
+use super::large::{extend, is_large};
 use crate::codec::{
     Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
     ProtocolVersion, Publish, Subscribe, Unsubscribe, split,
@@ -11,48 +12,80 @@ use crate::time::Time;
 
 impl Shard {
     /// Handles what was received on a connection, packet by packet. Bytes of a packet that is not
-    /// all there yet are kept.
-    pub fn handle_bytes(&mut self, now: Time, key: ConnectionKey, bytes: &[u8]) {
-        self.now = now;
-        let Some(connection) = self.links.get_mut(key) else { return };
-        if connection.phase == Phase::Closed {
-            return;
-        }
-        connection.last_received = now;
-        self.statistics.bytes_received += bytes.len() as u64;
-        let partial = std::mem::take(&mut connection.partial);
+    /// all there yet are kept. Answers whether that packet is a large one, whose
+    /// [`packet_buffer`](Self::packet_buffer) what comes next is best read into.
+    pub fn handle_bytes(&mut self, now: Time, key: ConnectionKey, bytes: &[u8]) -> bool {
+        let Some(partial) = self.begin_receiving(now, key, bytes.len()) else { return false };
         let handled = if partial.is_empty() {
             self.handle_packets(key, bytes)
         } else {
             self.handle_continuation(key, partial, bytes)
         };
-        if let Err(cause) = handled {
-            self.close(key, cause);
-        }
+        self.end_receiving(key, handled)
     }
 
-    /// Completes the packet that began in `partial`, then goes on with the rest of `bytes`.
-    fn handle_continuation(
+    /// Takes the front of a packet whose end had not come; `None` when nothing is received any more.
+    #[inline]
+    pub(super) fn begin_receiving(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        count: usize,
+    ) -> Option<Vec<u8>> {
+        self.now = now;
+        let connection = self.links.get_mut(key)?;
+        if connection.phase == Phase::Closed {
+            return None;
+        }
+        connection.last_received = now;
+        self.statistics.bytes_received += count as u64;
+        Some(std::mem::take(&mut connection.partial))
+    }
+
+    #[inline]
+    pub(super) fn end_receiving(
+        &mut self,
+        key: ConnectionKey,
+        handled: Result<bool, CloseCause>,
+    ) -> bool {
+        handled.unwrap_or_else(|cause| {
+            self.close(key, cause);
+            false
+        })
+    }
+
+    /// Completes the packet that began in `partial`, then goes on with what is behind it there, or
+    /// with the rest of `bytes`.
+    pub(super) fn handle_continuation(
         &mut self,
         key: ConnectionKey,
         mut partial: Vec<u8>,
         mut bytes: &[u8],
-    ) -> Result<(), CloseCause> {
+    ) -> Result<bool, CloseCause> {
         let state = self.links.state(key);
         let size_max = self.packet_bytes_max(state.0);
-        loop {
+        let header = loop {
             let header = FixedHeader::decode(&partial, size_max)?;
-            let missing = header.map_or(1, |header| header.size() - partial.len());
-            if missing == 0 {
-                break;
+            let size = header.map_or(partial.len() + 1, |header| header.size());
+            let large = header.filter(|header| is_large(header, state.0));
+            if let (Some(header), true) = (header, partial.len() >= size) {
+                break header;
             }
-            let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
+            let (taken, rest) = bytes.split_at(bytes.len().min(size - partial.len()));
+            match large {
+                Some(_) => extend(&mut partial, taken, size),
+                None => partial.extend_from_slice(taken),
+            }
             if taken.is_empty() {
                 self.keep(key, partial);
-                return Ok(());
+                return Ok(large.is_some());
             }
-            partial.extend_from_slice(taken);
             bytes = rest;
+        };
+        if let (true, Phase::Connected(session)) = (is_large(&header, state.0), state.0) {
+            let packet = self.handle_large(key, session, state.1, header, partial)?;
+            let behind = packet.bytes().get(header.size()..).unwrap_or_default();
+            return self.handle_packets(key, if behind.is_empty() { bytes } else { behind });
         }
         if let Some((frame, _)) = split(&partial, size_max)? {
             self.handle_packet(key, state, frame)?;
@@ -60,17 +93,29 @@ impl Shard {
         self.handle_packets(key, bytes)
     }
 
-    fn handle_packets(&mut self, key: ConnectionKey, mut bytes: &[u8]) -> Result<(), CloseCause> {
+    fn handle_packets(&mut self, key: ConnectionKey, mut bytes: &[u8]) -> Result<bool, CloseCause> {
         while !bytes.is_empty() {
             let state = self.links.state(key);
-            let Some((frame, rest)) = split(bytes, self.packet_bytes_max(state.0))? else { break };
+            let Some((frame, rest)) = split(bytes, self.packet_bytes_max(state.0))? else {
+                return Ok(self.keep_front(key, state.0, bytes));
+            };
             self.handle_packet(key, state, frame)?;
             bytes = rest;
         }
-        if !bytes.is_empty() {
-            self.keep(key, bytes.to_vec());
+        Ok(false)
+    }
+
+    /// Keeps the front of a packet; whether it is a large one.
+    fn keep_front(&mut self, key: ConnectionKey, phase: Phase, bytes: &[u8]) -> bool {
+        let header = FixedHeader::decode(bytes, usize::MAX).ok().flatten();
+        let large = header.filter(|header| is_large(header, phase));
+        let mut partial = Vec::new();
+        match large {
+            Some(header) => extend(&mut partial, bytes, header.size()),
+            None => partial = bytes.to_vec(),
         }
-        Ok(())
+        self.keep(key, partial);
+        large.is_some()
     }
 
     fn keep(&mut self, key: ConnectionKey, partial: Vec<u8>) {
@@ -118,7 +163,8 @@ impl Shard {
         frame.header.check_version(version)?;
         match packet {
             PacketType::Publish => {
-                return self.handle_publish(key, session, &Publish::decode(frame, version)?);
+                let publish = Publish::decode(frame, version)?;
+                return self.handle_publish(key, session, &publish, None);
             }
             PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
                 let acknowledgement = Acknowledgement::decode(packet, body, version)?;

@@ -12,6 +12,7 @@ use super::shared::Groups;
 use crate::access::Identity;
 use crate::limits::Limits;
 use crate::message::{Message, Publication};
+use crate::payload::Packet;
 use crate::qos::QoS;
 use crate::session::SessionKey;
 use crate::topic::cache::{MatchCache, Resolved};
@@ -83,6 +84,8 @@ pub(super) struct Source<'a> {
     pub(super) publisher: Option<SessionKey>,
     /// Who answers for it when it is retained, under a policy.
     pub(super) origin: Option<&'a Arc<Identity>>,
+    /// The packet that brought it, if that has a buffer of its own.
+    pub(super) packet: Option<&'a Arc<Packet>>,
 }
 
 /// Whether anybody gets a publication, as far as this shard knows.
@@ -102,9 +105,10 @@ impl Shard {
         source: Source<'_>,
     ) -> Routed {
         let hash = self.group.hash(publication.topic.as_bytes());
-        let Source { publisher, origin } = source;
+        let Source { publisher, origin, packet } = source;
         let resolved = self.resolve(hash, publication.topic);
-        let mut outgoing = Outgoing { publication, topic: &resolved.topic, message, publisher };
+        let topic = &resolved.topic;
+        let mut outgoing = Outgoing { publication, topic, packet, message, publisher };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
             self.retain(outgoing.message(), version, origin.cloned());
@@ -148,7 +152,7 @@ impl Shard {
         }
         let resolved = self.resolve(hash, publication.topic);
         let (topic, message) = (&resolved.topic, Some(Arc::clone(message)));
-        let mut outgoing = Outgoing { publication, topic, message, publisher: None };
+        let mut outgoing = Outgoing { publication, topic, packet: None, message, publisher: None };
         self.fan_out(&resolved.matches, &mut outgoing);
         self.fan_out_shared(hash, &mut outgoing);
     }

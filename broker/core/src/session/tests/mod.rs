@@ -17,7 +17,7 @@ const ROOMY: QueueLimits = QueueLimits { window: 20, messages_max: 100, bytes_ma
 
 /// A delivery with a payload that tells it apart.
 fn delivery(number: usize, qos: QoS) -> Delivery {
-    let payload: Arc<[u8]> = number.to_string().as_bytes().into();
+    let payload = number.to_string().as_bytes().into();
     let message =
         Message { topic: "a".into(), payload, properties: None, expires: None, qos, retain: false };
     Delivery { message: Arc::new(message), qos, retain: false, identifiers: SmallVec::new() }

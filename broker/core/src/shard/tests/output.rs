@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::super::output::{BufferPool, Output};
+use crate::payload::Payload;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -60,7 +61,7 @@ fn check(steps: Vec<Step>) {
                 plain.extend(bytes);
             }
             Step::AppendShared(count) => {
-                let payload: Arc<[u8]> = bytes(&mut counter, count).into();
+                let payload = Payload::from(bytes(&mut counter, count));
                 output.lend(&mut pool);
                 output.append_shared(&payload);
                 plain.extend(payload.iter());
@@ -100,7 +101,7 @@ proptest! {
 #[test]
 fn many_slices_are_offered_as_far_as_there_is_room() {
     let mut output = Output::default();
-    let payload: Arc<[u8]> = vec![7; 2048].into();
+    let payload = Payload::from(vec![7; 2048]);
     for _ in 0..100 {
         output.append(b"head");
         output.append_shared(&payload);
@@ -118,13 +119,15 @@ fn many_slices_are_offered_as_far_as_there_is_room() {
 #[test]
 fn a_payload_is_let_go_when_it_is_written() {
     let mut output = Output::default();
-    let payload: Arc<[u8]> = vec![7; 2048].into();
+    let bytes: Arc<[u8]> = vec![7; 2048].into();
+    let payload = Payload::from(Arc::clone(&bytes));
     output.append_shared(&payload);
     output.append_shared(&payload);
-    assert_eq!(Arc::strong_count(&payload), 3);
+    drop(payload);
+    assert_eq!(Arc::strong_count(&bytes), 3);
     output.advance(2048);
-    assert_eq!(Arc::strong_count(&payload), 2);
+    assert_eq!(Arc::strong_count(&bytes), 2);
     output.advance(2048);
-    assert_eq!(Arc::strong_count(&payload), 1);
+    assert_eq!(Arc::strong_count(&bytes), 1);
     assert_eq!(output.as_slice(), Some(&[][..]));
 }
