@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase};
-use crate::codec::{DecodeError, FixedHeader, Frame, PacketType, ProtocolVersion, Publish};
+use crate::codec::{FixedHeader, Frame, PacketType, ProtocolVersion, Publish};
 use crate::payload::Packet;
-use crate::session::SessionKey;
 use crate::time::Time;
 
 /// Bytes of a PUBLISH from which on it gets a buffer of its own as soon as its fixed header is there.
@@ -44,14 +43,9 @@ pub(super) fn extend(buffer: &mut Vec<u8>, bytes: &[u8], size: usize) {
     buffer.extend_from_slice(bytes);
 }
 
-/// The PUBLISH at the front of a buffer.
-fn decode(
-    buffer: &[u8],
-    header: FixedHeader,
-    version: ProtocolVersion,
-) -> Result<Publish<'_>, DecodeError> {
-    let body = buffer.get(header.length..header.size()).unwrap_or_default();
-    Publish::decode(Frame { header, body }, version)
+/// The packet at the front of a buffer.
+fn frame(buffer: &[u8], header: FixedHeader) -> Frame<'_> {
+    Frame { header, body: buffer.get(header.length..header.size()).unwrap_or_default() }
 }
 
 impl Shard {
@@ -80,20 +74,17 @@ impl Shard {
     pub(super) fn handle_large(
         &mut self,
         key: ConnectionKey,
-        session: SessionKey,
-        version: ProtocolVersion,
+        state: (Phase, ProtocolVersion),
         header: FixedHeader,
         buffer: Vec<u8>,
     ) -> Result<Arc<Packet>, CloseCause> {
-        self.statistics.packets_received += 1;
-        header.check_version(version)?;
-        // Decoded twice: what was borrowed from the buffer ends when the buffer is to be shared.
-        let payload_length = decode(&buffer, header, version)?.payload.len();
+        // Decoded here and again where it is handled: a borrowed payload ends when its buffer is to
+        // be shared.
+        let payload_length = Publish::decode(frame(&buffer, header), state.1)?.payload.len();
         let payload = header.size() - payload_length..header.size();
         let packet = Arc::new(Packet::new(buffer, payload));
-        let publish = decode(packet.bytes(), header, version)?;
         let shared = Some(&packet).filter(|packet| packet.is_mostly_payload());
-        self.handle_publish(key, session, &publish, shared)?;
+        self.handle_packet(key, state, frame(packet.bytes(), header), shared)?;
         Ok(packet)
     }
 }

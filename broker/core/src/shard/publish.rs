@@ -20,11 +20,6 @@ use crate::topic::TopicName;
 impl Shard {
     /// Passes a publication on and acknowledges it, MQTT 4.3. `packet` is what it came in, if that
     /// has a buffer of its own.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "the call for large packets is not to slow small ones down"
-    )]
     pub(super) fn handle_publish(
         &mut self,
         key: ConnectionKey,

@@ -1,5 +1,7 @@
 //! From received bytes to handled packets.
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use super::large::{extend, is_large};
@@ -7,6 +9,7 @@ use crate::codec::{
     Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
     ProtocolVersion, Publish, Subscribe, Unsubscribe, split,
 };
+use crate::payload::Packet;
 use crate::session::SessionKey;
 use crate::time::Time;
 
@@ -82,13 +85,13 @@ impl Shard {
             }
             bytes = rest;
         };
-        if let (true, Phase::Connected(session)) = (is_large(&header, state.0), state.0) {
-            let packet = self.handle_large(key, session, state.1, header, partial)?;
+        if is_large(&header, state.0) {
+            let packet = self.handle_large(key, state, header, partial)?;
             let behind = packet.bytes().get(header.size()..).unwrap_or_default();
             return self.handle_packets(key, if behind.is_empty() { bytes } else { behind });
         }
         if let Some((frame, _)) = split(&partial, size_max)? {
-            self.handle_packet(key, state, frame)?;
+            self.handle_packet(key, state, frame, None)?;
         }
         self.handle_packets(key, bytes)
     }
@@ -99,7 +102,7 @@ impl Shard {
             let Some((frame, rest)) = split(bytes, self.packet_bytes_max(state.0))? else {
                 return Ok(self.keep_front(key, state.0, bytes));
             };
-            self.handle_packet(key, state, frame)?;
+            self.handle_packet(key, state, frame, None)?;
             bytes = rest;
         }
         Ok(false)
@@ -134,21 +137,25 @@ impl Shard {
         }
     }
 
-    fn handle_packet(
+    /// `packet` is what the frame is part of, if that has a buffer of its own.
+    pub(super) fn handle_packet(
         &mut self,
         key: ConnectionKey,
         (phase, version): (Phase, ProtocolVersion),
         frame: Frame<'_>,
+        packet: Option<&Arc<Packet>>,
     ) -> Result<(), CloseCause> {
         self.statistics.packets_received += 1;
-        let packet = frame.header.packet;
+        let kind = frame.header.packet;
         match phase {
-            Phase::Connected(session) => self.handle_client_packet(key, session, version, frame),
-            Phase::AwaitingConnect if packet == PacketType::Connect => {
+            Phase::Connected(session) => {
+                self.handle_client_packet(key, session, version, frame, packet)
+            }
+            Phase::AwaitingConnect if kind == PacketType::Connect => {
                 self.handle_connect(key, frame)
             }
             Phase::Authenticating => self.handle_authenticating(key, frame),
-            Phase::AwaitingConnect | Phase::Closed => Err(Violation::NotConnected(packet).into()),
+            Phase::AwaitingConnect | Phase::Closed => Err(Violation::NotConnected(kind).into()),
         }
     }
 
@@ -158,17 +165,18 @@ impl Shard {
         session: SessionKey,
         version: ProtocolVersion,
         frame: Frame<'_>,
+        packet: Option<&Arc<Packet>>,
     ) -> Result<(), CloseCause> {
-        let (packet, body) = (frame.header.packet, frame.body);
+        let (kind, body) = (frame.header.packet, frame.body);
         frame.header.check_version(version)?;
-        match packet {
+        match kind {
             PacketType::Publish => {
                 let publish = Publish::decode(frame, version)?;
-                return self.handle_publish(key, session, &publish, None);
+                return self.handle_publish(key, session, &publish, packet);
             }
             PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
-                let acknowledgement = Acknowledgement::decode(packet, body, version)?;
-                self.handle_acknowledgement(key, session, packet, &acknowledgement);
+                let acknowledgement = Acknowledgement::decode(kind, body, version)?;
+                self.handle_acknowledgement(key, session, kind, &acknowledgement);
             }
             PacketType::Subscribe => {
                 return self.handle_subscribe(key, session, Subscribe::decode(body, version)?);
@@ -189,7 +197,7 @@ impl Shard {
             PacketType::Connack
             | PacketType::Suback
             | PacketType::Unsuback
-            | PacketType::Pingresp => return Err(DecodeError::ServerPacket(packet as u8).into()),
+            | PacketType::Pingresp => return Err(DecodeError::ServerPacket(kind as u8).into()),
         }
         Ok(())
     }
