@@ -8,14 +8,20 @@ use crate::plan::Plan;
 use crate::scenario::{Scenario, Target};
 use crate::system::descriptors;
 use crate::transport::{Address, CONNECTIONS_PER_SOURCE, Endpoint, Scheme};
-use crate::units::{fraction, grouped, nearest};
+use crate::units::{counted, fraction, grouped, nearest};
 
 /// Ports that connections from one source address to one broker may use, when the system does not tell:
 /// Linux's default range.
 const PORTS: u64 = 28_232;
 
+/// What a run with hardly a client takes: program, histograms, the last seconds' intervals. Measured.
+const PROCESS_BYTES: u64 = 36 << 20;
+
 /// User memory of one client: its connection, its place in the lists, its share of the poller.
 const CLIENT_BYTES: u64 = 1_024;
+
+/// Memory of one Client in the embedded broker, with its subscription and what it takes while it is written to.
+const EMBEDDED_CLIENT_BYTES: u64 = 1_536;
 
 /// Memory of a pair of publisher and subscriber in the ledger.
 const PAIR_BYTES: u64 = 8;
@@ -128,7 +134,8 @@ impl Preflight {
             descriptors_max: supply.descriptors_max,
             ports,
             source_addresses,
-            memory_bytes: clients * CLIENT_BYTES
+            memory_bytes: PROCESS_BYTES
+                + clients * (CLIENT_BYTES + if embedded { EMBEDDED_CLIENT_BYTES } else { 0 })
                 + pairs * PAIR_BYTES
                 + u64::from(scenario.threads) * THREAD_BYTES,
             memory_available: supply.memory_available,
@@ -178,12 +185,9 @@ impl fmt::Display for Preflight {
             grouped(self.descriptors_max),
         )?;
         if let Some(ports) = self.ports {
-            let addresses = self.source_addresses;
-            write!(
-                f,
-                "\nports         {} of each of {addresses} source address(es)",
-                grouped(ports)
-            )?;
+            let addresses = counted(self.source_addresses, "source address");
+            let each = if self.source_addresses == 1 { "" } else { " each" };
+            write!(f, "\nports         {} of {addresses}{each}", grouped(ports))?;
         }
         write!(f, "\nmemory        about {} MB", self.memory_bytes.div_ceil(1_000_000))?;
         match self.memory_available {
@@ -281,8 +285,8 @@ mod tests {
             "publications  833/s, 43,333 B/s on the wire",
             "deliveries    2,083,333/s, 108,333,333 B/s on the wire",
             "connections   5,000, 10,000 of 20,000 open files",
-            "ports         28,000 of each of 1 source address(es)",
-            "memory        about 60 MB of 8,000 MB available",
+            "ports         28,000 of 1 source address",
+            "memory        about 105 MB of 8,000 MB available",
         ] {
             assert!(text.lines().any(|l| l == line), "no line `{line}` in\n{text}");
         }
@@ -333,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_ledger_that_does_not_fit_is_refused() {
-        let supply = Supply { memory_available: Some(50_000_000), ..SUPPLY };
+        let supply = Supply { memory_available: Some(80_000_000), ..SUPPLY };
         let error = preflight("--clients 5000", "127.0.0.1:1883", supply).unwrap_err();
         assert!(error.to_string().contains("6,250,000 publisher-subscriber pairs"), "{error}");
         assert!(preflight("--clients 5000 --topology pairs", "127.0.0.1:1883", supply).is_ok());

@@ -43,9 +43,26 @@ pub(crate) fn grouped(count: u64) -> String {
     text
 }
 
+/// A count and what is counted, as `1 thread` and `5,000 threads`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = match noun {
+        _ if count == 1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_counted_has_its_number() {
+        assert_eq!(counted(0, "thread"), "0 threads");
+        assert_eq!(counted(1, "address"), "1 address");
+        assert_eq!(counted(5_000, "address"), "5,000 addresses");
+    }
 
     #[test]
     fn digits_are_grouped_by_thousands() {

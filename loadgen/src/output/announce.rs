@@ -5,13 +5,15 @@ use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::scenario::{Group, Scenario, Target};
 use crate::transport::{Address, Scheme};
-use crate::units::{grouped, nearest, seconds};
+use crate::units::{counted, grouped, nearest, seconds};
 
 /// Everything that follows from the scenario, a few lines.
 pub(crate) fn announcement(scenario: &Scenario, plan: &Plan, address: &Address) -> String {
     let overview = &scenario.overview;
     let broker = match &scenario.target {
-        Target::Embedded { shards } => format!("embedded broker ({shards} thread(s)) on {address}"),
+        Target::Embedded { shards } => {
+            format!("embedded broker ({}) on {address}", counted(u64::from(*shards), "thread"))
+        }
         Target::External(endpoint) if endpoint.scheme == Scheme::Unix => endpoint.to_string(),
         Target::External(endpoint) => format!("{endpoint} ({address})"),
     };

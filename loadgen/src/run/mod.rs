@@ -386,7 +386,7 @@ impl Run {
         let waited = self.wait(FINISH, |collector| collector.finished() == workers).await?;
         if waited != Waited::Done {
             self.collector.warn(format!(
-                "{} of {workers} thread(s) of the generator did not end in time: their latencies \
+                "{} of the generator's {workers} threads did not end in time: their latencies \
                  from send and of connecting are left out",
                 workers - self.collector.finished()
             ));

@@ -240,7 +240,7 @@ pub enum PlanError {
     /// A closed loop without news of what arrived.
     #[error(
         "rate max at QoS 0 goes on when publications arrive, and no subscriber on the thread of the \
-         publisher of {topic} receives them ({threads} thread(s)); subscribe to it, use --threads 1, or \
+         publisher of {topic} receives them (--threads {threads}); subscribe to it, use --threads 1, or \
          publish at QoS 1"
     )]
     Unheard {
