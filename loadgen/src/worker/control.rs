@@ -16,11 +16,11 @@ use crate::mqtt::{EncodeError, Encoder};
 use crate::recorder::Stage;
 use crate::units::SECOND_NS;
 
-/// Time between two reports of running totals.
+/// Time between two reports of running totals under load.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-/// The same while the main thread waits for the last deliveries.
-const REPORT_EVERY_IN_DRAIN: Duration = Duration::from_millis(10);
+/// The same while the main thread waits: for connections, for subscriptions, for the last deliveries.
+const REPORT_EVERY_WHEN_AWAITED: Duration = Duration::from_millis(10);
 
 /// tokio's timers do not tell shorter times apart.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -52,13 +52,14 @@ pub(super) async fn run(
                 Some(Command::Subscribe) => worker.subscribe_all().await?,
                 Some(Command::Start(schedule)) => {
                     worker.schedule(schedule).map_err(WorkerError::Queue)?;
+                    reporter.every = REPORT_EVERY;
                     reporter.start_ns = schedule.start_ns;
                     reporter.second_ends_ns = schedule.start_ns + SECOND_NS;
                 }
                 Some(Command::Drain { stop_ns }) => {
                     worker.cut_schedule(stop_ns);
                     worker.recorder.borrow_mut().enter(Stage::Drain);
-                    reporter.every = REPORT_EVERY_IN_DRAIN;
+                    reporter.every = REPORT_EVERY_WHEN_AWAITED;
                     reporter.next = Instant::now();
                 }
                 Some(Command::Overtime) => worker.recorder.borrow_mut().enter(Stage::After),
@@ -162,7 +163,7 @@ impl Reporter {
         Self {
             worker,
             reports,
-            every: REPORT_EVERY,
+            every: REPORT_EVERY_WHEN_AWAITED,
             next: Instant::now(),
             start_ns: 0,
             second_ends_ns: u64::MAX,
