@@ -15,6 +15,10 @@ const END: &str = "<!-- peers: end -->";
 const HEAD: &str = "| row | load | asked | Kelvin | the floor | others, and how many times as good Kelvin is | |\n\
                     |---|---|---|---|---|---|---|\n";
 
+/// The commands are long, and looked at one at a time: a page shows them when asked.
+const FOLD: &str = "<details>\n<summary>The command of each row</summary>\n\n";
+const FOLD_END: &str = "\n</details>\n";
+
 /// The text around the table, its lines and its commands.
 #[derive(Debug)]
 pub(crate) struct Document {
@@ -57,6 +61,7 @@ impl Document {
             lines.iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect::<String>()
         };
         let (lines, commands) = (join(&self.lines), join(&self.commands));
+        let commands = format!("{FOLD}{commands}{FOLD_END}");
         format!("{}{BEGIN}\n\n{HEAD}{lines}\n{commands}\n{END}{}", self.before, self.after)
     }
 
@@ -167,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_row_is_replaced_and_the_text_around_it_stays() {
-        let text = format!("before\n{BEGIN}\n\n{HEAD}| `a` | 1 |\n\n- `a`: `x`\n\n{END}\nafter\n");
+        let commands = format!("{FOLD}- `a`: `x`\n{FOLD_END}");
+        let text = format!("before\n{BEGIN}\n\n{HEAD}| `a` | 1 |\n\n{commands}\n{END}\nafter\n");
         let mut document = Document::parse(&text).unwrap();
         assert_eq!(document.text(), text);
         replace(&mut document.lines, "a", "| `a` | 2 |".to_owned());
