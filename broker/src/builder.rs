@@ -183,8 +183,8 @@ impl Builder {
 
     /// Opens the listeners and starts the threads.
     pub fn start(self) -> Result<Broker, StartError> {
-        let Prepared { places, shared, inboxes, duties } = self.prepare()?;
-        let threads = start_threads(&shared, inboxes, duties)?;
+        let Prepared { places, shared, seats, duties } = self.prepare()?;
+        let threads = start_threads(&shared, seats, duties)?;
         Ok(Broker::new(places, shared, threads))
     }
 
@@ -198,13 +198,12 @@ impl Builder {
         mut self,
     ) -> Result<(Broker, impl Future<Output = ()> + 'static), StartError> {
         self.shards = 1;
-        let Prepared { places, shared, inboxes, mut duties } = self.prepare()?;
-        let queue = ReadinessQueue::new().map_err(StartError::Shard)?;
+        let Prepared { places, shared, seats, mut duties } = self.prepare()?;
         let broker = Broker::new(places, Arc::clone(&shared), Vec::new());
         let run = async move {
-            for (inbox, queue) in inboxes.into_iter().zip([queue]) {
+            for (inbox, queue) in seats {
                 let duties = std::mem::take(&mut duties);
-                driver::serve(Arc::clone(&shared), 0, inbox, queue, duties).await;
+                driver::serve(Arc::clone(&shared), 0, inbox, queue, duties, false).await;
             }
         };
         Ok((broker, run))
@@ -218,7 +217,9 @@ impl Builder {
         let Opened { listeners, addresses, urls, credentials, files } = opened;
         let seed = self.seed.unwrap_or_else(random_seed);
         let group = Arc::new(ShardGroup::new(self.shards, seed));
-        let (mailboxes, inboxes) = Mailboxes::new(self.shards);
+        let queues: io::Result<Vec<_>> = (0..self.shards).map(|_| ReadinessQueue::new()).collect();
+        let queues = queues.map_err(StartError::Shard)?;
+        let (mailboxes, inboxes) = Mailboxes::new(queues.iter().map(ReadinessQueue::bell));
         let publisher = Publisher::new(Arc::clone(&group), mailboxes.clone());
         let access = self.access.map(AccessControl::new);
         let listening = self.handler.map(|handler| Listening { handler, kinds: self.event_kinds });
@@ -228,7 +229,8 @@ impl Builder {
         shared.emit(&Event::Ready { addresses: &addresses });
         let duties = Duties { listeners, sys_interval: self.sys_interval };
         let places = Places { addresses, urls, credentials, files };
-        Ok(Prepared { places, shared, inboxes, duties })
+        let seats = inboxes.into_iter().zip(queues).collect();
+        Ok(Prepared { places, shared, seats, duties })
     }
 }
 
@@ -236,19 +238,22 @@ impl Builder {
 struct Prepared {
     places: Places,
     shared: Arc<Shared>,
-    inboxes: Vec<driver::Inbox>,
+    seats: Vec<Seat>,
     duties: Duties,
 }
+
+/// What a shard has of its own before it begins.
+type Seat = (driver::Inbox, ReadinessQueue);
 
 /// Starts one thread per shard and waits until each has its runtime. The first one has the duties.
 /// When one of them cannot start, the others end.
 fn start_threads(
     shared: &Arc<Shared>,
-    inboxes: Vec<driver::Inbox>,
+    seats: Vec<Seat>,
     duties: Duties,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let mut threads = Vec::with_capacity(inboxes.len());
-    let started = try_start_threads(shared, inboxes, duties, &mut threads);
+    let mut threads = Vec::with_capacity(seats.len());
+    let started = try_start_threads(shared, seats, duties, &mut threads);
     match started {
         Ok(()) => Ok(threads),
         Err(error) => {
@@ -261,19 +266,19 @@ fn start_threads(
 
 fn try_start_threads(
     shared: &Arc<Shared>,
-    inboxes: Vec<driver::Inbox>,
+    seats: Vec<Seat>,
     duties: Duties,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> io::Result<()> {
     let mut duties = Some(duties);
-    let (started, starts) = mpsc::sync_channel(inboxes.len());
-    for (index, inbox) in inboxes.into_iter().enumerate() {
+    let (started, starts) = mpsc::sync_channel(seats.len());
+    for (index, (inbox, queue)) in seats.into_iter().enumerate() {
         let shared = Arc::clone(shared);
         let duties = duties.take().unwrap_or_default();
         let started = started.clone();
         let thread = std::thread::Builder::new()
             .name(format!("kelvin-shard-{index}"))
-            .spawn(move || driver::run(shared, index, inbox, duties, &started))?;
+            .spawn(move || driver::run(shared, index, inbox, queue, duties, &started))?;
         threads.push(thread);
     }
     drop(started);

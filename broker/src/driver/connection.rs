@@ -4,7 +4,6 @@ use std::io;
 use std::rc::Rc;
 
 use broker_core::{Admission, CloseCause, ConnectionKey, Output, Shard, Violation};
-use mio::net::{TcpStream, UnixStream};
 
 use super::Driver;
 use super::arrival::Arrival;
@@ -54,13 +53,11 @@ impl Driver {
     /// Has the socket watched. What it holds already is an event.
     fn attach(self: &Rc<Self>, key: ConnectionKey, stream: Detached) -> io::Result<Transport> {
         Ok(match stream {
-            Detached::Tcp(stream) => {
-                let mut stream = TcpStream::from_std(stream);
+            Detached::Tcp(mut stream) => {
                 self.registrar.register(&mut stream, key)?;
                 Transport::Tcp(stream)
             }
-            Detached::Unix(stream) => {
-                let mut stream = UnixStream::from_std(stream);
+            Detached::Unix(mut stream) => {
                 self.registrar.register(&mut stream, key)?;
                 Transport::Unix(stream)
             }

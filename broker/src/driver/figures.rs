@@ -1,29 +1,48 @@
 //! Publishing what the broker counts under `$SYS`, for all shards on one.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use broker_core::topic::TopicName;
 use broker_core::{Message, QoS};
+use tokio::time::Instant;
 
 use super::Driver;
 use crate::sys::{Memory, SysTopics};
 
-impl Driver {
-    /// Publishes now, before anybody can ask, and then every `interval` for as long as the runtime
-    /// lives.
-    pub(super) fn start_figures(self: &Rc<Self>, interval: Duration) {
+/// The figures of a broker, and when they are published next.
+pub(super) struct Figures {
+    topics: SysTopics,
+    interval: Duration,
+    next: Instant,
+}
+
+impl Figures {
+    /// Publishes now, before anybody can ask.
+    pub(super) fn start(driver: &Driver, interval: Duration) -> Self {
         let mut topics = SysTopics::default();
-        self.publish_figures(&mut topics);
-        let driver = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            loop {
-                tokio::time::sleep(interval).await;
-                driver.publish_figures(&mut topics);
-            }
-        });
+        driver.publish_figures(&mut topics);
+        Self { topics, interval, next: after(Instant::now(), interval) }
     }
 
+    /// When they are due again.
+    pub(super) const fn next(&self) -> Instant {
+        self.next
+    }
+
+    pub(super) fn publish_when_due(&mut self, driver: &Driver, now: Instant) {
+        if now >= self.next {
+            self.next = after(now, self.interval);
+            driver.publish_figures(&mut self.topics);
+        }
+    }
+}
+
+/// An interval that no clock can count is as good as a day.
+fn after(now: Instant, interval: Duration) -> Instant {
+    now.checked_add(interval).unwrap_or_else(|| now + Duration::from_hours(24))
+}
+
+impl Driver {
     /// Retained, and at QoS 2 as in mosquitto: what did not change is not said again, so that a
     /// subscriber must not miss any.
     fn publish_figures(&self, topics: &mut SysTopics) {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use broker_core::{CloseCause, Closed, ConnectionKey};
 use tokio::io::AsyncWrite;
-use tokio::task::{spawn_local, yield_now};
+use tokio::task::spawn_local;
 
 use super::Driver;
 use super::link::Transport;
@@ -20,34 +20,48 @@ const FLUSHES_PER_TURN: usize = 256;
 /// Segments of one vectored write.
 pub(super) const SLICES_MAX: usize = 64;
 
+/// Connections that were dirty when a round of writing began, and are still to be written.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    keys: Vec<ConnectionKey>,
+    written: usize,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
 impl Driver {
-    /// Flushes whenever there is work, for as long as the runtime lives.
-    pub(super) async fn flush_when_due(self: Rc<Self>) {
-        let mut dirty = Vec::new();
-        loop {
-            self.work.notified().await;
-            // Tasks that are ready now run first and add to the batch.
-            yield_now().await;
-            loop {
-                self.hand_on_forwards();
-                self.core.borrow_mut().handle_replays(self.now());
-                self.core.borrow_mut().take_dirty(&mut dirty);
-                for (index, key) in dirty.drain(..).enumerate() {
-                    if index % FLUSHES_PER_TURN == FLUSHES_PER_TURN - 1 {
-                        yield_now().await;
-                    }
-                    self.flush(key);
-                }
-                #[cfg(feature = "slow-down")]
-                self.slow_down.pay();
-                self.close_finished();
-                self.begin_steps();
-                self.relief.notify_waiters();
-                if !self.core.borrow().has_work() || self.blocked_forwards.get() {
-                    break;
-                }
-                yield_now().await;
+    /// Goes on with a round of writing, or begins one if there is reason to.
+    pub(super) fn write_some(self: &Rc<Self>, batch: &mut Batch) {
+        if batch.is_empty() {
+            if !self.call.is_due() {
+                return;
             }
+            self.call.answer();
+            self.hand_on_forwards();
+            self.core.borrow_mut().handle_replays(self.now());
+            self.core.borrow_mut().take_dirty(&mut batch.keys);
+        }
+        let rest = batch.keys.get(batch.written..).unwrap_or_default();
+        for &key in rest.iter().take(FLUSHES_PER_TURN) {
+            self.flush(key);
+        }
+        batch.written += FLUSHES_PER_TURN;
+        if batch.written < batch.keys.len() {
+            return;
+        }
+        batch.keys.clear();
+        batch.written = 0;
+        #[cfg(feature = "slow-down")]
+        self.slow_down.pay();
+        self.close_finished();
+        self.begin_steps();
+        self.relief.notify_waiters();
+        if self.core.borrow().has_work() && !self.blocked_forwards.get() {
+            self.call.call();
         }
     }
 
@@ -159,7 +173,7 @@ impl Driver {
                     if let Mail::Forwards(forwards) = mail {
                         self.core.borrow_mut().return_forwards(shard, forwards);
                     }
-                    self.work.notify_one();
+                    self.call.call();
                 }
             }
         }
@@ -168,7 +182,7 @@ impl Driver {
     async fn wait_for_mailbox(self: Rc<Self>, shard: usize) {
         self.shared.mailboxes().wait_for_room(shard).await;
         self.blocked_forwards.set(false);
-        self.work.notify_one();
+        self.call.call();
         self.relief.notify_waiters();
     }
 }

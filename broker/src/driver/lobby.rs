@@ -75,7 +75,7 @@ impl Driver {
         let mut core = self.core.borrow_mut();
         let key = core.open(self.now());
         core.handle_closed(self.now(), key, cause);
-        self.work.notify_one();
+        self.call.call();
     }
 
     async fn hand_over(&self, shard: usize, mut mail: Mail) {

@@ -2,13 +2,14 @@
 //!
 //! The law is natural batching: nothing waits on purpose, and everything that became ready for a
 //! connection since its last write leaves in one write. A turn is: each connection that has
-//! something is read once and feeds the shard, TCP and Unix sockets by one task from one queue, those
-//! with layers below MQTT by a task each; when all that were ready have had their turn, the flusher
-//! writes each connection that has output, once.
+//! something is read once and feeds the shard, TCP and Unix sockets by the loop of turns from one
+//! queue, those with layers below MQTT by a task each; when all that were ready have had their turn,
+//! the loop writes each connection that has output, once.
 
 mod accept;
 mod arrival;
 mod authenticate;
+mod call;
 mod connection;
 mod duplex;
 mod farewell;
@@ -25,6 +26,7 @@ mod share;
 mod shared;
 #[cfg(feature = "slow-down")]
 mod slow_down;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -38,6 +40,7 @@ use broker_core::{CloseCause, ConnectionKey, Observer, Shard, Time};
 use slotmap::SecondaryMap;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::spawn_local;
 
 pub(crate) use arrival::Arrival;
 pub(crate) use mailbox::{Inbox, Mail, Mailboxes};
@@ -45,13 +48,12 @@ pub(crate) use readiness::ReadinessQueue;
 pub(crate) use shared::{Offer, Shared};
 
 use crate::transport::Entrance;
+use call::Call;
 use link::Link;
 use log::CloseLog;
 use readiness::Registrar;
 use share::Share;
-
-/// How often timers are looked at and statistics published.
-const TICK: Duration = Duration::from_millis(100);
+use turns::Turns;
 
 /// What one shard does for all of them.
 #[derive(Debug, Default)]
@@ -71,9 +73,9 @@ pub(crate) struct Driver {
     registrar: Registrar,
     /// Sockets that have something to read, in the order of their turns, each once.
     due: RefCell<VecDeque<ConnectionKey>>,
-    /// Wakes the flusher.
-    work: Notify,
-    /// Wakes connections that wait for the flusher, see [`Driver::is_congested`].
+    /// Asks for a turn, in which what waits is written.
+    call: Call,
+    /// Wakes connections with layers that wait for that, see [`Driver::is_congested`].
     relief: Notify,
     /// Whether another shard's mailbox was full at the last turn.
     blocked_forwards: Cell<bool>,
@@ -89,6 +91,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
+    queue: ReadinessQueue,
     duties: Duties,
     started: &mpsc::SyncSender<io::Result<()>>,
 ) {
@@ -96,28 +99,29 @@ pub(crate) fn run(
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default());
-    let prepared = runtime.and_then(|runtime| Ok((runtime, ReadinessQueue::new()?)));
-    let (prepared, result) = match prepared {
-        Ok(prepared) => (Some(prepared), Ok(())),
+    let (runtime, result) = match runtime {
+        Ok(runtime) => (Some(runtime), Ok(())),
         Err(error) => (None, Err(error)),
     };
     if started.send(result).is_err() {
         return;
     }
-    if let Some((runtime, queue)) = prepared {
-        runtime.block_on(serve(shared, index, inbox, queue, duties));
+    if let Some(runtime) = runtime {
+        runtime.block_on(serve(shared, index, inbox, queue, duties, true));
     }
 }
 
-/// Is a shard until it is told to stop, on the runtime that polls it.
+/// Is a shard until it is told to stop, on the runtime that polls it. `is_own`: nobody else uses that runtime, or
+/// its thread.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     index: usize,
     inbox: Inbox,
     queue: ReadinessQueue,
     duties: Duties,
+    is_own: bool,
 ) {
-    if let Err(error) = Driver::main(shared, index, inbox, queue, duties).await {
+    if let Err(error) = Driver::main(shared, index, inbox, queue, duties, is_own).await {
         tracing::error!("shard {index} cannot watch its connections: {error}");
     }
 }
@@ -135,26 +139,19 @@ impl Driver {
     async fn main(
         shared: Arc<Shared>,
         index: usize,
-        mut inbox: Inbox,
+        inbox: Inbox,
         queue: ReadinessQueue,
         duties: Duties,
+        is_own: bool,
     ) -> io::Result<()> {
-        let (registrar, readiness) = queue.attach()?;
+        let (registrar, readiness) = queue.open()?;
         let driver = Rc::new(Self::new(shared, index, registrar));
-        tokio::task::spawn_local(Rc::clone(&driver).read_when_ready(readiness));
-        tokio::task::spawn_local(Rc::clone(&driver).flush_when_due());
-        tokio::task::spawn_local(Rc::clone(&driver).tick());
-        if let Some(interval) = duties.sys_interval {
-            driver.start_figures(interval);
-        }
-        for listener in duties.listeners {
-            tokio::task::spawn_local(Rc::clone(&driver).accept(listener));
-        }
-        while let Some(mail) = inbox.receive().await {
-            driver.handle_mail(mail);
-            if driver.shared.is_stopping() {
-                break;
-            }
+        let turns = Turns::new(Rc::clone(&driver), readiness, inbox, duties, is_own);
+        // A task like others: its turn comes after theirs.
+        if let Err(error) = spawn_local(turns.run()).await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
         }
         driver.core.borrow_mut().shut_down();
         driver.close_finished();
@@ -179,7 +176,7 @@ impl Driver {
             registrar,
             due: RefCell::default(),
             scratch: RefCell::new(vec![0; Share::WHOLE.bytes()].into_boxed_slice()),
-            work: Notify::new(),
+            call: Call::default(),
             relief: Notify::new(),
             blocked_forwards: Cell::new(false),
             handshakes: Semaphore::new(
@@ -218,22 +215,19 @@ impl Driver {
     /// To be called after every call of the core that may have left something to write.
     fn wake_flusher(&self) {
         if self.core.borrow().has_work() {
-            self.work.notify_one();
+            self.call.call();
         }
     }
 
-    async fn tick(self: Rc<Self>) {
-        let mut access_changes = 0;
-        loop {
-            tokio::time::sleep(TICK).await;
-            let changes = self.shared.access_changes();
-            if std::mem::replace(&mut access_changes, changes) != changes {
-                self.core.borrow_mut().recheck_access();
-            }
-            self.core.borrow_mut().handle_timeout(self.now());
-            self.wake_flusher();
-            self.publish_statistics();
+    /// To be called regularly.
+    fn tick(&self, access_changes: &mut u64) {
+        let changes = self.shared.access_changes();
+        if std::mem::replace(access_changes, changes) != changes {
+            self.core.borrow_mut().recheck_access();
         }
+        self.core.borrow_mut().handle_timeout(self.now());
+        self.wake_flusher();
+        self.publish_statistics();
     }
 
     fn publish_statistics(&self) {
@@ -243,6 +237,6 @@ impl Driver {
     /// Ends a connection from the driver's side.
     fn lose(&self, key: ConnectionKey, cause: CloseCause) {
         self.core.borrow_mut().handle_closed(self.now(), key, cause);
-        self.work.notify_one();
+        self.call.call();
     }
 }

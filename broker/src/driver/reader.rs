@@ -5,49 +5,15 @@ use std::rc::Rc;
 
 use broker_core::{CloseCause, ConnectionKey};
 use mio::event::Event;
-use tokio::task::yield_now;
 
+use super::Driver;
 use super::connection::cause_of;
 use super::link::Link;
-use super::readiness::Readiness;
 use super::share::{Room, Share};
-use super::{Driver, TICK};
 
 impl Driver {
-    /// Reads what there is to read for as long as the runtime lives.
-    pub(super) async fn read_when_ready(self: Rc<Self>, mut readiness: Readiness) {
-        loop {
-            if let Err(error) = self.take_turns(&mut readiness).await {
-                tracing::error!("cannot see which connections have sent, trying on: {error}");
-                tokio::time::sleep(TICK).await;
-            }
-        }
-    }
-
-    /// Waits for connections to read unless some are due, and gives each that is due its turn.
-    async fn take_turns(self: &Rc<Self>, readiness: &mut Readiness) -> io::Result<()> {
-        let note = |key, event: &Event| self.handle_event(key, event);
-        let is_congested = self.is_congested();
-        let saw_all = if is_congested || self.due.borrow().is_empty() {
-            tokio::select! {
-                biased;
-                () = self.relief.notified(), if is_congested => true,
-                // Sockets that take bytes again are written while nobody is read.
-                saw_all = readiness.wait(note) => saw_all?,
-            }
-        } else {
-            readiness.look(note)?
-        };
-        self.read_due();
-        // There is more: let the others and the flusher have their turn first.
-        if !saw_all || !self.due.borrow().is_empty() && !self.is_congested() {
-            yield_now().await;
-        }
-        Ok(())
-    }
-
     /// Notes what a socket has or takes. One that takes bytes again is written at once.
-    fn handle_event(self: &Rc<Self>, key: ConnectionKey, event: &Event) {
+    pub(super) fn handle_event(self: &Rc<Self>, key: ConnectionKey, event: &Event) {
         let mut links = self.links.borrow_mut();
         let Some(link) = links.get_mut(key) else { return };
         let has_ended = event.is_read_closed() || event.is_error();
@@ -61,8 +27,13 @@ impl Driver {
         }
     }
 
+    /// Whether there are connections to be read now.
+    pub(super) fn has_turns_to_give(&self) -> bool {
+        !self.due.borrow().is_empty() && !self.is_congested()
+    }
+
     /// One turn for each connection that is due, until the flusher must come first.
-    fn read_due(&self) {
+    pub(super) fn read_due(&self) {
         let turns = self.due.borrow().len();
         for _ in 0..turns {
             if self.is_congested() {

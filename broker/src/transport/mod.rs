@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use mio::event::Source;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -56,11 +57,11 @@ pub(crate) enum OpenListener {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// A listener that accepts on the runtime of this thread.
+/// A listener of which a shard's own queue tells when somebody comes.
 #[derive(Debug)]
 pub(crate) enum Acceptor {
-    Tcp(tokio::net::TcpListener, Protocol),
-    Unix(tokio::net::UnixListener),
+    Tcp(mio::net::TcpListener, Protocol),
+    Unix(mio::net::UnixListener),
 }
 
 /// What is spoken below MQTT. Both `None`: nothing.
@@ -71,7 +72,7 @@ pub(crate) struct Protocol {
     pub(crate) path: Option<Arc<str>>,
 }
 
-/// A Network Connection that is ready for MQTT.
+/// A Network Connection that is ready for MQTT, on the runtime of its thread.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
@@ -80,11 +81,11 @@ pub(crate) enum Stream {
 }
 
 /// A [`Stream`] on its way to its shard, which is to watch its socket: one that is not boxed is on no
-/// runtime any more.
+/// runtime, or not any more.
 #[derive(Debug)]
 pub(crate) enum Detached {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
+    Tcp(mio::net::TcpStream),
+    Unix(mio::net::UnixStream),
     Duplex(Box<dyn Duplex>),
 }
 
@@ -100,6 +101,8 @@ pub(crate) enum Peer {
 /// Why there is nothing to speak MQTT on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
+    #[error("the socket cannot be watched: {0}")]
+    Socket(io::Error),
     #[error("the TLS handshake failed: {0}")]
     Tls(io::Error),
     #[error("the WebSocket handshake was refused: {0}")]
@@ -122,29 +125,41 @@ impl Peer {
     }
 }
 
-impl OpenListener {
-    /// Needs the runtime of this thread.
-    pub(crate) fn attach(self) -> io::Result<Acceptor> {
-        Ok(match self {
-            Self::Tcp(listener, protocol) => {
-                Acceptor::Tcp(tokio::net::TcpListener::from_std(listener)?, protocol)
+impl From<OpenListener> for Acceptor {
+    fn from(listener: OpenListener) -> Self {
+        match listener {
+            OpenListener::Tcp(listener, protocol) => {
+                Self::Tcp(mio::net::TcpListener::from_std(listener), protocol)
             }
-            Self::Unix(listener) => Acceptor::Unix(tokio::net::UnixListener::from_std(listener)?),
-        })
+            OpenListener::Unix(listener) => Self::Unix(mio::net::UnixListener::from_std(listener)),
+        }
     }
 }
 
 impl Acceptor {
-    pub(crate) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+    /// What a queue is to watch.
+    pub(crate) fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(listener, _) => listener,
+            Self::Unix(listener) => listener,
+        }
+    }
+
+    /// Accepts a connection that waits. Needs the runtime of this thread.
+    pub(crate) fn accept(&self) -> io::Result<(Detached, Peer)> {
         match self {
             Self::Tcp(listener, _) => {
-                let (stream, address) = listener.accept().await?;
-                Ok((Stream::Tcp(stream), Peer::from(address)))
+                let (stream, address) = listener.accept()?;
+                Ok((Detached::Tcp(stream), Peer::from(address)))
             }
             Self::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, _) = listener.accept()?;
+                // What asks for the process without a runtime takes it for granted that there is one, which does
+                // not hold across the borders of containers.
+                let stream = UnixStream::from_std(stream.into())?;
                 let process = stream.peer_cred().ok().and_then(|credentials| credentials.pid());
-                Ok((Stream::Unix(stream), Peer::Process(process)))
+                let stream = mio::net::UnixStream::from_std(stream.into_std()?);
+                Ok((Detached::Unix(stream), Peer::Process(process)))
             }
         }
     }
@@ -163,13 +178,14 @@ impl Protocol {
         self.credentials.is_none() && self.path.is_none()
     }
 
-    /// Goes through the handshakes. `bytes_max` bounds a WebSocket message until the Client is
+    /// Goes through the handshakes, on the runtime of this thread. `bytes_max` bounds a WebSocket message until the Client is
     /// admitted.
     pub(crate) async fn accept(
         &self,
-        stream: TcpStream,
+        stream: mio::net::TcpStream,
         bytes_max: usize,
     ) -> Result<Box<dyn Duplex>, HandshakeError> {
+        let stream = TcpStream::from_std(stream.into()).map_err(HandshakeError::Socket)?;
         let socket = Socket::new(stream);
         match (&self.credentials, &self.path) {
             (None, None) => Ok(Box::new(socket)),
@@ -186,7 +202,7 @@ impl Protocol {
     }
 }
 
-impl Stream {
+impl Detached {
     /// Sets what every connection has.
     pub(crate) fn configure(&self) -> io::Result<()> {
         match self {
@@ -195,12 +211,28 @@ impl Stream {
         }
     }
 
+    /// Joins the runtime of this thread.
+    pub(crate) fn attach(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream.into())?),
+            Self::Unix(stream) => Stream::Unix(UnixStream::from_std(stream.into())?),
+            Self::Duplex(mut duplex) => {
+                duplex.socket().attach()?;
+                Stream::Duplex(duplex)
+            }
+        })
+    }
+}
+
+impl Stream {
     /// Takes sockets that are read as they are off the runtime of this thread: a shard watches them
     /// itself. Layers stay on it.
     pub(crate) fn release(self) -> io::Result<Detached> {
         Ok(match self {
-            Self::Tcp(stream) => Detached::Tcp(stream.into_std()?),
-            Self::Unix(stream) => Detached::Unix(stream.into_std()?),
+            Self::Tcp(stream) => Detached::Tcp(mio::net::TcpStream::from_std(stream.into_std()?)),
+            Self::Unix(stream) => {
+                Detached::Unix(mio::net::UnixStream::from_std(stream.into_std()?))
+            }
             Self::Duplex(duplex) => Detached::Duplex(duplex),
         })
     }
@@ -213,9 +245,7 @@ impl Stream {
         }
         Ok(detached)
     }
-}
 
-impl Stream {
     /// The common name in the certificate that the peer has shown.
     pub(crate) fn common_name(&self) -> Option<&str> {
         match self {

@@ -224,7 +224,20 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> (Self, SocketAddr) {
-        let mut child = broker(arguments).spawn().expect("the binary runs");
+        Self::of(broker(arguments))
+    }
+
+    /// One that may have so many files open.
+    fn with_files(files: u32, arguments: &[&str]) -> (Self, SocketAddr) {
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_broker")]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> (Self, SocketAddr) {
+        let mut child = command.spawn().expect("the binary runs");
         let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let mut running = Self { child, lines };
         let line = running.wait_for("listening on mqtt://");
@@ -330,4 +343,21 @@ fn the_binary_publishes_its_figures_unless_told_not_to() {
         let published = answer.windows(version.len()).any(|part| part == version.as_bytes());
         assert_eq!(published, says, "{answer:02x?}");
     }
+}
+
+/// Those who came when there were none wait, and are let in without another one coming.
+#[test]
+fn descriptors_that_run_out_are_waited_for() {
+    const FILES: u32 = 40;
+    let arguments = ["--bind", "127.0.0.1", "--port", "0", "--max-connections", "1000"];
+    let (mut running, address) = Running::with_files(FILES, &arguments);
+    let connect = || std::net::TcpStream::connect(address).expect("the system takes it");
+    let early: Vec<_> = (0..FILES).map(|_| connect()).collect();
+    running.wait_for("cannot accept a connection, trying on");
+    let mut late = connect();
+    late.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01s").expect("the system takes it");
+    drop(early);
+    let mut answer = [0; 4];
+    std::io::Read::read_exact(&mut late, &mut answer).expect("it answers");
+    assert_eq!(answer, [0x20, 2, 0, 0]);
 }

@@ -180,3 +180,39 @@ async fn a_will_is_published_when_the_transport_ends() {
         assert_eq!(will.payload, scheme.as_bytes());
     }
 }
+
+/// A shard sleeps elsewhere while it has connections with layers, and goes back when they are gone.
+#[tokio::test]
+async fn connections_with_layers_come_and_go_beside_plain_ones() {
+    for shards in [1, 2] {
+        let server = Server::start(shards);
+        let mut reader = server.client("mqtt", "reader").await;
+        reader.subscribe("temperature", 2).await;
+        let mut writer = server.client("mqtt", "writer").await;
+        let mut busy = server.client("mqtt", "busy").await;
+        // Never silent, so that the others have no turn but theirs.
+        let noise = tokio::spawn(async move {
+            loop {
+                busy.publish_surely("noise", b"23", 0).await;
+            }
+        });
+        for scheme in SCHEMES {
+            let mut other = server.client(scheme, "other").await;
+            other.subscribe("temperature", 2).await;
+            exchange(&mut writer, &mut other, b"24").await;
+            for _ in 0..3 {
+                reader.receive_surely().await;
+            }
+            other.send(&DISCONNECT).await;
+            other.expect_closed().await;
+            exchange(&mut writer, &mut reader, b"25").await;
+            // The shards look at their clocks at least once more.
+            let publications = server.broker.statistics().publications_received;
+            exchange(&mut writer, &mut reader, b"26").await;
+            let newer = |figures: &broker::Statistics| figures.publications_received > publications;
+            server.wait_for("newer figures", newer).await;
+            exchange(&mut writer, &mut reader, b"27").await;
+        }
+        noise.abort();
+    }
+}
