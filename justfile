@@ -99,8 +99,8 @@ regress base='' *args:
 
 # how often the duet is right: runs of two copies and of brokers that are slow on purpose, a line of the file each
 [group('bench')]
-prove minutes file:
-    benches/regress/prove {{ minutes }} {{ file }}
+prove minutes file *slow:
+    benches/regress/prove {{ minutes }} {{ file }} {{ slow }}
 
 # counts of this commit as the baseline; the commit says why
 [group('bench')]

@@ -184,7 +184,7 @@ impl Driver {
             ),
             log: CloseLog::default(),
             #[cfg(feature = "slow-down")]
-            slow_down: slow_down::SlowDown::default(),
+            slow_down: slow_down::SlowDown::new(),
             shared,
         }
     }

@@ -160,6 +160,8 @@ impl Shard {
     /// Who gets a publication to `topic`; under a policy only those that may, which the cache then
     /// remembers with the rest.
     fn resolve(&mut self, hash: u64, topic: TopicName<'_>) -> Rc<Resolved<SessionKey>> {
+        #[cfg(feature = "slow-down")]
+        crate::slow_down::route();
         let Self { topics, sessions, policy, .. } = self;
         let Topics { cache, subscriptions, .. } = topics;
         let readers = policy.as_ref().map(|_| &*sessions);
