@@ -109,7 +109,7 @@ fn a_change_to_one_name_leaves_the_others() {
 #[test]
 fn an_entry_that_missed_many_changes_is_forgotten() {
     let mut cache = MatchCache::new();
-    for (changes, holds) in [(8, true), (8, true), (9, false)] {
+    for (changes, holds) in [(16, true), (16, true), (17, false)] {
         cache.insert(1, resolved::<u8>("a", Matches::default()));
         for _ in 0..changes {
             cache.invalidate(super::filter("x/+"), |_| 1);
@@ -132,7 +132,30 @@ fn the_cache_holds_a_bounded_number_of_names() {
         cache.insert(number, Rc::clone(&entry));
         entries.push(entry);
     }
-    assert_eq!(held(&entries).count(), 1 << 14);
+    assert_eq!(held(&entries).count(), 1 << 16);
+}
+
+/// A cache that grows keeps what it held, and has room for names in proportion.
+#[test]
+fn names_seldom_displace_each_other_until_the_cache_is_as_large_as_may_be() {
+    let mut cache = MatchCache::new();
+    let mut entries = Vec::new();
+    for number in 1..=4_096_u64 {
+        let entry = resolved::<u8>(&format!("t/{number}"), Matches::default());
+        // Multiplied once the numbers would be spread evenly, which is better than what hashes do.
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (mixed ^ (mixed >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 16;
+        cache.insert(hash, Rc::clone(&entry));
+        entries.push((hash, entry));
+        if number.is_power_of_two() {
+            let found = |(hash, entry): &&(u64, Rc<Resolved<u8>>)| {
+                let topic = entry.topic.to_string();
+                cache.get(*hash, super::name(&topic)).is_some()
+            };
+            let found = entries.iter().filter(found).count();
+            assert!(found * 100 >= entries.len() * 90, "{found} of {number}");
+        }
+    }
 }
 
 #[test]
