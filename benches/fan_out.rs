@@ -16,6 +16,7 @@ const NOW: Time = Time::from_millis(1);
 struct Fixture {
     shard: Shard,
     publisher: ConnectionKey,
+    subscribers: Vec<ConnectionKey>,
     dirty: Vec<ConnectionKey>,
 }
 
@@ -24,11 +25,13 @@ impl Fixture {
         let group = Arc::new(ShardGroup::new(1, 1));
         let mut shard = Shard::new(group, 0, Limits::default(), None);
         let publisher = open(&mut shard, "publisher");
-        for number in 0..subscribers {
+        let keys = (0..subscribers).map(|number| {
             let subscriber = open(&mut shard, &format!("display-{number}"));
             shard.handle_bytes(NOW, subscriber, &benches::subscribe(TOPIC, qos));
-        }
-        let mut fixture = Self { shard, publisher, dirty: Vec::new() };
+            subscriber
+        });
+        let keys = keys.collect();
+        let mut fixture = Self { shard, publisher, subscribers: keys, dirty: Vec::new() };
         let acknowledged = fixture.flush();
         assert_eq!(acknowledged, 4 + subscribers * (4 + 5), "CONNACK and SUBACK of each");
         fixture
@@ -38,6 +41,13 @@ impl Fixture {
     fn turn(&mut self, bytes: &[u8]) -> usize {
         self.shard.handle_bytes(NOW, self.publisher, bytes);
         self.flush()
+    }
+
+    /// What the subscribers answer to a turn, each in one read.
+    fn acknowledge(&mut self, pubacks: &[u8]) {
+        for &subscriber in &self.subscribers {
+            self.shard.handle_bytes(NOW, subscriber, pubacks);
+        }
     }
 
     fn flush(&mut self) -> usize {
@@ -105,6 +115,36 @@ fn turns(criterion: &mut Criterion<CpuTime>) {
     }
 }
 
+/// At QoS 1, with the acknowledgements: few subscribers, and more than the processor's caches hold.
+fn acknowledged(criterion: &mut Criterion<CpuTime>) {
+    for subscribers in [1_000, 10_000] {
+        for messages in [1, 5] {
+            let packet = benches::publish(TOPIC, READING, Some(1));
+            let bytes = packet.repeat(messages);
+            let deliveries = subscribers * messages;
+            let mut group = criterion.benchmark_group("fan_out");
+            group.throughput(Throughput::Elements(deliveries as u64));
+            let name = format!("{subscribers}_subscribers/qos1/{messages}_per_turn");
+            group.bench_function(name, |bencher| {
+                let mut fixture = Fixture::new(subscribers, 1);
+                let mut identifiers = (1..=u16::MAX).cycle();
+                bencher.iter(|| {
+                    let sent = fixture.turn(&bytes);
+                    assert_eq!(sent, deliveries * packet.len() + messages * 4);
+                    let pubacks: Vec<u8> = identifiers
+                        .by_ref()
+                        .take(messages)
+                        .flat_map(|identifier| [[0x40, 2], identifier.to_be_bytes()].concat())
+                        .collect();
+                    fixture.acknowledge(&pubacks);
+                });
+                assert_eq!(fixture.shard.statistics().acknowledgements_unknown, 0);
+            });
+            group.finish();
+        }
+    }
+}
+
 /// On both sides of `SHARED_PAYLOAD_MIN`, from which on a payload is shared and not copied.
 fn payloads(criterion: &mut Criterion<CpuTime>) {
     for size in [256, 1_024, 2_047, 2_048, 16_384] {
@@ -116,6 +156,6 @@ fn payloads(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = fan_out;
     config = benches::criterion();
-    targets = subscribers, turns, payloads
+    targets = subscribers, turns, acknowledged, payloads
 }
 criterion_main!(fan_out);

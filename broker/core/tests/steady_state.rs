@@ -12,15 +12,16 @@ mod allocations;
 use allocations::Allocations;
 
 const NOW: Time = Time::from_millis(1);
-const SUBSCRIBERS: usize = 100;
+const SUBSCRIBERS: u8 = 100;
 /// Enough for queues, buffers and pools to come to their final sizes.
 const WARM_UP: usize = 50;
 const TURNS: usize = 200;
 /// The two counters before the bytes of an `Arc<[u8]>`.
 const SHARED_HEADER: usize = 2 * size_of::<usize>();
 
-/// Bytes of a message that sessions share: its counters, and what refers to topic, payload and properties.
-const MESSAGE: usize = 88;
+/// Bytes of a message that sessions share: its counters, what refers to topic, payload and properties, and
+/// Subscription Identifiers.
+const MESSAGE: usize = 112;
 
 /// A shard, a publisher and subscribers that acknowledge all they get.
 struct Fixture {
@@ -34,16 +35,27 @@ struct Fixture {
 
 impl Fixture {
     fn new(version: u8, qos: u8) -> Self {
-        let mut shard = Shard::new(Arc::new(ShardGroup::new(1, 1)), 0, Limits::default(), None);
-        let publisher = connect(&mut shard, version, "publisher");
         let subscribe = match version {
             5 => [&b"\x82\x07\x00\x01\x00\x00\x01t"[..], &[qos]].concat(),
             _ => [&b"\x82\x06\x00\x01\x00\x01t"[..], &[qos]].concat(),
         };
+        Self::subscribed(version, |_| subscribe.clone())
+    }
+
+    /// With Subscription Identifiers, at QoS 1.
+    fn identified(identifier: impl Fn(u8) -> u8) -> Self {
+        Self::subscribed(5, |number| {
+            [&b"\x82\x09\x00\x01\x02\x0b"[..], &[identifier(number)], b"\x00\x01t\x01"].concat()
+        })
+    }
+
+    fn subscribed(version: u8, subscribe: impl Fn(u8) -> Vec<u8>) -> Self {
+        let mut shard = Shard::new(Arc::new(ShardGroup::new(1, 1)), 0, Limits::default(), None);
+        let publisher = connect(&mut shard, version, "publisher");
         let mut subscribers = Vec::new();
         for number in 0..SUBSCRIBERS {
             let key = connect(&mut shard, version, &format!("display-{number}"));
-            shard.handle_bytes(NOW, key, &subscribe);
+            shard.handle_bytes(NOW, key, &subscribe(number));
             subscribers.push(key);
         }
         let mut fixture = Self {
@@ -99,7 +111,7 @@ impl Fixture {
         let before = self.shard.statistics().deliveries;
         let (found, ()) = allocations::during(|| (0..TURNS).for_each(|_| turn(self)));
         let statistics = self.shard.statistics();
-        assert_eq!(statistics.deliveries - before, (TURNS * SUBSCRIBERS) as u64);
+        assert_eq!(statistics.deliveries - before, TURNS as u64 * u64::from(SUBSCRIBERS));
         assert_eq!((statistics.messages_inflight, statistics.dropped_output_full), (0, 0));
         found
     }
@@ -180,6 +192,20 @@ fn a_publication_at_qos_1_or_2_allocates_its_message_once_and_a_delivery_nothing
     }
 }
 
+/// Sessions that differ in their Subscription Identifiers keep a reference to the message each of their own, and no
+/// copy of the payload.
+#[test]
+fn subscription_identifiers_that_are_the_same_are_kept_once() {
+    let publication = publish(5, 1, b"21.5");
+    let same = Fixture::identified(|_| 7).measure(&publication);
+    assert_eq!(same.count, 2 * TURNS as u64, "{same:?}");
+    let different = Fixture::identified(|number| number + 1).measure(&publication);
+    let each = u64::from(SUBSCRIBERS);
+    assert_eq!(different.count, (1 + each) * TURNS as u64, "{different:?}");
+    let bytes = TURNS * (SHARED_HEADER + 8 + usize::from(SUBSCRIBERS) * MESSAGE);
+    assert_eq!(different.bytes, bytes);
+}
+
 #[test]
 fn a_large_payload_is_copied_once_for_all_subscribers() {
     let payload = vec![b'x'; 64 << 10];
@@ -238,7 +264,11 @@ fn outputs_share_a_payload_from_the_threshold_on() {
                 .collect();
             places.sort_unstable();
             places.dedup();
-            assert_eq!(places.len(), if shares { 1 } else { SUBSCRIBERS }, "{size} at {qos}");
+            assert_eq!(
+                places.len(),
+                if shares { 1 } else { usize::from(SUBSCRIBERS) },
+                "{size} at {qos}"
+            );
         }
     }
 }

@@ -12,6 +12,17 @@ use super::reason::ReasonCode;
 /// A PINGRESP, whole, MQTT 3.13.
 pub const PINGRESP: [u8; 2] = [0xd0, 0];
 
+/// Bytes of a PUBACK that says no more than its identifier: it went well.
+pub const PUBACK_BYTES: usize = 4;
+
+/// Takes such a PUBACK from the front of `bytes`; returns its identifier and the bytes after it.
+/// `None` says that [`split`](super::split) is to look.
+#[inline]
+pub fn split_puback(bytes: &[u8]) -> Option<(PacketIdentifier, &[u8])> {
+    let [0x40, 2, high, low, rest @ ..] = bytes else { return None };
+    Some((PacketIdentifier::new(u16::from_be_bytes([*high, *low]))?, rest))
+}
+
 /// A PUBACK, PUBREC, PUBREL or PUBCOMP, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledgement<'a> {

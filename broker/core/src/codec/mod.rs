@@ -23,8 +23,8 @@ mod unsubscribe;
 pub mod properties;
 
 pub use acknowledgement::{
-    Acknowledgement, PINGRESP, encode_acknowledgement, encode_puback, encode_pubcomp,
-    encode_pubrec, encode_pubrel, encode_unsuback,
+    Acknowledgement, PINGRESP, PUBACK_BYTES, encode_acknowledgement, encode_puback, encode_pubcomp,
+    encode_pubrec, encode_pubrel, encode_unsuback, split_puback,
 };
 pub use auth::Auth;
 pub use connack::{ConnackProperties, encode_connack, encode_connack_v5};

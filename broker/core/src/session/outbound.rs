@@ -1,34 +1,47 @@
 //! QoS 1 and 2 as sender, MQTT 4.3.2, 4.3.3 and 4.4: an inflight window and a queue behind it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
+use super::window::{Inflight, Window};
 use crate::codec::PacketIdentifier;
 use crate::message::Message;
 use crate::qos::QoS;
 
-/// Packet Identifiers there are.
-const IDENTIFIERS: u64 = 65_535;
+/// A message with what goes along with it, as the sessions of one shard keep it together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What was published.
+    pub message: Message,
+    /// Subscription Identifiers that go along.
+    pub identifiers: SmallVec<[u32; 1]>,
+}
+
+impl From<Message> for Kept {
+    /// Without Subscription Identifiers.
+    fn from(message: Message) -> Self {
+        Self { message, identifiers: SmallVec::new() }
+    }
+}
 
 /// One message on its way to one Client, at QoS 1 or 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// The message, shared with the other sessions that have it.
-    pub message: Arc<Message>,
+    /// The message. Counted without atomics: each of those waits until all that was written before,
+    /// to a session that is in no cache, has arrived.
+    pub kept: Rc<Kept>,
     /// The lower of its QoS and the subscription's.
     pub qos: QoS,
     /// The RETAIN flag that it is sent with.
     pub retain: bool,
-    /// Subscription Identifiers that go along.
-    pub identifiers: SmallVec<[u32; 1]>,
 }
 
 impl Delivery {
     /// Bytes that it counts for while it waits.
     pub fn size(&self) -> usize {
-        self.message.size() + size_of_val(&*self.identifiers)
+        self.kept.message.size() + size_of_val(&*self.kept.identifiers)
     }
 }
 
@@ -66,14 +79,14 @@ pub enum Offered {
 }
 
 /// What to send next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outgoing<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
     /// A PUBLISH; with DUP = 1 when it was sent on an earlier Network Connection, [MQTT-4.4.0-1].
     Publish {
         /// Its identifier.
         identifier: PacketIdentifier,
         /// The message.
-        delivery: &'a Delivery,
+        delivery: Delivery,
         /// Whether it was sent before.
         duplicate: bool,
     },
@@ -84,14 +97,9 @@ pub enum Outgoing<'a> {
 /// The sending half of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Outbound {
-    /// In the order of sending, hence with rising serial numbers.
-    inflight: VecDeque<Inflight>,
-    /// How many at the end of `inflight` were not sent yet on this Network Connection.
-    unsent: usize,
+    window: Window,
     /// `None` when nothing waits, as in nearly all sessions: an empty one is not paid for.
     queue: Option<Box<Queue>>,
-    /// Serial number of the next message; its identifier follows from it.
-    next: u64,
 }
 
 /// Messages that wait, in order.
@@ -102,35 +110,19 @@ struct Queue {
     bytes: usize,
 }
 
-#[derive(Clone, Debug)]
-struct Inflight {
-    serial: u64,
-    /// `None` once a PUBREC has come: only PUBREL and PUBCOMP are left.
-    delivery: Option<Delivery>,
-    /// Whether its PUBREL went before its turn on this Network Connection.
-    early: bool,
-}
-
-impl Inflight {
-    const fn identifier(&self) -> PacketIdentifier {
-        identifier(self.serial)
-    }
-}
-
-const fn identifier(serial: u64) -> PacketIdentifier {
-    match PacketIdentifier::new((serial % IDENTIFIERS) as u16 + 1) {
-        Some(identifier) => identifier,
-        None => PacketIdentifier::FIRST,
-    }
-}
-
 impl Outbound {
     /// Takes a message in. It may be sent at once when the Client is `connected`, nothing waits
     /// before it and the window is open.
+    #[inline]
     pub fn offer(&mut self, delivery: Delivery, connected: bool, limits: QueueLimits) -> Offered {
         if connected && self.is_open(limits) {
-            return Offered::Send(self.start(delivery));
+            return Offered::Send(self.window.push(delivery));
         }
+        self.queue_up(delivery, limits)
+    }
+
+    #[inline(never)]
+    fn queue_up(&mut self, delivery: Delivery, limits: QueueLimits) -> Offered {
         let bytes = self.queued_bytes() + delivery.size();
         if self.queued() >= limits.messages_max || bytes > limits.bytes_max {
             return Offered::Dropped;
@@ -143,14 +135,13 @@ impl Outbound {
 
     /// Whether a message that is offered to a connected Client now would be sent at once.
     pub fn is_open(&self, limits: QueueLimits) -> bool {
-        self.queued() == 0 && self.unsent == 0 && self.has_room(limits)
+        self.queued() == 0 && !self.window.has_unsent() && self.has_room(limits)
     }
 
     /// Begins anew on another Network Connection: what is in flight is to be sent again, in the
     /// old order, [MQTT-4.4.0-1] and [MQTT-4.6.0-1].
     pub fn resume(&mut self) {
-        self.unsent = self.inflight.len();
-        self.inflight.iter_mut().for_each(|inflight| inflight.early = false);
+        self.window.resume();
     }
 
     /// The next thing to send, if the window is open. `wanted` says of a message that has not been
@@ -159,112 +150,107 @@ impl Outbound {
         &mut self,
         limits: QueueLimits,
         mut wanted: impl FnMut(&Delivery) -> bool,
-    ) -> Option<Outgoing<'_>> {
-        while self.inflight.get(self.inflight.len() - self.unsent).is_some_and(|next| next.early) {
-            self.unsent -= 1;
+    ) -> Option<Outgoing> {
+        while self.window.unsent_mut().first().is_some_and(Inflight::is_early) {
+            self.window.send_next();
         }
         if !self.has_room(limits) {
             return self.early_pubrel();
         }
-        let duplicate = self.unsent > 0;
-        let index = self.inflight.len() - self.unsent;
-        if duplicate {
-            self.unsent -= 1;
-        } else {
-            let delivery = loop {
-                let queue = self.queue.as_deref_mut()?;
-                let delivery = queue.deliveries.pop_front()?;
-                queue.bytes -= delivery.size();
-                if wanted(&delivery) {
-                    break delivery;
-                }
-            };
-            self.start(delivery);
+        if self.window.has_unsent() {
+            let index = self.window.send_next();
+            let inflight = self.window.as_slice().get(index)?;
+            let identifier = inflight.identifier();
+            return Some(match inflight.delivery() {
+                Some(delivery) => Outgoing::Publish { identifier, delivery, duplicate: true },
+                None => Outgoing::Pubrel(identifier),
+            });
         }
-        let inflight = self.inflight.get(index)?;
-        let identifier = inflight.identifier();
-        Some(match &inflight.delivery {
-            Some(delivery) => Outgoing::Publish { identifier, delivery, duplicate },
-            None => Outgoing::Pubrel(identifier),
-        })
+        let queue = self.queue.as_deref_mut()?;
+        loop {
+            let delivery = queue.deliveries.pop_front()?;
+            queue.bytes -= delivery.size();
+            if wanted(&delivery) {
+                let identifier = self.window.push(delivery.clone());
+                return Some(Outgoing::Publish { identifier, delivery, duplicate: false });
+            }
+        }
     }
 
     /// A PUBREL that is to be sent again: it need not wait for the window, which is for PUBLISH
     /// alone, 5.0 [MQTT-3.3.4-10].
-    fn early_pubrel(&mut self) -> Option<Outgoing<'_>> {
-        let unsent = self.inflight.range_mut(self.inflight.len() - self.unsent..);
-        let pubrel = unsent.filter(|next| next.delivery.is_none()).find(|next| !next.early)?;
-        pubrel.early = true;
+    fn early_pubrel(&mut self) -> Option<Outgoing> {
+        let unsent = self.window.unsent_mut().iter_mut();
+        let pubrel = unsent.filter(|next| next.is_released()).find(|next| !next.is_early())?;
+        pubrel.set_early(true);
         Some(Outgoing::Pubrel(pubrel.identifier()))
     }
 
     /// A PUBACK. False when no QoS 1 message waits for it.
+    #[inline]
     pub fn acknowledge(&mut self, identifier: PacketIdentifier) -> bool {
-        let at_least_once = |delivery: &Option<Delivery>| {
-            delivery.as_ref().is_some_and(|delivery| delivery.qos == QoS::AtLeastOnce)
-        };
-        self.complete(identifier, at_least_once)
+        self.complete(identifier, |inflight| {
+            !inflight.is_released() && inflight.qos() == QoS::AtLeastOnce
+        })
     }
 
     /// A message that the Client refused with a Reason Code of failure: it is done with.
     pub fn refuse(&mut self, identifier: PacketIdentifier) -> bool {
-        self.complete(identifier, Option::is_some)
+        self.complete(identifier, |inflight| !inflight.is_released())
     }
 
     /// A PUBREC: the message is the Client's and need not be kept. False when no QoS 2 message
     /// waits for it.
     pub fn receive(&mut self, identifier: PacketIdentifier) -> bool {
-        let Some(index) = self.position(identifier) else {
+        let index = self.window.position(identifier);
+        let found = index.and_then(|index| self.window.as_mut_slice().get_mut(index));
+        let Some(inflight) = found.filter(|inflight| inflight.qos() == QoS::ExactlyOnce) else {
             return false;
         };
-        let delivery = &mut self.inflight[index].delivery;
-        let exactly_once = delivery.as_ref().is_none_or(|d| d.qos == QoS::ExactlyOnce);
-        if exactly_once {
-            *delivery = None;
-        }
-        exactly_once
+        inflight.release();
+        true
     }
 
     /// A PUBCOMP. False when no PUBREL waits for it.
     pub fn finish(&mut self, identifier: PacketIdentifier) -> bool {
-        self.complete(identifier, Option::is_none)
+        self.complete(identifier, Inflight::is_released)
     }
 
     /// Removes messages that the Client may not have, from the queue and with `sent` from those in
     /// flight too; returns how many. Not to be used between [`resume`](Self::resume) and the
     /// sending of all that is to be sent again.
     pub fn revoke(&mut self, sent: bool, keep: impl Fn(&Message) -> bool) -> usize {
-        let before = self.queued() + self.inflight.len();
+        let before = self.queued() + self.inflight();
         if let Some(queue) = &mut self.queue {
-            queue.deliveries.retain(|delivery| keep(&delivery.message));
+            queue.deliveries.retain(|delivery| keep(&delivery.kept.message));
             queue.bytes = queue.deliveries.iter().map(Delivery::size).sum();
         }
         if sent {
-            self.inflight.retain(|i| i.delivery.as_ref().is_none_or(|d| keep(&d.message)));
-            self.unsent = self.unsent.min(self.inflight.len());
+            self.window.retain(|inflight| inflight.kept().is_none_or(|kept| keep(&kept.message)));
         }
-        before - self.queued() - self.inflight.len()
+        before - self.queued() - self.inflight()
     }
 
     /// Whether [`next`](Self::next) may have something, if the window is open.
     pub fn has_unsent(&self) -> bool {
-        self.unsent > 0 || self.queued() > 0
+        self.window.has_unsent() || self.queued() > 0
     }
 
     /// How much there is of everything.
     pub fn held(&self) -> Held {
-        let (inflight, queued) = (self.inflight.len(), self.queued());
+        let (inflight, queued) = (self.inflight(), self.queued());
         Held { inflight, queued, queued_bytes: self.queued_bytes() }
     }
 
-    /// The message in flight that has this identifier, until the Client has it.
-    pub fn sent(&self, identifier: PacketIdentifier) -> Option<&Delivery> {
-        self.inflight.get(self.position(identifier)?)?.delivery.as_ref()
+    /// The message in flight that has this identifier, and its QoS, until the Client has it.
+    pub fn sent(&self, identifier: PacketIdentifier) -> Option<(&Message, QoS)> {
+        let inflight = self.window.as_slice().get(self.window.position(identifier)?)?;
+        Some((&inflight.kept()?.message, inflight.qos()))
     }
 
     /// Messages that are sent and not yet acknowledged.
-    pub fn inflight(&self) -> usize {
-        self.inflight.len()
+    pub const fn inflight(&self) -> usize {
+        self.window.len()
     }
 
     /// Messages that wait.
@@ -272,49 +258,23 @@ impl Outbound {
         self.queue.as_ref().map_or(0, |queue| queue.deliveries.len())
     }
 
-    fn queued_bytes(&self) -> usize {
+    /// Bytes of those that wait.
+    pub fn queued_bytes(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
     fn has_room(&self, limits: QueueLimits) -> bool {
-        self.inflight.len() - self.unsent < usize::from(limits.window)
+        self.window.sent() < usize::from(limits.window)
     }
 
-    fn start(&mut self, delivery: Delivery) -> PacketIdentifier {
-        // Serial numbers less than a round apart have different identifiers, so that only a
-        // message which has gone without acknowledgement for a whole round makes us search.
-        while let Some(oldest) = self.inflight.front()
-            && self.next - oldest.serial >= IDENTIFIERS
-            && self.inflight.iter().any(|other| other.identifier() == identifier(self.next))
-        {
-            self.next += 1;
-        }
-        let serial = self.next;
-        self.next += 1;
-        self.inflight.push_back(Inflight { serial, delivery: Some(delivery), early: false });
-        identifier(serial)
-    }
-
+    #[inline]
     fn complete(
         &mut self,
         identifier: PacketIdentifier,
-        expected: impl FnOnce(&Option<Delivery>) -> bool,
+        expected: impl FnOnce(&Inflight) -> bool,
     ) -> bool {
-        let Some(index) = self.position(identifier) else {
-            return false;
-        };
-        if !expected(&self.inflight[index].delivery) {
-            return false;
-        }
-        if index >= self.inflight.len() - self.unsent {
-            self.unsent -= 1;
-        }
-        self.inflight.remove(index);
-        true
-    }
-
-    /// Clients acknowledge in order, so that the first is nearly always the one.
-    fn position(&self, identifier: PacketIdentifier) -> Option<usize> {
-        self.inflight.iter().position(|inflight| inflight.identifier() == identifier)
+        let index = self.window.position(identifier);
+        let found = index.filter(|&index| self.window.as_slice().get(index).is_some_and(expected));
+        found.inspect(|&index| self.window.remove(index)).is_some()
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Shard;
-use super::connection::{CloseCause, ConnectionKey};
+use super::connection::{CloseCause, Connection, ConnectionKey};
 use super::forward::Change;
 use crate::access::{Admission, Identity, Policy, Principal, Refusal, Rights, SessionAccess};
 use crate::codec::ReasonCode;
@@ -28,7 +28,7 @@ impl Shard {
     /// Notes what was made of the credentials of the CONNECT that is about to be handled.
     pub fn admit(&mut self, key: ConnectionKey, admission: Admission) {
         if let Some(connection) = self.links.get_mut(key) {
-            connection.admission = Some(Box::new(admission));
+            connection.rare_mut().admission = Some(Box::new(admission));
         }
     }
 
@@ -55,7 +55,7 @@ impl Shard {
         if self.policy.is_none() {
             return Ok(None);
         }
-        let admission = self.links.get_mut(key).and_then(|link| link.admission.take());
+        let admission = self.links.get_mut(key).and_then(Connection::take_admission);
         match admission.map(|admission| *admission) {
             Some(Admission::Granted(principal)) => {
                 self.grant_to(principal, client_identifier.into())
@@ -84,7 +84,7 @@ impl Shard {
             return;
         };
         let principal = access.identity.principal.clone();
-        if let Some(earlier) = session.access.replace(access) {
+        if let Some(earlier) = session.access.replace(Box::new(access)) {
             if earlier.identity.principal != principal {
                 self.topics.forget_matches();
             }
@@ -148,7 +148,7 @@ impl Shard {
             Some(SessionAccess { identity, rights })
         });
         if let Some(access) = granted {
-            session.access = Some(access);
+            session.access = Some(Box::new(access));
             let offline = self.links.online(key).is_none();
             return self.review_session(key, offline);
         }
@@ -163,7 +163,8 @@ impl Shard {
     /// also those that were sent on an earlier Network Connection and would be sent again.
     fn review_session(&mut self, key: SessionKey, offline: bool) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let Some(SessionAccess { rights, .. }) = session.access.clone() else { return };
+        let Some(access) = &session.access else { return };
+        let rights = Arc::clone(&access.rights);
         let before = session.filters.len();
         let mut removed = Vec::new();
         session.filters.retain(|filter| {

@@ -4,7 +4,7 @@
 //! taken by the driver, wherever they may wait, and their answers come back as calls.
 
 use super::Shard;
-use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
+use super::connection::{CloseCause, Connection, ConnectionKey, Phase, Violation};
 use super::exchange::{Authentication, Turn};
 use crate::access::{Admission, Authenticator, Principal, Refusal, Step};
 use crate::codec::properties::ReasonProperties;
@@ -101,7 +101,7 @@ impl Shard {
         let AuthenticationAnswer { key, authenticator, step } = answer;
         let phase = self.links.phase(key);
         let connection = self.links.get_mut(key).filter(|_| phase != Phase::Closed);
-        let Some(authentication) = connection.and_then(|c| c.authentication.as_mut()) else {
+        let Some(authentication) = connection.and_then(Connection::authentication) else {
             return;
         };
         authentication.authenticator = authenticator;
@@ -137,7 +137,7 @@ impl Shard {
         connect: &Connect<'_>,
         method: &str,
     ) -> Result<(), CloseCause> {
-        let admission = self.links.get_mut(key).and_then(|link| link.admission.take());
+        let admission = self.links.get_mut(key).and_then(Connection::take_admission);
         let authenticator = match admission.map(|admission| *admission) {
             Some(Admission::Authenticator(authenticator)) => authenticator,
             Some(Admission::Refused(refusal)) => return Err(self.refuse(key, &refusal)),
@@ -149,7 +149,7 @@ impl Shard {
         self.steps.push_back(AuthenticationStep { key, authenticator, is_first: true, data });
         if let Some(connection) = self.links.get_mut(key) {
             connection.phase = Phase::Authenticating;
-            connection.authentication = Some(Box::new(Authentication {
+            connection.rare_mut().authentication = Some(Box::new(Authentication {
                 method: method.into(),
                 authenticator: None,
                 turn: Turn::Server,
@@ -180,7 +180,7 @@ impl Shard {
         body: &[u8],
     ) -> Result<(), CloseCause> {
         let connection = self.links.get_mut(key);
-        let Some(authentication) = connection.and_then(|c| c.authentication.as_mut()) else {
+        let Some(authentication) = connection.and_then(Connection::authentication) else {
             return Err(Violation::UnexpectedAuth.into());
         };
         let auth = Auth::decode(body)?;
@@ -216,7 +216,7 @@ impl Shard {
         data: Option<&[u8]>,
     ) -> Result<(), CloseCause> {
         let connection = self.links.get_mut(key);
-        let Some(authentication) = connection.and_then(|c| c.authentication.as_ref()) else {
+        let Some(authentication) = connection.and_then(Connection::authentication) else {
             return Ok(());
         };
         let mut packet = Vec::new();

@@ -21,7 +21,7 @@ impl Shard {
         {
             let max = self.limits.session_expiry_max;
             let expiry = SessionExpiry::from_seconds(seconds).at_most(max);
-            if session.expiry == SessionExpiry::WithConnection && expiry != session.expiry {
+            if session.expiry == SessionExpiry::WITH_CONNECTION && expiry != session.expiry {
                 return Violation::SessionExpiry.into();
             }
             session.expiry = expiry;
@@ -53,7 +53,8 @@ impl Shard {
         }
         self.count_close(cause);
         self.say_why(key, phase, cause, elsewhere);
-        let will = self.links.get_mut(key).and_then(|connection| connection.will.take());
+        let will =
+            self.links.get_mut(key).and_then(|connection| connection.rare.as_mut()?.will.take());
         if cause == CloseCause::Revoked && will.is_some() {
             self.statistics.publications_denied += 1;
         }
@@ -110,11 +111,8 @@ impl Shard {
     fn detach(&mut self, key: SessionKey, will: Option<Box<Will>>) {
         self.links.detach(key);
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let ends_now = session.expiry == SessionExpiry::WithConnection;
-        let ends = match session.expiry {
-            SessionExpiry::After(time) => Some(self.now + time),
-            SessionExpiry::WithConnection | SessionExpiry::Never => None,
-        };
+        let ends_now = session.expiry == SessionExpiry::WITH_CONNECTION;
+        let ends = session.expiry.time().map(|time| self.now + time);
         let waits = |will: &Will| !ends_now && !will.delay.is_zero();
         let (waiting, due) = match will {
             Some(will) if waits(&will) => (Some(will), None),
@@ -133,7 +131,7 @@ impl Shard {
             self.announce(key, false);
         }
         if let Some(will) = due {
-            self.publish_will(&will, access.as_ref());
+            self.publish_will(&will, access.as_deref());
         }
     }
 
@@ -173,7 +171,7 @@ impl Shard {
             self.drop_subscription(TopicFilter::new_unchecked(filter), key);
         }
         if let Some((_, will)) = session.absence.and_then(|absence| absence.will) {
-            self.publish_will(&will, session.access.as_ref());
+            self.publish_will(&will, session.access.as_deref());
         }
     }
 }

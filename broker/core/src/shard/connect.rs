@@ -131,7 +131,7 @@ impl Shard {
         connection.outbound_aliases =
             (alias_max > 0).then(|| Box::new(OutboundAliases::new(alias_max, seed)));
         let keep_alive = self.limits.keep_alive(connect);
-        connection.silence_max_ms = u32::from(keep_alive) * 1500;
+        connection.keep_alive_seconds = keep_alive;
     }
 
     /// Chooses a Client Identifier for a Client that sent none, if it may, [MQTT-3.1.3-6].
@@ -196,8 +196,10 @@ impl Shard {
 
     fn attach(&mut self, key: ConnectionKey, session_key: SessionKey, connect: &Connect<'_>) {
         self.links.attach(session_key, key);
-        if let Some(connection) = self.links.get_mut(key) {
-            connection.will = connect.will.map(|will| Box::new(will.into()));
+        if let Some(will) = connect.will
+            && let Some(connection) = self.links.get_mut(key)
+        {
+            connection.rare_mut().will = Some(Box::new(will.into()));
         }
         if let Some(session) = self.sessions.get_mut(session_key) {
             session.expiry = session_expiry(connect).at_most(self.limits.session_expiry_max);
@@ -305,8 +307,8 @@ fn session_expiry(connect: &Connect<'_>) -> SessionExpiry {
         ProtocolVersion::V5 => {
             SessionExpiry::from_seconds(connect.properties.session_expiry_interval_seconds)
         }
-        _ if connect.clean_session => SessionExpiry::WithConnection,
-        _ => SessionExpiry::Never,
+        _ if connect.clean_session => SessionExpiry::WITH_CONNECTION,
+        _ => SessionExpiry::NEVER,
     }
 }
 
@@ -341,12 +343,9 @@ impl Limits {
     /// The Session Expiry Interval if it is not the one that the Client asks for, 3.2.2.3.2.
     fn session_expiry_told(&self, connect: &Connect<'_>) -> Option<u32> {
         let asked = session_expiry(connect);
-        match asked.at_most(self.session_expiry_max) {
-            SessionExpiry::After(time) if asked != SessionExpiry::After(time) => {
-                u32::try_from(time.as_secs()).ok()
-            }
-            _ => None,
-        }
+        let granted = asked.at_most(self.session_expiry_max);
+        let time = granted.time().filter(|_| granted != asked)?;
+        u32::try_from(time.as_secs()).ok()
     }
 
     /// The Keep Alive that holds for a Client: at 5.0, where it can be told, the Server may

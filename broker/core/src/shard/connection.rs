@@ -18,37 +18,50 @@ slotmap::new_key_type! {
 }
 
 /// The shard's half of a Network Connection.
+///
+/// Two cache lines with the generation of its key. What a delivery looks at lies at the front, and so
+/// in one of them.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Connection {
     pub(super) output: Output,
-    pub(super) phase: Phase,
-    /// Whether it is on the list of connections to be flushed.
-    pub(super) dirty: bool,
-    /// The front of a packet whose end has not come yet.
-    pub(super) partial: Vec<u8>,
-    /// What was made of the credentials of the CONNECT to come.
-    pub(super) admission: Option<Box<Admission>>,
-    /// The enhanced authentication of a Client that asked for one.
-    pub(super) authentication: Option<Box<Authentication>>,
-    pub(super) will: Option<Box<Will>>,
-    pub(super) last_received: Time,
-    /// When the timer that runs for it fires; an earlier one on the heap is out of date.
-    pub(super) timer: Time,
-    /// One and a half times the keep alive of the Client in milliseconds; 0 for no limit.
-    pub(super) silence_max_ms: u32,
-    pub(super) protocol: ProtocolVersion,
+    /// Topic Aliases to the Client, if it takes any.
+    pub(super) outbound_aliases: Option<Box<OutboundAliases>>,
     /// Longest packet that the Client takes, MQTT 5.0 section 3.1.2.11.4.
     pub(super) packet_bytes_max: u32,
     /// QoS 1 and 2 messages that the Client takes before it acknowledges one, MQTT 5.0 section
     /// 3.1.2.11.3.
     pub(super) receive_maximum: u16,
+    pub(super) protocol: ProtocolVersion,
+    /// Whether it is on the list of connections to be flushed.
+    pub(super) dirty: bool,
+    pub(super) phase: Phase,
+    /// The keep alive of the Client; 0 for none.
+    pub(super) keep_alive_seconds: u16,
     /// QoS 2 publications of the Client that began on this Network Connection and are not released
     /// yet, MQTT 5.0 section 4.9.
     pub(super) receiving: u16,
+    pub(super) last_received: Time,
+    /// The front of a packet whose end has not come yet.
+    pub(super) partial: Vec<u8>,
+    /// `None` until there is any of it.
+    pub(super) rare: Option<Box<Rare>>,
+    /// When the timer that runs for it fires; an earlier one on the heap is out of date.
+    pub(super) timer: Time,
+}
+
+const _: () = assert!(size_of::<Connection>() <= 120);
+
+/// What most Network Connections have nothing of.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    /// What was made of the credentials of the CONNECT to come.
+    pub(super) admission: Option<Box<Admission>>,
+    /// The enhanced authentication of a Client that asked for one.
+    pub(super) authentication: Option<Box<Authentication>>,
+    pub(super) will: Option<Box<Will>>,
     /// Topic Aliases of the Client.
     pub(super) inbound_aliases: Option<Box<InboundAliases>>,
-    /// Topic Aliases to the Client, if it takes any.
-    pub(super) outbound_aliases: Option<Box<OutboundAliases>>,
 }
 
 /// How far a Network Connection has come.
@@ -68,22 +81,38 @@ impl Connection {
     pub(super) fn new(now: Time) -> Self {
         Self {
             output: Output::default(),
-            phase: Phase::AwaitingConnect,
-            dirty: false,
-            partial: Vec::new(),
-            admission: None,
-            authentication: None,
-            will: None,
-            last_received: now,
-            timer: now,
-            silence_max_ms: 0,
-            protocol: ProtocolVersion::V4,
+            outbound_aliases: None,
             packet_bytes_max: u32::MAX,
             receive_maximum: u16::MAX,
+            protocol: ProtocolVersion::V4,
+            dirty: false,
+            phase: Phase::AwaitingConnect,
+            keep_alive_seconds: 0,
             receiving: 0,
-            inbound_aliases: None,
-            outbound_aliases: None,
+            last_received: now,
+            partial: Vec::new(),
+            rare: None,
+            timer: now,
         }
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What was made of the credentials. It is needed once, and nothing is kept for it.
+    pub(super) fn take_admission(&mut self) -> Option<Box<Admission>> {
+        let rare = self.rare.as_mut()?;
+        let admission = rare.admission.take();
+        let Rare { admission: _, authentication, will, inbound_aliases } = &**rare;
+        if authentication.is_none() && will.is_none() && inbound_aliases.is_none() {
+            self.rare = None;
+        }
+        admission
+    }
+
+    pub(super) fn authentication(&mut self) -> Option<&mut Box<Authentication>> {
+        self.rare.as_mut()?.authentication.as_mut()
     }
 }
 

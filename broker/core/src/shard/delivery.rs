@@ -1,9 +1,7 @@
 //! From a publication to one subscriber: its packet, its queue, the acknowledgements in both
 //! directions, MQTT 4.3 and 4.4.
 
-use std::sync::Arc;
-
-use smallvec::SmallVec;
+use std::rc::Rc;
 
 use super::Shard;
 use super::aliases::TopicAlias;
@@ -11,6 +9,7 @@ use super::connection::ConnectionKey;
 use super::encoder::{Flavour, PacketForm, header_v5};
 use super::links::Put;
 use super::outgoing::{Form, Outgoing};
+use super::output::SHARED_PAYLOAD_MIN;
 use super::queue_limits;
 use crate::codec::{PacketIdentifier, PacketType, PublishHeader, PublishHeaderV5, ReasonCode};
 use crate::qos::QoS;
@@ -41,12 +40,8 @@ impl Shard {
             }
             return;
         }
-        let delivery = Delivery {
-            message: Arc::clone(outgoing.message()),
-            qos: form.qos,
-            retain: form.retain,
-            identifiers: form.identifiers.into(),
-        };
+        let kept = Rc::clone(outgoing.kept_with(form.identifiers));
+        let delivery = Delivery { kept, qos: form.qos, retain: form.retain };
         let connection = self.links.online(session);
         if let Some((key, identifier)) = self.offer(session, connection, delivery) {
             self.put_publication(key, session, form, Some(identifier), outgoing);
@@ -102,12 +97,12 @@ impl Shard {
     ) {
         let Self { links, sessions, encoder, limits, now, statistics, held, .. } = self;
         let publication = outgoing.publication;
-        let message = outgoing.message();
-        let payload = message.shared_payload();
+        let Some(kept) = outgoing.kept_plain() else { return };
+        let is_large = publication.payload.len() >= SHARED_PAYLOAD_MIN;
+        let payload = is_large.then_some(&kept.message.payload);
         let mut identifier = None;
         let put = links.put_common(session, usize::MAX, payload, |protocol, takes| {
-            let message = Arc::clone(message);
-            let delivery = Delivery { message, qos, retain, identifiers: SmallVec::new() };
+            let delivery = Delivery { kept: Rc::clone(kept), qos, retain };
             let outbound = &mut sessions.get_mut(session)?.outbound;
             identifier =
                 offer(outbound, delivery, true, queue_limits(limits, takes), held, statistics);
@@ -236,24 +231,26 @@ impl Shard {
         while self.sessions.get(session).is_some_and(|session| session.outbound.has_unsent()) {
             let mut expired = 0;
             let wanted = |delivery: &Delivery| {
-                let is_expired = delivery.message.is_expired(now);
+                let is_expired = delivery.kept.message.is_expired(now);
                 expired += u64::from(is_expired);
                 !is_expired
             };
-            let next = |outbound: &mut Outbound| outbound.next(limits, wanted).map(Next::from);
+            let next = |outbound: &mut Outbound| outbound.next(limits, wanted);
             let next = self.change_outbound(session, next).flatten();
             self.statistics.expired += expired;
             match next {
                 None => return,
-                Some(Next::Pubrel(identifier)) => {
+                Some(session::Outgoing::Pubrel(identifier)) => {
                     let (packet, reason) = (PacketType::Pubrel, ReasonCode::Success);
                     self.put_acknowledgement(key, packet, identifier, reason);
                 }
-                Some(Next::Publish(header, delivery)) => {
-                    let Delivery { message, qos, identifiers, .. } = delivery;
-                    let outgoing = Outgoing::of(&message);
+                Some(session::Outgoing::Publish { identifier, delivery, duplicate }) => {
+                    let Delivery { kept, qos, retain } = delivery;
+                    let header =
+                        PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
+                    let outgoing = Outgoing::of(&kept.message);
                     let before = self.statistics.deliveries;
-                    let identifiers = &*identifiers;
+                    let identifiers = &*kept.identifiers;
                     let single = Single { header, identifiers, pending_max: usize::MAX };
                     self.put_single(key, session, single, &outgoing);
                     self.note_delivery(before, session, qos, outgoing.publication);
@@ -270,6 +267,11 @@ impl Shard {
         apply: impl FnOnce(&mut Session) -> bool,
     ) {
         self.apply(session, apply);
+        self.go_on_sending(key, session);
+    }
+
+    /// The inflight window may have opened.
+    pub(super) fn go_on_sending(&mut self, key: ConnectionKey, session: SessionKey) {
         self.send_waiting(key, session);
         self.wake_replay(key);
     }
@@ -291,25 +293,6 @@ impl Shard {
     }
 }
 
-/// What a session sends next, no part of it any more.
-enum Next {
-    Publish(PublishHeader, Delivery),
-    Pubrel(PacketIdentifier),
-}
-
-impl From<session::Outgoing<'_>> for Next {
-    fn from(outgoing: session::Outgoing<'_>) -> Self {
-        match outgoing {
-            session::Outgoing::Pubrel(identifier) => Self::Pubrel(identifier),
-            session::Outgoing::Publish { identifier, delivery, duplicate } => {
-                let (retain, qos) = (delivery.retain, delivery.qos);
-                let header = PublishHeader { duplicate, retain, delivery: Some((qos, identifier)) };
-                Self::Publish(header, delivery.clone())
-            }
-        }
-    }
-}
-
 /// Gives a message to a session and counts; returns its identifier when it is to be sent now.
 fn offer(
     outbound: &mut Outbound,
@@ -319,7 +302,7 @@ fn offer(
     held: &mut Held,
     statistics: &mut Statistics,
 ) -> Option<PacketIdentifier> {
-    let size = delivery.size();
+    let bytes = outbound.queued_bytes();
     match outbound.offer(delivery, connected, limits) {
         Offered::Send(identifier) => {
             held.inflight += 1;
@@ -327,7 +310,7 @@ fn offer(
         }
         Offered::Queued => {
             held.queued += 1;
-            held.queued_bytes += size;
+            held.queued_bytes += outbound.queued_bytes() - bytes;
         }
         Offered::Dropped => statistics.dropped_queue_full += 1,
     }

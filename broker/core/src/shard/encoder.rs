@@ -1,10 +1,8 @@
 //! Outgoing PUBLISH packets, each form encoded once for all who get it alike.
 
-use super::output::SHARED_PAYLOAD_MIN;
 use crate::codec::properties::Forwarded;
 use crate::codec::{PacketIdentifier, PublishHeader, PublishHeaderV5};
-use crate::message::{Message, Publication};
-use crate::payload::Payload;
+use crate::message::Publication;
 use crate::qos::QoS;
 use crate::time::Time;
 
@@ -150,12 +148,5 @@ impl Encoded {
         {
             bytes.copy_from_slice(&identifier.get().to_be_bytes());
         }
-    }
-}
-
-impl Message {
-    /// The payload when it is large enough to be shared between outputs.
-    pub(super) fn shared_payload(&self) -> Option<&Payload> {
-        Some(&self.payload).filter(|payload| payload.len() >= SHARED_PAYLOAD_MIN)
     }
 }

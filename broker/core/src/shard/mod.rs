@@ -166,8 +166,8 @@ impl Shard {
 
     /// Publishes for somebody who has gone, such as a Will, and who answers for it.
     fn publish_from(&mut self, message: &Message, origin: Option<&Arc<Identity>>) {
-        let source = Source { publisher: None, origin, packet: None };
-        self.route(message.as_publication(), Some(Arc::new(message.clone())), source);
+        let source = Source { publisher: None, origin, packet: None, owned: Some(message) };
+        self.route(message.as_publication(), source);
         self.emit_published(message.as_publication(), None);
     }
 

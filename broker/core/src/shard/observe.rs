@@ -116,10 +116,10 @@ impl Shard {
         let Self { observer: Some(observer), sessions, .. } = self else { return };
         let Some(session) = sessions.get(session) else { return };
         let sent = session.outbound.sent(acknowledgement.packet_identifier);
-        let Some(delivery) = sent.filter(|delivery| delivery.qos == qos) else { return };
+        let Some((message, _)) = sent.filter(|(_, sent_at)| *sent_at == qos) else { return };
         observer(&Event::Acknowledged {
             client: Client { identifier: &session.client_identifier, connection },
-            publication: delivery.message.as_publication(),
+            publication: message.as_publication(),
             qos,
             reason: acknowledgement.reason,
         });

@@ -14,6 +14,8 @@ pub const SHARED_PAYLOAD_MIN: usize = 2048;
 /// Written bytes that an output may drag along before it moves the rest to the front.
 const WRITTEN_MAX: usize = 64 << 10;
 
+const CACHE_LINE: usize = 64;
+
 /// Bytes in the order of sending: small packets copied, large payloads shared between outputs.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -22,12 +24,15 @@ pub struct Output {
     /// `None` until there is the first: most connections never have one. Kept then, so that the next
     /// one allocates nothing.
     shared: Option<Box<SharedPayloads>>,
-    pending: usize,
 }
 
-/// In the order of their positions.
 #[derive(Debug, Default)]
-struct SharedPayloads(VecDeque<Shared>);
+struct SharedPayloads {
+    /// In the order of their positions.
+    payloads: VecDeque<Shared>,
+    /// What is not written of them.
+    pending: usize,
+}
 
 /// A payload that goes out before `bytes[position]`.
 #[derive(Debug)]
@@ -39,8 +44,10 @@ struct Shared {
 
 impl Output {
     /// Bytes that wait.
-    pub const fn pending(&self) -> usize {
-        self.pending
+    #[inline]
+    pub fn pending(&self) -> usize {
+        let shared = self.shared.as_ref().map_or(0, |shared| shared.pending);
+        self.bytes.len() - self.written + shared
     }
 
     /// All that waits, if it lies in one piece: no large payload is part of it.
@@ -50,7 +57,7 @@ impl Output {
 
     #[inline]
     fn is_in_one_piece(&self) -> bool {
-        self.shared.as_ref().is_none_or(|shared| shared.0.is_empty())
+        self.shared.as_ref().is_none_or(|shared| shared.payloads.is_empty())
     }
 
     /// Fills `slices` from the front with what waits; returns how many it took.
@@ -74,7 +81,7 @@ impl Output {
                 count += 1;
             }
         };
-        for shared in self.shared.iter().flat_map(|shared| &shared.0) {
+        for shared in self.shared.iter().flat_map(|shared| &shared.payloads) {
             put(&self.bytes[position..shared.position]);
             put(&shared.payload[shared.written..]);
             position = shared.position;
@@ -84,27 +91,37 @@ impl Output {
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
+            self.grow(bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
-        self.pending += bytes.len();
+    }
+
+    /// By a quarter, and not to the double: what thousands of outputs have to spare are pages between
+    /// them, of which a processor knows the places of some 1,500.
+    #[inline(never)]
+    fn grow(&mut self, count: usize) {
+        let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
+        let wanted = (length + count).max(capacity + capacity / 4);
+        self.bytes.reserve_exact(wanted.next_multiple_of(CACHE_LINE) - length);
     }
 
     #[inline(never)]
     pub(super) fn append_shared(&mut self, payload: &Payload) {
-        self.pending += payload.len();
+        let shared = self.shared.get_or_insert_default();
+        shared.pending += payload.len();
         let (position, payload) = (self.bytes.len(), payload.clone());
-        let shared = Shared { position, payload, written: 0 };
-        self.shared.get_or_insert_default().0.push_back(shared);
+        shared.payloads.push_back(Shared { position, payload, written: 0 });
     }
 
     /// Forgets `count` bytes from the front: they are written.
     pub(super) fn advance(&mut self, count: usize) {
-        self.pending = self.pending.saturating_sub(count);
         if self.is_in_one_piece() {
             self.written += count.min(self.bytes.len() - self.written);
         } else {
             self.advance_apart(count);
         }
-        if self.pending == 0 {
+        if self.pending() == 0 {
             self.bytes.clear();
             self.written = 0;
         } else if self.written > WRITTEN_MAX {
@@ -115,24 +132,29 @@ impl Output {
     #[inline(never)]
     fn advance_apart(&mut self, mut count: usize) {
         while count > 0 {
-            let shared = self.shared.as_mut().and_then(|shared| shared.0.front_mut());
-            let end = shared.as_ref().map_or(self.bytes.len(), |shared| shared.position);
+            let mut shared = self.shared.as_mut();
+            let first = shared.as_mut().and_then(|shared| shared.payloads.front_mut());
+            let end = first.as_ref().map_or(self.bytes.len(), |first| first.position);
             let step = count.min(end - self.written);
             self.written += step;
             count -= step;
-            let Some(shared) = shared.filter(|_| count > 0) else { break };
-            let step = count.min(shared.payload.len() - shared.written);
-            shared.written += step;
+            let Some(first) = first.filter(|_| count > 0) else { break };
+            let step = count.min(first.payload.len() - first.written);
+            first.written += step;
             count -= step;
-            if shared.written == shared.payload.len() {
-                self.shared.as_mut().and_then(|shared| shared.0.pop_front());
+            let is_written = first.written == first.payload.len();
+            if let Some(shared) = &mut self.shared {
+                shared.pending -= step;
+                if is_written {
+                    shared.payloads.pop_front();
+                }
             }
         }
     }
 
     fn move_to_front(&mut self) {
         self.bytes.drain(..self.written);
-        for shared in self.shared.iter_mut().flat_map(|shared| &mut shared.0) {
+        for shared in self.shared.iter_mut().flat_map(|shared| &mut shared.payloads) {
             shared.position -= self.written;
         }
         self.written = 0;
@@ -147,7 +169,7 @@ impl Output {
 
     /// Gives the buffer back when nothing waits.
     pub(super) fn give_back(&mut self, pool: &mut BufferPool) {
-        if self.pending == 0 {
+        if self.pending() == 0 {
             pool.put(std::mem::take(&mut self.bytes));
         }
     }

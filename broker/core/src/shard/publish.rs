@@ -8,8 +8,9 @@ use super::event::EventKinds;
 use super::route::{Routed, Source};
 use crate::codec::properties::ReasonProperties;
 use crate::codec::{
-    Acknowledgement, PacketIdentifier, PacketType, Publish, ReasonCode, encode_acknowledgement,
-    encode_puback, encode_pubcomp, encode_pubrec, encode_pubrel,
+    Acknowledgement, PUBACK_BYTES, PacketIdentifier, PacketType, Publish, ReasonCode,
+    encode_acknowledgement, encode_puback, encode_pubcomp, encode_pubrec, encode_pubrel,
+    split_puback,
 };
 use crate::message::Publication;
 use crate::payload::Packet;
@@ -143,8 +144,9 @@ impl Shard {
             retain: publish.retain,
         };
         let origin = if publish.retain { self.origin(session) } else { None };
-        let source = Source { publisher: Some(session), origin: origin.as_ref(), packet };
-        let routed = self.route(publication, None, source);
+        let (publisher, origin) = (Some(session), origin.as_ref());
+        let source = Source { publisher, origin, packet, owned: None };
+        let routed = self.route(publication, source);
         self.emit_published(publication, Some(key));
         routed
     }
@@ -184,7 +186,7 @@ impl Shard {
         }
         let unknown = Violation::TopicAliasUnknown(alias);
         let connection = self.links.get_mut(key).ok_or(unknown)?;
-        let aliases = connection.inbound_aliases.get_or_insert_default();
+        let aliases = connection.rare_mut().inbound_aliases.get_or_insert_default();
         if let Some(topic) = topic {
             aliases.set(alias, topic);
         }
@@ -226,6 +228,32 @@ impl Shard {
             }
             _ => self.settle(key, session, |session| session.outbound.acknowledge(identifier)),
         }
+    }
+
+    /// PUBACK packets that follow each other at the front of `bytes`, as a Client sends them that got
+    /// many messages in one read; returns what is behind them. `None` when each is to be looked at.
+    pub(super) fn handle_pubacks<'a>(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        mut bytes: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        if self.tells(EventKinds::ACKNOWLEDGED) || self.limits.packet_bytes_max < PUBACK_BYTES {
+            return None;
+        }
+        let state = self.sessions.get_mut(session)?;
+        let before = state.outbound.inflight();
+        let (mut count, mut known) = (0, 0);
+        while let Some((identifier, rest)) = split_puback(bytes) {
+            count += 1;
+            known += u64::from(state.outbound.acknowledge(identifier));
+            bytes = rest;
+        }
+        self.held.inflight -= before - state.outbound.inflight();
+        self.statistics.packets_received += count;
+        self.statistics.acknowledgements_unknown += count - known;
+        self.go_on_sending(key, session);
+        Some(bytes)
     }
 
     /// Appends an acknowledgement; its Reason Code is said at 5.0 alone.

@@ -7,7 +7,7 @@ use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use super::large::{extend, is_large};
 use crate::codec::{
     Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
-    ProtocolVersion, Publish, Subscribe, Unsubscribe, split,
+    ProtocolVersion, Publish, Subscribe, Unsubscribe, split, split_puback,
 };
 use crate::payload::Packet;
 use crate::session::SessionKey;
@@ -99,6 +99,13 @@ impl Shard {
     fn handle_packets(&mut self, key: ConnectionKey, mut bytes: &[u8]) -> Result<bool, CloseCause> {
         while !bytes.is_empty() {
             let state = self.links.state(key);
+            if let Phase::Connected(session) = state.0
+                && split_puback(bytes).is_some()
+                && let Some(rest) = self.handle_pubacks(key, session, bytes)
+            {
+                bytes = rest;
+                continue;
+            }
             let Some((frame, rest)) = split(bytes, self.packet_bytes_max(state.0))? else {
                 return Ok(self.keep_front(key, state.0, bytes));
             };

@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
@@ -24,7 +24,7 @@ use super::output::Output;
 use crate::codec::PublishHeader;
 use crate::message::Message;
 use crate::qos::QoS;
-use crate::session::{Delivery, SessionKey};
+use crate::session::{Delivery, Kept, SessionKey};
 use crate::time::Time;
 use crate::topic::{DeliveryOptions, FilterLevels, Step, TopicFilter, TopicName, Walk};
 
@@ -242,7 +242,7 @@ impl Shard {
                 return Stop::Full;
             }
             match self.topics.retained.step(walk, &filter, &mut self.replays.steps) {
-                Step::Found(message) => self.send_retained(key, session, message, *options),
+                Step::Found(message) => self.send_retained(key, session, &message, *options),
                 Step::Paused => return Stop::Turn,
                 Step::Done => return Stop::Done,
             }
@@ -271,27 +271,25 @@ impl Shard {
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
-        message: Message,
+        message: &Message,
         options: DeliveryOptions,
     ) {
-        if !self.may_get(session, &message) {
+        if !self.may_get(session, message) {
             return;
         }
-        let message = Arc::new(message);
         let identifier = options.identifier.map(NonZeroU32::get);
         let identifiers = identifier.as_slice();
         let qos = message.qos.min(options.qos);
         let mut header = PublishHeader { duplicate: false, retain: true, delivery: None };
         if qos != QoS::AtMostOnce {
-            let identifiers = identifiers.into();
-            let message = Arc::clone(&message);
-            let delivery = Delivery { message, qos, retain: true, identifiers };
+            let kept = Kept { message: message.clone(), identifiers: identifiers.into() };
+            let delivery = Delivery { kept: Rc::new(kept), qos, retain: true };
             let Some((_, identifier)) = self.offer(session, Some(key), delivery) else { return };
             header.delivery = Some((qos, identifier));
         }
         let before = self.statistics.deliveries;
         let single = Single { header, identifiers, pending_max: usize::MAX };
-        let outgoing = Outgoing::of(&message);
+        let outgoing = Outgoing::of(message);
         self.put_single(key, session, single, &outgoing);
         self.note_delivery(before, session, qos, outgoing.publication);
     }
@@ -311,7 +309,7 @@ impl Shard {
         }
         let retained = &mut self.topics.retained;
         let Some((place, message)) = retained.get(topic) else { return };
-        let message = Arc::new(message.clone());
+        let message = message.clone();
         let is_due = |replay: &&Replay| {
             TopicFilter::new_unchecked(&replay.filter).matches(topic)
                 && retained.is_ahead(&replay.walk, place)

@@ -86,6 +86,8 @@ pub(super) struct Source<'a> {
     pub(super) origin: Option<&'a Arc<Identity>>,
     /// The packet that brought it, if that has a buffer of its own.
     pub(super) packet: Option<&'a Arc<Packet>>,
+    /// The publication in owned form, if nobody's Client published it.
+    pub(super) owned: Option<&'a Message>,
 }
 
 /// Whether anybody gets a publication, as far as this shard knows.
@@ -97,18 +99,16 @@ pub(super) enum Routed {
 
 impl Shard {
     /// Delivers a publication to the subscribers of this shard and hands it to the shards that
-    /// have others. `message` is the publication in owned form, if there is one already.
-    pub(super) fn route(
-        &mut self,
-        publication: Publication<'_>,
-        message: Option<Arc<Message>>,
-        source: Source<'_>,
-    ) -> Routed {
+    /// have others.
+    pub(super) fn route(&mut self, publication: Publication<'_>, source: Source<'_>) -> Routed {
         let hash = self.group.hash(publication.topic.as_bytes());
-        let Source { publisher, origin, packet } = source;
+        let Source { publisher, origin, packet, owned } = source;
         let resolved = self.resolve(hash, publication.topic);
         let topic = &resolved.topic;
-        let mut outgoing = Outgoing { publication, topic, packet, message, publisher };
+        let mut outgoing = match owned {
+            Some(message) => Outgoing::of(message),
+            None => Outgoing::new(publication, topic, packet, publisher),
+        };
         let retained_version = if publication.retain {
             let version = self.group.next_retained_version();
             self.retain(outgoing.message(), version, origin.cloned());
@@ -144,15 +144,14 @@ impl Shard {
         }
     }
 
-    fn route_forwarded(&mut self, message: &Arc<Message>) {
+    fn route_forwarded(&mut self, message: &Message) {
         let publication = message.as_publication();
         let hash = self.group.hash(&*message.topic);
         if !message.retain {
             self.send_retained_first(publication.topic);
         }
         let resolved = self.resolve(hash, publication.topic);
-        let (topic, message) = (&resolved.topic, Some(Arc::clone(message)));
-        let mut outgoing = Outgoing { publication, topic, packet: None, message, publisher: None };
+        let mut outgoing = Outgoing::of(message);
         self.fan_out(&resolved.matches, &mut outgoing);
         self.fan_out_shared(hash, &mut outgoing);
     }
@@ -231,7 +230,7 @@ impl Shard {
             if !wanted && retained_version == 0 {
                 continue;
             }
-            let message = Arc::clone(outgoing.message());
+            let message = outgoing.shared();
             let origin = origin.cloned();
             let forward = Forwarded::Publication { message, retained_version, origin };
             self.forwards[shard].push(Forward(forward));

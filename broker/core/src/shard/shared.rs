@@ -5,7 +5,6 @@
 //! announced to it in order with the messages, and get theirs through it.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -184,7 +183,7 @@ impl Shard {
             Change::Join { .. } | Change::Access => self.sessions.get(session),
             Change::Online(_) | Change::Leave => None,
         };
-        let access = access.and_then(|session| session.access.clone());
+        let access = access.and_then(|session| session.access.as_deref().cloned());
         let change = GroupChange { filter: filter.into(), member, change, access };
         if home == self.index {
             self.apply_group_change(&change);
@@ -237,7 +236,7 @@ impl Shard {
             if member.shard == self.index {
                 self.deliver_shared(member.session, options, outgoing);
             } else if let Some(forwards) = self.forwards.get_mut(member.shard) {
-                let message = Arc::clone(outgoing.message());
+                let message = outgoing.shared();
                 let forwarded = Forwarded::Member { session: member.session, options, message };
                 forwards.push(Forward(forwarded));
             }
@@ -251,7 +250,7 @@ impl Shard {
         &mut self,
         session: SessionKey,
         options: DeliveryOptions,
-        message: &Arc<Message>,
+        message: &Message,
     ) {
         let Some(state) = self.sessions.get(session) else { return };
         if self.policy.is_some() && !state.may_receive(message.topic()) {

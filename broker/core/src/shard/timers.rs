@@ -139,7 +139,7 @@ impl Shard {
             self.timers.arm_session(self.now, key, absence);
         }
         if let Some((_, will)) = will {
-            self.publish_will(&will, access.as_ref());
+            self.publish_will(&will, access.as_deref());
         }
         if over {
             self.statistics.sessions_expired += 1;
@@ -164,7 +164,7 @@ impl Shard {
 impl Connection {
     /// When the silence of the Client has lasted too long, [MQTT-3.1.2-24].
     fn keep_alive_deadline(&self) -> Option<Time> {
-        let silence = Duration::from_millis(u64::from(self.silence_max_ms));
+        let silence = Duration::from_millis(u64::from(self.keep_alive_seconds) * 1500);
         (!silence.is_zero()).then(|| self.last_received + silence)
     }
 }

@@ -38,8 +38,47 @@ struct Node<T> {
     single: NodeId,
     /// The child named `#`.
     multi: NodeId,
-    /// Children that a Topic Name can name. Where there are none the table is not asked.
-    named: u32,
+    named: Named,
+}
+
+/// The children of a node that a Topic Name can name, in a word. Of an only one, as most nodes have
+/// at the end of a path, it is the place: between a node and that child lie two cache lines of the
+/// table which need not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Named(u32);
+
+impl Named {
+    const NONE: Self = Self(0);
+    const TWO: Self = Self(2);
+    /// Marks what is no number of children but the only child.
+    const ONLY: u32 = 1 << 31;
+
+    const fn only(id: NodeId) -> Self {
+        Self(id | Self::ONLY)
+    }
+
+    const fn as_only(self) -> Option<NodeId> {
+        if self.0 & Self::ONLY == 0 { None } else { Some(self.0 & !Self::ONLY) }
+    }
+
+    /// With `id` among them.
+    const fn with(self, id: NodeId) -> Self {
+        match self {
+            Self::NONE => Self::only(id),
+            only if only.as_only().is_some() => Self::TWO,
+            Self(count) => Self(count + 1),
+        }
+    }
+
+    /// Without one of them; `left` tells which one is left when there were two.
+    fn without_one(self, left: impl FnOnce() -> Option<NodeId>) -> Self {
+        match self {
+            Self::TWO => left().map_or(Self::NONE, Self::only),
+            Self::NONE => Self::NONE,
+            only if only.as_only().is_some() => Self::NONE,
+            Self(count) => Self(count - 1),
+        }
+    }
 }
 
 /// What only changes and walks need of a node.
@@ -62,7 +101,7 @@ impl<T: Default> Node<T> {
             parent,
             single: NONE,
             multi: NONE,
-            named: 0,
+            named: Named::NONE,
         }
     }
 }
@@ -120,7 +159,13 @@ impl<T: Default> Trie<T> {
 
     /// [`child`](Self::child) for a level of a Topic Name, which is no wildcard.
     pub(super) fn named_child(&self, parent: NodeId, level: &[u8]) -> NodeId {
-        if self.nodes[parent as usize].named == 0 { NONE } else { self.child(parent, level) }
+        let named = self.nodes[parent as usize].named;
+        match named.as_only() {
+            Some(only) if *self.nodes[only as usize].level == *level => only,
+            Some(_) => NONE,
+            None if named == Named::NONE => NONE,
+            None => self.child(parent, level),
+        }
     }
 
     /// The child of `parent` named `+`, or [`NONE`].
@@ -219,7 +264,7 @@ impl<T: Default> Trie<T> {
             self.families.push(family);
             NodeId::try_from(self.nodes.len() - 1).unwrap_or(NONE)
         };
-        assert_ne!(id, NONE, "a topic tree holds fewer than 2^32 levels");
+        assert!(id < Named::ONLY, "a topic tree holds fewer than 2^31 levels");
         if sibling != NONE {
             self.families[sibling as usize].previous_sibling = id;
         }
@@ -243,10 +288,17 @@ impl<T: Default> Trie<T> {
         } else if level == MULTI_LEVEL {
             node.multi = id;
         } else if id == NONE {
-            node.named -= 1;
+            let named = node.named;
+            let named = named.without_one(|| self.children(parent).find(|&id| self.is_named(id)));
+            self.nodes[parent as usize].named = named;
         } else {
-            node.named += 1;
+            node.named = node.named.with(id);
         }
+    }
+
+    /// Whether a Topic Name can name this child.
+    fn is_named(&self, id: NodeId) -> bool {
+        ![SINGLE_LEVEL, MULTI_LEVEL].contains(&self.level(id))
     }
 
     /// Removes `node` and then its ancestors for as long as they hold nothing.

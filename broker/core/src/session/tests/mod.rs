@@ -2,11 +2,11 @@
 
 mod model;
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::{Delivery, Filters, Inbound, Offered, Outbound, Outgoing, QueueLimits};
+use super::{Delivery, Filters, Inbound, Kept, Offered, Outbound, Outgoing, QueueLimits};
 use crate::codec::PacketIdentifier;
 use crate::message::Message;
 use crate::qos::QoS;
@@ -20,7 +20,7 @@ fn delivery(number: usize, qos: QoS) -> Delivery {
     let payload = number.to_string().as_bytes().into();
     let message =
         Message { topic: "a".into(), payload, properties: None, expires: None, qos, retain: false };
-    Delivery { message: Arc::new(message), qos, retain: false, identifiers: SmallVec::new() }
+    Delivery { kept: Rc::new(message.into()), qos, retain: false }
 }
 
 /// One thing to send, kept after the session has gone on.
@@ -42,7 +42,7 @@ fn next_wanted(
 ) -> Option<Sent> {
     outbound.next(limits, wanted).map(|outgoing| match outgoing {
         Outgoing::Publish { identifier, delivery, duplicate } => {
-            Sent::Publish { identifier, delivery: delivery.clone(), duplicate }
+            Sent::Publish { identifier, delivery, duplicate }
         }
         Outgoing::Pubrel(identifier) => Sent::Pubrel(identifier),
     })
@@ -261,8 +261,10 @@ fn a_refused_message_is_done_with_until_its_pubrel() {
 fn subscription_identifiers_count_as_bytes_that_wait() {
     let mut outbound = Outbound::default();
     let limits = QueueLimits { bytes_max: 1000, ..ROOMY };
-    let identified =
-        Delivery { identifiers: SmallVec::from_elem(1, 1000), ..delivery(1, QoS::AtLeastOnce) };
+    let delivery = delivery(1, QoS::AtLeastOnce);
+    let message = delivery.kept.message.clone();
+    let kept = Kept { message, identifiers: SmallVec::from_elem(1, 1000) };
+    let identified = Delivery { kept: Rc::new(kept), ..delivery };
     assert_eq!(outbound.offer(identified, false, limits), Offered::Dropped);
     assert_eq!((outbound.queued(), outbound.inflight()), (0, 0));
 }

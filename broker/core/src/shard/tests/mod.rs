@@ -1,5 +1,6 @@
 //! A shard with a clock of the test's, and its parts against plain ways to the same result.
 
+mod acknowledging;
 mod bounds;
 mod joining;
 mod output;

@@ -3,6 +3,7 @@
 mod ascii;
 mod caching;
 mod filters;
+mod levels;
 mod names;
 mod retaining;
 mod sharing;
