@@ -65,8 +65,9 @@ impl Links {
     pub(super) fn remove(&mut self, key: ConnectionKey) {
         if let Some(mut connection) = self.connections.remove(key) {
             self.appended = self.appended.wrapping_sub(connection.output.pending() as u64);
-            connection.output.advance(connection.output.pending());
-            connection.output.give_back(&mut self.pool);
+            if connection.output.advance(connection.output.pending()) {
+                connection.output.give_back(&mut self.pool);
+            }
         }
     }
 
@@ -235,8 +236,9 @@ impl Links {
     }
 
     pub(super) fn advance(&mut self, key: ConnectionKey, count: usize) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.output.advance(count);
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.output.advance(count)
+        {
             connection.output.give_back(&mut self.pool);
         }
     }

@@ -114,19 +114,22 @@ impl Output {
         shared.payloads.push_back(Shared { position, payload, written: 0 });
     }
 
-    /// Forgets `count` bytes from the front: they are written.
-    pub(super) fn advance(&mut self, count: usize) {
-        if self.is_in_one_piece() {
+    /// Forgets `count` bytes from the front: they are written. Whether these were all.
+    pub(super) fn advance(&mut self, count: usize) -> bool {
+        let is_empty = if self.is_in_one_piece() {
             self.written += count.min(self.bytes.len() - self.written);
+            self.written == self.bytes.len()
         } else {
             self.advance_apart(count);
-        }
-        if self.pending() == 0 {
+            self.pending() == 0
+        };
+        if is_empty {
             self.bytes.clear();
             self.written = 0;
         } else if self.written > WRITTEN_MAX {
             self.move_to_front();
         }
+        is_empty
     }
 
     #[inline(never)]
@@ -167,11 +170,9 @@ impl Output {
         }
     }
 
-    /// Gives the buffer back when nothing waits.
+    /// Gives the buffer back: nothing waits.
     pub(super) fn give_back(&mut self, pool: &mut BufferPool) {
-        if self.pending() == 0 {
-            pool.put(std::mem::take(&mut self.bytes));
-        }
+        pool.put(std::mem::take(&mut self.bytes));
     }
 }
 
