@@ -77,10 +77,11 @@ fn check(steps: Vec<Step>) {
                     reason = "a share of a small number"
                 )]
                 let written = (bytes.len() as f64 * share) as usize;
-                output.advance(written);
                 plain.drain(..written);
+                assert_eq!(output.advance(written), plain.is_empty());
             }
-            Step::Idle => output.give_back(&mut pool),
+            Step::Idle if plain.is_empty() => output.give_back(&mut pool),
+            Step::Idle => {}
         }
         assert_eq!(output.pending(), plain.len());
         if let Some(slice) = output.as_slice() {
