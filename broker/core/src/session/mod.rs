@@ -2,6 +2,7 @@
 
 mod filters;
 mod inbound;
+mod kept;
 mod outbound;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ use crate::access::SessionAccess;
 
 pub use filters::Filters;
 pub use inbound::Inbound;
-pub use outbound::{Delivery, Held, Kept, Offered, Outbound, Outgoing, QueueLimits};
+pub use kept::{Delivery, Kept};
+pub use outbound::{Held, Offered, Outbound, Outgoing, QueueLimits};
 pub use will::Will;
 
 use crate::time::Time;

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::outbound::{Delivery, Kept};
+use super::kept::{Delivery, Kept};
 use crate::codec::PacketIdentifier;
 use crate::qos::QoS;
 
