@@ -21,7 +21,7 @@ pub(crate) enum Figure {
     Memory,
     /// What it grew by for each connection, in bytes.
     Connection,
-    /// Connections accepted per second, all having come at once: by the last CONNACK.
+    /// Connections per second under load, from the first SYN of all to the last CONNACK.
     Connects,
     /// 99th percentile from the first SYN to CONNACK, in milliseconds.
     ConnectP99,
@@ -50,13 +50,7 @@ impl Figure {
             Self::Delivered => per(float(counts.delivered) * 100.0, counts.expected),
             Self::Memory => summary.memory.broker_bytes.map(|bytes| float(bytes) / 1e6),
             Self::Connection => summary.broker?.bytes_per_connection.map(float),
-            Self::Connects => {
-                let connect = &summary.latency.connect;
-                connect
-                    .max
-                    .filter(|micros| *micros > 0.0)
-                    .map(|max| float(connect.count) * 1e6 / max)
-            }
+            Self::Connects => summary.connecting.under_load.map(|opened| opened.per_second),
             Self::ConnectP99 => summary.latency.connect.supported()[2].map(|micros| micros / 1e3),
             Self::ConnectCpu => per(summary.cpu.broker_seconds? * 1e6, counts.connected),
         }

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::Histogram;
 
 use crate::{
-    BrokerUse, Config, Contract, Counts, Cpu, Delivery, Finding, IntervalHistogram, Judgement,
-    Latency, Legs, Machine, Measured, Memory, Percentiles, Phase, Reason, RunDirectory, SCHEMA,
-    Summary, TimelineRow, Verdict,
+    BrokerUse, Config, Connecting, Contract, Counts, Cpu, Delivery, Finding, IntervalHistogram,
+    Judgement, Latency, Legs, Machine, Measured, Memory, Opened, Percentiles, Phase, Reason,
+    RunDirectory, SCHEMA, Summary, TimelineRow, Verdict,
 };
 
 /// The temperature pattern with 5,000 clients, all of it delivered by an embedded broker.
@@ -47,6 +47,7 @@ pub(crate) fn literal() -> Summary {
         }],
         latency: literal_latency(),
         legs: literal_legs(),
+        connecting: Connecting { before_load: Opened::new(5_000, 0.4), under_load: None },
         verdict: Some(Verdict {
             verdict: Judgement::Valid,
             reasons: vec![Reason {

@@ -8,6 +8,7 @@ pub mod arguments;
 mod benches;
 mod ceiling;
 mod comparison;
+mod connecting;
 mod error;
 mod exceptions;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod units;
 pub use benches::{Bench, Estimate, Throughput, read_benches};
 pub use ceiling::Ceiling;
 pub use comparison::render_comparison;
+pub use connecting::{Connecting, Opened};
 pub use error::{ReadError, WriteError};
 pub use hgrm::write_hgrm;
 pub use hlog::{FROM_SEND_TAG, IntervalError, IntervalHistogram, write_hlog};

@@ -117,6 +117,9 @@ fn ledger(summary: &Summary) -> String {
         let value = if value == 0 { count(0) } else { format!("**{}**", count(value)) };
         rows.push(format!("| {name} | {value} | |"));
     }
+    for (opened, note) in summary.connecting.each() {
+        rows.push(format!("| connected | {} | {note} |", count(opened)));
+    }
     for one in exceptions(counts) {
         let mark = if one.fault { "**" } else { "" };
         rows.push(format!(

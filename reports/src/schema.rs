@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Connecting;
+
 /// The value of [`Summary::schema`].
 pub const SCHEMA: &str = "kelvin/run/v1";
 
@@ -34,6 +36,9 @@ pub struct Summary {
     /// How long each step of the protocol took.
     #[serde(default)]
     pub legs: Legs,
+    /// How quickly connections were opened.
+    #[serde(default, skip_serializing_if = "Connecting::is_empty")]
+    pub connecting: Connecting,
     /// Whether the figures mean anything, and why. Absent where nobody judged.
     #[serde(default)]
     pub verdict: Option<Verdict>,

@@ -189,6 +189,8 @@ fn counts(summary: &Summary, style: Style) -> Vec<String> {
         fault("duplicate", duplicate, &with_dup(&summary.counts), style),
         fault("reordered", reordered, "", style),
     ];
+    let opened = summary.connecting.each();
+    lines.extend(opened.map(|(opened, note)| line("connected", opened, &note)));
     lines.extend(exceptional_counts(&summary.counts, style));
     lines.extend(of_each_qos(&summary.ledger, style));
     lines
@@ -452,6 +454,7 @@ delivered        62,500,000   100 % of expected, 2,083,333 deliveries/s
 lost                      0
 duplicate                 0
 reordered                 0
+connected             5,000   before the load, all within 400 ms: 12,500/s
 
 latency           samples      p50      p90      p99    p99.9   p99.99      max
 from due       62,500,000  8.20 ms  16.4 ms  24.1 ms  31.0 ms  36.8 ms  41.2 ms

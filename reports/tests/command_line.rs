@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use reports::{
-    Config, Counts, Cpu, Delivery, Latency, Legs, Machine, Measured, Memory, Percentiles,
-    RunDirectory, SCHEMA, Summary, rfc3339,
+    Config, Connecting, Counts, Cpu, Delivery, Latency, Legs, Machine, Measured, Memory,
+    Percentiles, RunDirectory, SCHEMA, Summary, rfc3339,
 };
 use serde_json::Value;
 
@@ -50,6 +50,7 @@ fn run(base: &Path, name: &str) -> String {
         },
         ledger: Vec::new(),
         legs: Legs::default(),
+        connecting: Connecting::default(),
         verdict: None,
         thresholds: Vec::new(),
         broker: None,

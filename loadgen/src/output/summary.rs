@@ -11,7 +11,9 @@ use reports::{
 use super::ledger::{contracts, counts};
 use crate::payload::StampPlace;
 use crate::plan::Plan;
-use crate::recorder::{Counters, Leg, LegHistograms, Reasons, Refused, RetainedCount};
+use crate::recorder::{
+    Connecting, Counters, Leg, LegHistograms, Opened, Reasons, Refused, RetainedCount,
+};
 use crate::scenario::Scenario;
 use crate::system::Usage;
 use crate::units::{fraction, grouped, nearest, seconds};
@@ -42,6 +44,8 @@ pub(crate) struct Measured {
     pub send_lag: Histogram<u64>,
     /// How long each step of the protocol took.
     pub legs: LegHistograms,
+    /// How quickly connections were opened.
+    pub connecting: Connecting,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
     /// Retained messages that were owed.
@@ -102,6 +106,7 @@ pub(crate) fn summarize(scenario: &Scenario, plan: &Plan, measured: &Measured) -
             send_lag: Percentiles::from_histogram(&measured.send_lag),
         },
         legs: legs(&measured.legs),
+        connecting: connecting(&measured.connecting),
         verdict: Some(measured.verdict.clone()),
         thresholds: measured.thresholds.clone(),
         cpu: Cpu {
@@ -134,6 +139,14 @@ fn legs(all: &LegHistograms) -> Legs {
         queued: leg(all, Leg::Queued),
         will: leg(all, Leg::Will),
         read_lag: leg(all, Leg::ReadLag),
+    }
+}
+
+fn connecting(connecting: &Connecting) -> reports::Connecting {
+    let told = |opened: &Opened| reports::Opened::new(opened.count, seconds(opened.length_ns()));
+    reports::Connecting {
+        before_load: told(&connecting.before_load),
+        under_load: told(&connecting.under_load),
     }
 }
 
@@ -314,6 +327,7 @@ mod tests {
             from_send: histogram(),
             send_lag: histogram(),
             legs: LegHistograms::default(),
+            connecting: Connecting::default(),
             reasons: Reasons::new(),
             retained: RetainedCount::default(),
             connect_failure: None,

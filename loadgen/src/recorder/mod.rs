@@ -7,6 +7,7 @@
 //! ledger     what of a pair has arrived
 //! windows    whose arrivals open a closed loop
 //! legs, histogram  how long it took
+//! opened     from the first SYN of all to the last CONNACK
 //! ```
 
 mod counters;
@@ -14,6 +15,7 @@ mod delivery;
 mod histogram;
 mod ledger;
 mod legs;
+mod opened;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ use hdrhistogram::Histogram;
 pub(crate) use histogram::{Second, histogram, merge};
 pub(crate) use ledger::{Arrival, Ledger};
 pub(crate) use legs::{Leg, LegHistograms};
+pub(crate) use opened::{Connecting, Opened};
 use slots::Slots;
 pub(crate) use windows::FlowPlace;
 
@@ -58,6 +61,7 @@ pub(crate) struct Recorder {
     second: Second,
     own_lag: Histogram<u64>,
     legs: LegHistograms,
+    connecting: Connecting,
     reasons: Reasons,
     /// Why the first connection was not opened under load.
     pub connect_failure: Option<String>,
@@ -89,6 +93,8 @@ pub(crate) struct Totals {
     pub own_lag: Histogram<u64>,
     /// How long each step of the protocol took.
     pub legs: LegHistograms,
+    /// How quickly connections were opened.
+    pub connecting: Connecting,
     /// Reasons that the broker gave.
     pub reasons: Reasons,
     /// Retained messages.
@@ -142,6 +148,7 @@ impl Recorder {
             second: Second::default(),
             own_lag: histogram(),
             legs: LegHistograms::default(),
+            connecting: Connecting::default(),
             stage: Stage::Load,
             delivered_before: 0,
             delivered_before_at: [0; 3],
@@ -166,10 +173,23 @@ impl Recorder {
         self.schedule = schedule;
     }
 
-    /// A connection was accepted, `connack_ns` after the CONNECT and `latency_ns` after the first SYN.
-    pub(crate) fn connected(&mut self, opening: &Opening, connack_ns: u64, latency_ns: u64) {
+    /// A connection was accepted at `now_ns`, `connack_ns` after the CONNECT and `latency_ns` after the first SYN.
+    pub(crate) fn connected(
+        &mut self,
+        opening: &Opening,
+        connack_ns: u64,
+        latency_ns: u64,
+        now_ns: u64,
+    ) {
         self.counters.connected += 1;
         self.counters.opened += 1;
+        let begun_ns = now_ns.saturating_sub(latency_ns);
+        // Before the load has begun nobody knows when it will.
+        let is_under_load =
+            self.schedule != Schedule::default() && begun_ns >= self.schedule.start_ns;
+        let Connecting { before_load, under_load } = &mut self.connecting;
+        let opened = if is_under_load { under_load } else { before_load };
+        opened.note(begun_ns, now_ns);
         for (leg, time) in [
             (Leg::TcpConnect, opening.tcp),
             (Leg::TlsHandshake, opening.tls),
@@ -314,6 +334,7 @@ impl Recorder {
         Totals {
             own_lag: self.own_lag.clone(),
             legs: self.legs.clone(),
+            connecting: self.connecting,
             reasons: self.reasons.clone(),
             retained: self.retained_count(),
             connect_failure: self.connect_failure.clone(),

@@ -12,7 +12,7 @@ use super::RunError;
 use crate::output::{Exporter, Live, Progress, counts};
 use crate::plan::{Offered, Schedule};
 use crate::recorder::{
-    Counters, LegHistograms, Reasons, RetainedCount, Second, Totals, histogram, merge,
+    Connecting, Counters, LegHistograms, Reasons, RetainedCount, Second, Totals, histogram, merge,
 };
 use crate::system::{BrokerProcess, BrokerSample, Usage, peak_bytes, resident_bytes};
 use crate::units::{SECOND_NS, fraction, seconds};
@@ -66,6 +66,7 @@ pub(super) struct Results {
     pub send_lag: Histogram<u64>,
     pub own_lag: Histogram<u64>,
     pub legs: LegHistograms,
+    pub connecting: Connecting,
     pub reasons: Reasons,
     pub retained: RetainedCount,
     /// Why the first connection was not opened under load.
@@ -112,6 +113,7 @@ impl Default for Results {
             send_lag: histogram(),
             own_lag: histogram(),
             legs: LegHistograms::default(),
+            connecting: Connecting::default(),
             reasons: Reasons::new(),
             retained: RetainedCount::default(),
             connect_failure: None,
@@ -305,6 +307,7 @@ impl Collector {
     fn take_totals(&mut self, worker: usize, totals: &Totals) {
         merge(&mut self.results.own_lag, &totals.own_lag);
         self.results.legs.add(&totals.legs);
+        self.results.connecting.add(&totals.connecting);
         self.results.retained.owed += totals.retained.owed;
         self.results.retained.missing += totals.retained.missing;
         if let Some(failure) = &totals.connect_failure {

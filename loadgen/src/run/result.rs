@@ -56,6 +56,7 @@ impl Run {
             from_send: results.from_send,
             send_lag: results.send_lag,
             legs: results.legs,
+            connecting: results.connecting,
             usage: load.usage,
             broker: evidence::broker_use(
                 self.broker.process(),

@@ -142,6 +142,7 @@ impl Worker {
                         &opening,
                         now_ns - opened_ns,
                         now_ns - started_ns,
+                        now_ns,
                     );
                     let rest = received.split_off(length);
                     let link = Link::new(stream).map_err(io)?;

@@ -63,6 +63,12 @@ fn connect_storm() {
     let summary = short("connect-storm", "--clients 110");
     assert!(summary.counts.expected > 0);
     assert_eq!(summary.counts.connected, 110, "the crowd came");
+    let connecting = summary.connecting;
+    let count = |opened: Option<reports::Opened>| opened.map(|opened| opened.count);
+    assert_eq!([connecting.before_load, connecting.under_load].map(count), [Some(1), Some(109)]);
+    let seconds = connecting.under_load.map_or(0.0, |opened| opened.seconds);
+    let most = summary.config.measured_seconds;
+    assert!((0.0..most).contains(&seconds) && seconds > 0.0, "{connecting:?}");
 }
 
 #[test]

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use crate::run::accumulate;
 use crate::slo::Observed;
 use crate::{
-    Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles, Run,
-    RunDirectory, Summary, rfc3339,
+    Connecting, Counts, Cpu, Delivery, Generator, Latency, Legs, Measured, Memory, Percentiles,
+    Run, RunDirectory, Summary, rfc3339,
 };
 
 /// Share of the measured part that all runs must have in common, lest the sum of their rates means nothing.
@@ -199,6 +199,7 @@ fn summary(runs: &[Run], first: &Run, offsets: &Offsets, legs: &Merged) -> Summa
         },
         ledger: judged::ledger(runs),
         legs: legs.legs(),
+        connecting: Connecting::default(),
         verdict: judged::verdict(runs),
         thresholds,
         broker: broker.process,
