@@ -55,13 +55,13 @@ fn reading_and_passing_on_a_publish_of_5_0_allocates_nothing() {
         assert!(rest.is_empty());
         let publish = Publish::decode(frame, ProtocolVersion::V5).expect("a PUBLISH");
         let properties = publish.properties;
-        assert_eq!(properties.topic_alias, Some(7));
-        assert!(properties.forwarded.user_properties().eq([("k", "v")]));
-        assert_eq!(properties.forwarded.content_type(), Some("txt"));
+        assert_eq!(properties.topic_alias(), Some(7));
+        assert!(properties.forwarded().user_properties().eq([("k", "v")]));
+        assert_eq!(properties.forwarded().content_type(), Some("txt"));
         let delivery = Some((QoS::AtLeastOnce, PacketIdentifier::FIRST));
         let header = PublishHeaderV5 {
-            message_expiry_interval_seconds: properties.message_expiry_interval_seconds,
-            forwarded: properties.forwarded,
+            message_expiry_interval_seconds: properties.message_expiry_interval_seconds(),
+            forwarded: properties.forwarded(),
             subscription_identifiers: &[1, 2, 3],
             ..PublishHeaderV5::new(PublishHeader { duplicate: false, retain: false, delivery })
         };
@@ -71,7 +71,7 @@ fn reading_and_passing_on_a_publish_of_5_0_allocates_nothing() {
     let (frame, _) = split(PUBLISH_V5, 100).expect("good").expect("whole");
     let publish = Publish::decode(frame, ProtocolVersion::V5).expect("a PUBLISH");
     let within = PUBLISH_V5.as_ptr_range();
-    let segments = publish.properties.forwarded.segments();
+    let segments = publish.properties.forwarded().segments();
     assert!(segments.iter().all(|part| !part.is_empty() && within.contains(&part.as_ptr())));
 }
 

@@ -1,5 +1,7 @@
 //! PUBLISH, MQTT 3.3.
 
+use std::fmt;
+
 use super::error::DecodeError;
 use super::fixed_header::{Frame, encode_remaining_length, remaining_length_size};
 use super::packet_identifier::PacketIdentifier;
@@ -16,23 +18,23 @@ const QOS_SHIFT: u8 = 1;
 const RETAIN: u8 = 0x01;
 
 /// A PUBLISH, borrowed from the receive buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// It is written down for each packet, so it is kept small: 64 bytes, of which one without
+/// properties fills 43.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {
     /// Where it is published. `None` only at 5.0 and only with a Topic Alias, which stands for it.
     pub topic: Option<TopicName<'a>>,
     /// What is published.
     pub payload: &'a [u8],
-    /// QoS of the publication.
-    pub qos: QoS,
-    /// Whether it is to be retained.
-    pub retain: bool,
-    /// Whether this may be a re-delivery, MQTT 3.3.1.1.
-    pub duplicate: bool,
     /// Present exactly when QoS is above 0, [MQTT-2.3.1-5].
     pub packet_identifier: Option<PacketIdentifier>,
     /// Properties; none before 5.0.
     pub properties: PublishProperties<'a>,
+    flags: Flags,
 }
+
+const _: () = assert!(size_of::<Publish<'_>>() <= 64);
 
 impl<'a> Publish<'a> {
     /// Reads a PUBLISH. Allocates nothing; topic, payload and properties stay where they are.
@@ -43,11 +45,11 @@ impl<'a> Publish<'a> {
         crate::slow_down::codec();
         match version {
             ProtocolVersion::V3 | ProtocolVersion::V4 => {
-                Self::read(frame, read_topic, |_| Ok(PublishProperties::NONE))
+                Self::read(frame, read_topic, |packet| Ok((PublishProperties::none(), packet)))
             }
             ProtocolVersion::V5 => {
                 let publish = Self::read(frame, read_topic_or_none, PublishProperties::decode)?;
-                if publish.topic.is_none() && publish.properties.topic_alias.is_none() {
+                if publish.topic.is_none() && publish.properties.topic_alias().is_none() {
                     return Err(DecodeError::NoTopicName);
                 }
                 Ok(publish)
@@ -60,28 +62,96 @@ impl<'a> Publish<'a> {
     fn read(
         frame: Frame<'a>,
         topic: impl FnOnce(&'a [u8]) -> Result<Option<TopicName<'a>>, DecodeError>,
-        properties: impl FnOnce(&mut Reader<'a>) -> Result<PublishProperties<'a>, DecodeError>,
+        properties: impl FnOnce(Reader<'a>) -> Result<(PublishProperties<'a>, Reader<'a>), DecodeError>,
     ) -> Result<Self, DecodeError> {
-        let first = frame.header.first;
-        let qos = QoS::from_bits((first >> QOS_SHIFT) & 3).ok_or(DecodeError::PublishQoS)?;
-        let duplicate = first & DUP != 0;
+        let flags = Flags::new(frame.header.first)?;
         let mut reader = Reader::new(frame.body);
         let topic = topic(reader.binary()?)?;
-        let packet_identifier = match qos {
-            QoS::AtMostOnce if duplicate => return Err(DecodeError::DuplicateAtMostOnce),
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_identifier()?),
-        };
-        let properties = properties(&mut reader)?;
-        let payload = reader.rest();
-        let retain = first & RETAIN != 0;
-        Ok(Self { topic, payload, qos, retain, duplicate, packet_identifier, properties })
+        let packet_identifier =
+            if flags.is_acknowledged() { Some(reader.packet_identifier()?) } else { None };
+        let (properties, reader) = properties(reader)?;
+        Ok(Self { topic, payload: reader.rest(), packet_identifier, properties, flags })
+    }
+
+    /// QoS of the publication.
+    #[inline]
+    pub const fn qos(&self) -> QoS {
+        self.flags.qos()
+    }
+
+    /// Whether it is to be retained.
+    #[inline]
+    pub const fn retain(&self) -> bool {
+        self.flags.0 & RETAIN != 0
+    }
+
+    /// Whether this may be a re-delivery, MQTT 3.3.1.1.
+    #[inline]
+    pub const fn duplicate(&self) -> bool {
+        self.flags.0 & DUP != 0
     }
 
     /// Checks that the payload is UTF-8 if its Payload Format Indicator says so. Nothing obliges a
     /// Server to do this, MQTT 5.0 3.3.2.3.2.
     pub fn check_payload_format(&self) -> Result<(), DecodeError> {
-        check_payload_format(self.properties.payload_format_indicator, self.payload)
+        check_payload_format(self.properties.payload_format_indicator(), self.payload)
+    }
+}
+
+impl fmt::Debug for Publish<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publish")
+            .field("topic", &self.topic)
+            .field("payload", &self.payload)
+            .field("qos", &self.qos())
+            .field("retain", &self.retain())
+            .field("duplicate", &self.duplicate())
+            .field("packet_identifier", &self.packet_identifier)
+            .field("properties", &self.properties)
+            .finish()
+    }
+}
+
+/// The first byte of a PUBLISH, with flags that may be together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Flags(u8);
+
+impl Flags {
+    const QOS: u8 = 3 << QOS_SHIFT;
+    /// QoS 3 and a DUP flag at QoS 0: a bit for each of the sixteen that there could be.
+    const REFUSED: u16 = {
+        let (mut refused, mut flags) = (0, 0);
+        while flags < 16 {
+            let qos = flags & Self::QOS;
+            if qos == Self::QOS || qos == 0 && flags & DUP != 0 {
+                refused |= 1 << flags;
+            }
+            flags += 1;
+        }
+        refused
+    };
+
+    #[inline]
+    const fn new(first: u8) -> Result<Self, DecodeError> {
+        if Self::REFUSED >> (first & 0x0f) & 1 == 0 {
+            Ok(Self(first))
+        } else if first & Self::QOS == 0 {
+            Err(DecodeError::DuplicateAtMostOnce)
+        } else {
+            Err(DecodeError::PublishQoS)
+        }
+    }
+
+    const fn is_acknowledged(self) -> bool {
+        self.0 & Self::QOS != 0
+    }
+
+    const fn qos(self) -> QoS {
+        match (self.0 & Self::QOS) >> QOS_SHIFT {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
     }
 }
 
@@ -98,9 +168,14 @@ fn read_topic(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
 #[inline]
 fn read_topic_or_none(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
     match TopicName::from_ascii(topic) {
-        None if !topic.is_empty() => read_any_topic(topic).map(Some),
+        None => read_any_topic_or_none(topic),
         found => Ok(found),
     }
+}
+
+#[inline(never)]
+fn read_any_topic_or_none(topic: &[u8]) -> Result<Option<TopicName<'_>>, DecodeError> {
+    if topic.is_empty() { Ok(None) } else { read_any_topic(topic).map(Some) }
 }
 
 #[inline(never)]

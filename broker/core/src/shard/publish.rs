@@ -31,7 +31,7 @@ impl Shard {
         self.statistics.publications_received += 1;
         self.statistics.payload_bytes_received += publish.payload.len() as u64;
         self.check_publication(publish)?;
-        let alias = match publish.properties.topic_alias {
+        let alias = match publish.properties.topic_alias() {
             None => None,
             Some(alias) => Some(self.resolve_alias(key, alias, publish.topic)?),
         };
@@ -41,14 +41,14 @@ impl Shard {
             (None, None) => return Err(Violation::TopicAliasUnknown(0).into()),
         };
         self.check_topic(topic)?;
-        if let (QoS::ExactlyOnce, Some(identifier)) = (publish.qos, publish.packet_identifier)
+        if let (QoS::ExactlyOnce, Some(identifier)) = (publish.qos(), publish.packet_identifier)
             && !self.receive_exactly_once(key, session, identifier)?
         {
             self.statistics.duplicates_received += 1;
             self.put_acknowledgement(key, PacketType::Pubrec, identifier, ReasonCode::Success);
             return Ok(());
         }
-        if !self.may_publish(session, topic, publish.qos, publish.retain) {
+        if !self.may_publish(session, topic, publish.qos(), publish.retain()) {
             self.deny(key, session, publish, ReasonCode::NotAuthorized);
             return Ok(());
         }
@@ -56,7 +56,7 @@ impl Shard {
             && let Err(error) = publish.check_payload_format()
         {
             self.statistics.payloads_invalid += 1;
-            if publish.qos == QoS::AtMostOnce {
+            if publish.qos() == QoS::AtMostOnce {
                 return Err(error.into());
             }
             self.deny(key, session, publish, error.reason_code());
@@ -93,9 +93,9 @@ impl Shard {
 
     /// Refuses what this Server does not have.
     fn check_publication(&self, publish: &Publish<'_>) -> Result<(), Violation> {
-        if publish.qos > self.features.maximum_qos {
-            Err(Violation::QoSNotSupported(publish.qos))
-        } else if publish.retain && !self.features.retain_available {
+        if publish.qos() > self.features.maximum_qos {
+            Err(Violation::QoSNotSupported(publish.qos()))
+        } else if publish.retain() && !self.features.retain_available {
             Err(Violation::RetainNotSupported)
         } else {
             Ok(())
@@ -108,7 +108,7 @@ impl Shard {
     }
 
     fn acknowledge(&mut self, key: ConnectionKey, publish: &Publish<'_>, reason: ReasonCode) {
-        let packet = match publish.qos {
+        let packet = match publish.qos() {
             QoS::ExactlyOnce => PacketType::Pubrec,
             QoS::AtMostOnce | QoS::AtLeastOnce => PacketType::Puback,
         };
@@ -125,7 +125,7 @@ impl Shard {
         publish: &Publish<'_>,
         packet: Option<&Arc<Packet>>,
     ) -> Routed {
-        let forwarded = publish.properties.forwarded;
+        let forwarded = publish.properties.forwarded();
         let copied;
         let properties = if let Some(slice) = forwarded.as_slice() {
             slice
@@ -133,17 +133,17 @@ impl Shard {
             copied = forwarded.to_vec();
             &copied
         };
-        let expiry = publish.properties.message_expiry_interval_seconds;
+        let expiry = publish.properties.message_expiry_interval_seconds();
         let expiry = expiry.map(|s| self.now + std::time::Duration::from_secs(u64::from(s)));
         let publication = Publication {
             topic,
             payload: publish.payload,
             properties,
             expires: expiry,
-            qos: publish.qos,
-            retain: publish.retain,
+            qos: publish.qos(),
+            retain: publish.retain(),
         };
-        let origin = if publish.retain { self.origin(session) } else { None };
+        let origin = if publish.retain() { self.origin(session) } else { None };
         let (publisher, origin) = (Some(session), origin.as_ref());
         let source = Source { publisher, origin, packet, owned: None };
         let routed = self.route(publication, source);

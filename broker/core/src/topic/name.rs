@@ -52,7 +52,8 @@ impl<'a> TopicName<'a> {
 
     /// Takes bytes that are ASCII and a Topic Name, as nearly all are. `None` says that they may be
     /// one of other characters.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "part of the way of every publication")]
     pub(crate) fn from_ascii(topic: &'a [u8]) -> Option<Self> {
         (topic.len() <= TOPIC_BYTES_MAX && ascii::is_name(topic)).then_some(Self(topic))
     }

@@ -15,8 +15,7 @@ use crate::topic::TopicName;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forwarded<'a> {
     all: &'a [u8],
-    /// Where what is left out begins and ends. Smaller than slices, and all zeros where there is
-    /// nothing: most publications have none of it and carry this along.
+    /// Where what is left out begins and ends, in order.
     cuts: [(u32, u32); 2],
 }
 
@@ -28,6 +27,12 @@ impl<'a> Forwarded<'a> {
     /// encoded. What cannot be read in them is passed on, but not found by the methods below.
     pub const fn from_encoded(encoded: &'a [u8]) -> Self {
         Self { all: encoded, cuts: [(0, 0); 2] }
+    }
+
+    /// All of `encoded` but two parts, in any order; `(0, 0)` stands for none.
+    pub(super) fn with_cuts(encoded: &'a [u8], [first, second]: [(u32, u32); 2]) -> Self {
+        let cuts = if first <= second { [first, second] } else { [second, first] };
+        Self { all: encoded, cuts }
     }
 
     /// Leaves out the bytes from `start` to `end`, behind those that were left out before; twice at most.

@@ -124,9 +124,9 @@ fn assert_same(ours: AnyPacket<'_>, theirs: &v4::Packet) {
             v4::Packet::Connect(connect)
         }
         AnyPacket::Publish(publish) => v4::Packet::Publish(v4::Publish {
-            dup: publish.duplicate,
-            qos: their_qos(publish.qos),
-            retain: publish.retain,
+            dup: publish.duplicate(),
+            qos: their_qos(publish.qos()),
+            retain: publish.retain(),
             topic: publish.topic.expect("a Topic Name").as_str().into(),
             pkid: publish.packet_identifier.map_or(0, PacketIdentifier::get),
             payload: Bytes::copy_from_slice(publish.payload),

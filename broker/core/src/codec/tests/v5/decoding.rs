@@ -179,20 +179,16 @@ fn publish_is_read_field_by_field() {
         panic!("not a PUBLISH: {:?}", read(bytes));
     };
     let properties = publish.properties;
-    let expected = Publish {
-        topic: Some(topic("t")),
-        payload: b"xy",
-        qos: QoS::ExactlyOnce,
-        retain: true,
-        duplicate: true,
-        packet_identifier: Some(identifier(10)),
-        properties,
-    };
-    assert_eq!(publish, expected);
-    assert_eq!(properties.message_expiry_interval_seconds, Some(60));
-    assert_eq!(properties.topic_alias, Some(7));
-    assert_eq!(properties.payload_format_indicator, Some(PayloadFormat::Utf8));
-    let forwarded = properties.forwarded;
+    assert_eq!((publish.topic, publish.payload), (Some(topic("t")), &b"xy"[..]));
+    assert_eq!(
+        (publish.qos(), publish.retain(), publish.duplicate()),
+        (QoS::ExactlyOnce, true, true)
+    );
+    assert_eq!(publish.packet_identifier, Some(identifier(10)));
+    assert_eq!(properties.message_expiry_interval_seconds(), Some(60));
+    assert_eq!(properties.topic_alias(), Some(7));
+    assert_eq!(properties.payload_format_indicator(), Some(PayloadFormat::Utf8));
+    let forwarded = properties.forwarded();
     assert_eq!(forwarded.payload_format_indicator(), Some(PayloadFormat::Utf8));
     assert_eq!(forwarded.response_topic(), Some(topic("re")));
     assert_eq!(forwarded.correlation_data(), Some(&b"\xff\x00"[..]));
@@ -206,8 +202,8 @@ fn a_topic_alias_stands_for_a_topic_name() {
     let Ok(Some(AnyPacket::Publish(publish))) = read(bytes) else {
         panic!("not a PUBLISH");
     };
-    assert_eq!((publish.topic, publish.properties.topic_alias), (None, Some(7)));
-    assert!(publish.properties.forwarded.is_empty());
+    assert_eq!((publish.topic, publish.properties.topic_alias()), (None, Some(7)));
+    assert!(publish.properties.forwarded().is_empty());
     assert_eq!(publish.payload, b"x");
 }
 

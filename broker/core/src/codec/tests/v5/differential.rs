@@ -222,21 +222,21 @@ proptest! {
         let AnyPacket::Publish(read) = ours(&bytes) else { panic!("not a PUBLISH") };
         prop_assert_eq!(read.topic, Some(topic(&publish.topic)));
         prop_assert_eq!(read.payload, &publish.payload);
-        prop_assert_eq!((their_qos(read.qos), read.retain), (publish.qos, retain));
+        prop_assert_eq!((their_qos(read.qos()), read.retain()), (publish.qos, retain));
         let properties = publish.properties.as_mut().expect("set");
-        prop_assert_eq!(read.properties.topic_alias, properties.topic_alias);
+        prop_assert_eq!(read.properties.topic_alias(), properties.topic_alias);
         let expiry = properties.message_expiry_interval;
-        prop_assert_eq!(read.properties.message_expiry_interval_seconds, expiry);
-        assert_same_message(read.properties.forwarded, properties);
+        prop_assert_eq!(read.properties.message_expiry_interval_seconds(), expiry);
+        assert_same_message(read.properties.forwarded(), properties);
 
         // What a subscriber gets.
         let delivery = acknowledged.then(|| (qos, identifier(number)));
         let identifiers = Vec::from_iter(subscription);
         let header = PublishHeaderV5 {
             header: PublishHeader { duplicate: false, retain, delivery },
-            topic_alias: read.properties.topic_alias,
-            message_expiry_interval_seconds: read.properties.message_expiry_interval_seconds,
-            forwarded: read.properties.forwarded,
+            topic_alias: read.properties.topic_alias(),
+            message_expiry_interval_seconds: read.properties.message_expiry_interval_seconds(),
+            forwarded: read.properties.forwarded(),
             subscription_identifiers: &identifiers,
         };
         let mut out = Vec::new();

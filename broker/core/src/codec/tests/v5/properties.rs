@@ -217,7 +217,7 @@ proptest! {
         let Ok(Some(AnyPacket::Publish(publish))) = read(&bytes) else {
             panic!("not a PUBLISH: {:?}", read(&bytes));
         };
-        let forwarded = publish.properties.forwarded;
+        let forwarded = publish.properties.forwarded();
         let kept = properties.iter().filter(|property| !matches!(property[0], 0x02 | 0x23));
         let expected = kept.cloned().collect::<Vec<_>>().concat();
         prop_assert_eq!(forwarded.segments().concat(), &expected[..]);
@@ -236,9 +236,9 @@ proptest! {
         let users = properties.iter().filter(|property| property[0] == 0x26).count();
         prop_assert_eq!(forwarded.user_properties().count(), users);
         let alias = properties.iter().any(|property| property[0] == 0x23);
-        prop_assert_eq!(publish.properties.topic_alias.is_some(), alias);
+        prop_assert_eq!(publish.properties.topic_alias().is_some(), alias);
         let expiry = properties.iter().any(|property| property[0] == 0x02);
-        let read_expiry = publish.properties.message_expiry_interval_seconds;
+        let read_expiry = publish.properties.message_expiry_interval_seconds();
         prop_assert_eq!(read_expiry.is_some(), expiry);
     }
 
