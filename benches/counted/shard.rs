@@ -19,6 +19,10 @@ const MESSAGES: usize = 100;
 /// A payload that is shared by the outputs rather than copied into each.
 const LARGE: [u8; 16_384] = [b'x'; 16_384];
 
+/// Messages that come together, and how often they do.
+const RUN: usize = 16;
+const RUNS: usize = 8;
+
 pub(crate) fn add(scenarios: &mut Vec<Scenario>) {
     for qos in [0, 1] {
         for subscribers in [1, 10, 100] {
@@ -29,6 +33,11 @@ pub(crate) fn add(scenarios: &mut Vec<Scenario>) {
         }
     }
     scenarios.push(Scenario::new("fan_out/large/100", MESSAGES * 100, || fan_out(100, 0, &LARGE)));
+    for (qos, subscribers) in [(0, 1), (0, 100), (1, 1), (1, 100)] {
+        let name = format!("run/qos{qos}/{subscribers}");
+        let deliveries = RUNS * RUN * subscribers;
+        scenarios.push(Scenario::new(name, deliveries, move || runs(subscribers, qos)));
+    }
     scenarios.push(Scenario::new("exchange/qos1", MESSAGES, || exchange(1)));
     scenarios.push(Scenario::new("exchange/qos2", MESSAGES, || exchange(2)));
     scenarios.push(Scenario::new("join/1000", 1_000, joining));
@@ -74,8 +83,8 @@ impl Broker {
     }
 }
 
-/// Messages of one publisher to so many subscribers, which acknowledge theirs.
-fn fan_out(subscribers: usize, qos: u8, payload: &'static [u8]) -> impl FnMut() -> usize {
+/// A broker with a publisher and so many subscribers.
+fn subscribed(subscribers: usize, qos: u8) -> (Broker, ConnectionKey, Vec<ConnectionKey>) {
     let mut broker = Broker::new();
     let publisher = broker.open("publisher");
     let mut keys = Vec::new();
@@ -84,6 +93,38 @@ fn fan_out(subscribers: usize, qos: u8, payload: &'static [u8]) -> impl FnMut() 
         broker.turn(key, &subscribe(TOPIC, qos));
         keys.push(key);
     }
+    (broker, publisher, keys)
+}
+
+/// Messages of one publisher that come together, to so many subscribers, each of which acknowledges all in one read.
+fn runs(subscribers: usize, qos: u8) -> impl FnMut() -> usize {
+    let (mut broker, publisher, keys) = subscribed(subscribers, qos);
+    let run = publish(TOPIC, qos, 1, READING).repeat(RUN);
+    let mut packet_identifier = 0;
+    move || {
+        let mut sent = 0;
+        for _ in 0..RUNS {
+            let bytes = broker.turn(publisher, &run);
+            assert!(bytes >= subscribers * run.len(), "everybody gets all");
+            sent += bytes;
+            if qos > 0 {
+                let mut answers = Vec::new();
+                for _ in 0..RUN {
+                    packet_identifier += 1;
+                    answers.extend(acknowledgement(0x40, packet_identifier));
+                }
+                for &key in &keys {
+                    broker.turn(key, &answers);
+                }
+            }
+        }
+        sent
+    }
+}
+
+/// Messages of one publisher to so many subscribers, which acknowledge theirs.
+fn fan_out(subscribers: usize, qos: u8, payload: &'static [u8]) -> impl FnMut() -> usize {
+    let (mut broker, publisher, keys) = subscribed(subscribers, qos);
     let message = publish(TOPIC, qos, 1, payload);
     let mut packet_identifier = 0;
     move || {

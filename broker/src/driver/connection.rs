@@ -14,7 +14,7 @@ use crate::transport::Detached;
 
 /// Output of one turn above which reading pauses until it is written: one publication may become
 /// thousands of deliveries, and memory must not run ahead of the sockets.
-const FRESH_OUTPUT_MAX: usize = 32 << 20;
+const FRESH_OUTPUT_MAX: usize = 64 << 20;
 
 impl Driver {
     /// Makes a connection this shard's own. `received` is what has been read from it, `admission`

@@ -14,8 +14,8 @@ const READ_BYTES: u32 = 64 << 10;
 const PUBLICATIONS_PER_READ: u64 = 512;
 
 /// Output that one read should come to at most. Whoever publishes to thousands is read in smaller
-/// pieces, so that others need not wait until all that it sent has been copied and written.
-const OUTPUT_PER_READ: u64 = 2 << 20;
+/// pieces, so that others need not wait until all that it sent has been copied and written: some 2 ms.
+const OUTPUT_PER_READ: u64 = 8 << 20;
 
 /// Less is not worth a system call.
 const READ_BYTES_MIN: u32 = 512;
@@ -99,8 +99,8 @@ mod tests {
         assert_eq!(after(ALL, 1_638, ALL), 20_485);
         assert_eq!(after(20_000, 1, 20_000), ALL, "a middling payload");
         assert_eq!(after(ALL, 0, 0), ALL, "a part of a large one");
-        assert_eq!(after(40, 1, 40 * 1_000), 2_097);
-        assert_eq!(after(ALL, 1_638, ALL * 1_000), 2_097);
+        assert_eq!(after(40, 1, 40 * 1_000), 8_388);
+        assert_eq!(after(ALL, 1_638, ALL * 1_000), 8_388);
         assert_eq!(after(40, 1, 40 * 100_000), READ_BYTES_MIN as usize);
     }
 

@@ -14,6 +14,7 @@ mod packet_identifier;
 mod packet_type;
 mod protocol_version;
 mod publish;
+mod publish_run;
 mod reader;
 mod reason;
 mod suback;
@@ -36,6 +37,7 @@ pub use packet_identifier::PacketIdentifier;
 pub use packet_type::PacketType;
 pub use protocol_version::ProtocolVersion;
 pub use publish::{Publish, PublishHeader, PublishHeaderV5};
+pub(crate) use publish_run::{PublishRun, RUN_MAX, RunPacket, each_packet, extent};
 pub use reason::{ConnectReturnCode, ReasonCode};
 pub use suback::{encode_suback, encode_suback_v5, encode_unsuback_v5};
 pub use subscribe::{

@@ -102,12 +102,24 @@ impl Shard {
         qos: QoS,
         retain: bool,
     ) -> bool {
+        let may = self.is_free_to_publish(key, topic, qos, retain);
+        self.statistics.publications_denied += u64::from(!may);
+        may
+    }
+
+    /// [`may_publish`](Self::may_publish) without a count.
+    pub(super) fn is_free_to_publish(
+        &self,
+        key: SessionKey,
+        topic: TopicName<'_>,
+        qos: QoS,
+        retain: bool,
+    ) -> bool {
         if self.policy.is_none() && !topic.is_reserved() {
             return true;
         }
         let access = self.sessions.get(key).and_then(|session| session.access.as_ref());
-        let rights = access.map(|access| Arc::clone(&access.rights));
-        self.is_allowed(rights.as_deref(), topic, qos, retain)
+        is_allowed(access.map(|access| &*access.rights), topic, qos, retain)
     }
 
     /// [`may_publish`](Self::may_publish) for a Will, whose session may have ended.
@@ -117,19 +129,8 @@ impl Shard {
         will: Publication<'_>,
     ) -> bool {
         let rights = access.map(|access| &*access.rights);
-        (self.policy.is_none() && !will.topic.is_reserved())
-            || self.is_allowed(rights, will.topic, will.qos, will.retain)
-    }
-
-    fn is_allowed(
-        &mut self,
-        rights: Option<&dyn Rights>,
-        topic: TopicName<'_>,
-        qos: QoS,
-        retain: bool,
-    ) -> bool {
-        let may = !topic.is_reserved()
-            && rights.is_some_and(|rights| rights.may_publish(topic, qos, retain));
+        let may = (self.policy.is_none() && !will.topic.is_reserved())
+            || is_allowed(rights, will.topic, will.qos, will.retain);
         self.statistics.publications_denied += u64::from(!may);
         may
     }
@@ -211,4 +212,8 @@ impl Session {
     pub(super) fn may_receive(&self, topic: TopicName<'_>) -> bool {
         self.access.as_ref().is_some_and(|access| access.rights.may_receive(topic))
     }
+}
+
+fn is_allowed(rights: Option<&dyn Rights>, topic: TopicName<'_>, qos: QoS, retain: bool) -> bool {
+    !topic.is_reserved() && rights.is_some_and(|rights| rights.may_publish(topic, qos, retain))
 }

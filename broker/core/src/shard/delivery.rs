@@ -205,7 +205,12 @@ impl Shard {
         self.count_put(put, session, identifier);
     }
 
-    fn count_put(&mut self, put: Put, session: SessionKey, identifier: Option<PacketIdentifier>) {
+    pub(super) fn count_put(
+        &mut self,
+        put: Put,
+        session: SessionKey,
+        identifier: Option<PacketIdentifier>,
+    ) {
         match put {
             Put::Done => self.statistics.deliveries += 1,
             Put::Full => self.statistics.dropped_output_full += 1,
@@ -294,7 +299,7 @@ impl Shard {
 }
 
 /// Gives a message to a session and counts; returns its identifier when it is to be sent now.
-fn offer(
+pub(super) fn offer(
     outbound: &mut Outbound,
     delivery: Delivery,
     connected: bool,

@@ -216,6 +216,59 @@ impl Links {
         }))
     }
 
+    /// Appends packets that lie end to end and have no Topic Alias to the connection of a session. `choose` gives them
+    /// and the size of the longest for a protocol. When not all of them may go, none does, and [`Put::Full`] or
+    /// [`Put::TooLarge`] says so; `None` and [`Put::Gone`] are those of [`put_common`](Self::put_common).
+    #[inline]
+    pub(super) fn put_all<'a>(
+        &mut self,
+        session: SessionKey,
+        pending_max: usize,
+        choose: impl FnOnce(ProtocolVersion) -> (&'a [u8], usize),
+    ) -> Option<Put> {
+        let Some(&key) = self.online.get(session) else { return Some(Put::Gone) };
+        let connection = self.connections.get_mut(key);
+        let Some(connection) = connection else { return Some(Put::Gone) };
+        if connection.outbound_aliases.is_some() {
+            return None;
+        }
+        let (packets, longest) = choose(connection.protocol);
+        if longest > connection.packet_bytes_max as usize {
+            return Some(Put::TooLarge);
+        }
+        if packets.len() > pending_max.saturating_sub(connection.output.pending()) {
+            return Some(Put::Full);
+        }
+        let Self { dirty, fresh, pool, .. } = self;
+        // Each of them takes what the Client takes, and so do all.
+        connection.append(packets, pool, |size, is_first| {
+            *fresh += size;
+            if is_first {
+                dirty.push(key);
+            }
+        });
+        Some(Put::Done)
+    }
+
+    /// Appends packets that lie end to end, each of a size that the Client takes, whatever waits already.
+    #[inline]
+    pub(super) fn append(&mut self, key: ConnectionKey, packets: &[u8]) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Self { dirty, fresh, pool, .. } = self;
+        connection.append(packets, pool, |size, is_first| {
+            *fresh += size;
+            if is_first {
+                dirty.push(key);
+            }
+        });
+    }
+
+    /// [`append`](Self::append) for so many packets that are no PUBLISH.
+    pub(super) fn append_answers(&mut self, key: ConnectionKey, packets: &[u8], count: usize) {
+        self.append(key, packets);
+        self.answers += count as u64;
+    }
+
     pub(super) fn has_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
@@ -272,5 +325,13 @@ impl Connection {
         }
         note(size, !std::mem::replace(&mut self.dirty, true));
         Put::Done
+    }
+
+    /// Appends packets, whatever waits.
+    #[inline]
+    fn append(&mut self, packets: &[u8], pool: &mut BufferPool, note: impl FnOnce(usize, bool)) {
+        self.output.lend(pool);
+        self.output.append(packets);
+        note(packets.len(), !std::mem::replace(&mut self.dirty, true));
     }
 }

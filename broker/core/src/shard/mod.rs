@@ -15,6 +15,7 @@ mod delivery;
 mod encoder;
 mod event;
 mod exchange;
+mod forms;
 mod forward;
 mod group;
 mod held;
@@ -28,6 +29,7 @@ mod publish;
 mod receive;
 mod replay;
 mod route;
+mod run;
 mod shared;
 mod subscribe;
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub use output::{Output, SHARED_PAYLOAD_MIN};
 
 use connection::Phase;
 use encoder::Encoder;
+use forms::RunForms;
 use identifiers::Identifiers;
 use links::Links;
 use replay::Replays;
@@ -82,6 +85,7 @@ pub struct Shard {
     topics: Topics,
     replays: Replays,
     encoder: Encoder,
+    run_forms: RunForms,
     timers: Timers,
     /// Steps of authentications that wait to be taken.
     steps: VecDeque<AuthenticationStep>,
@@ -115,6 +119,7 @@ impl Shard {
             topics: Topics::new(seed, &limits),
             replays: Replays::default(),
             encoder: Encoder::default(),
+            run_forms: RunForms::default(),
             timers: Timers::default(),
             steps: VecDeque::new(),
             features: Features::default(),

@@ -92,7 +92,7 @@ impl Shard {
     }
 
     /// Refuses what this Server does not have.
-    fn check_publication(&self, publish: &Publish<'_>) -> Result<(), Violation> {
+    pub(super) fn check_publication(&self, publish: &Publish<'_>) -> Result<(), Violation> {
         if publish.qos() > self.features.maximum_qos {
             Err(Violation::QoSNotSupported(publish.qos()))
         } else if publish.retain() && !self.features.retain_available {
@@ -102,7 +102,7 @@ impl Shard {
         }
     }
 
-    fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {
+    pub(super) fn check_topic(&self, topic: TopicName<'_>) -> Result<(), Violation> {
         let (bytes, bytes_max) = (topic.as_bytes().len(), self.limits.topic_bytes_max);
         if bytes <= bytes_max { Ok(()) } else { Err(Violation::TopicTooLong { bytes, bytes_max }) }
     }

@@ -7,7 +7,7 @@ use super::connection::{CloseCause, ConnectionKey, Phase, Violation};
 use super::large::{extend, is_large};
 use crate::codec::{
     Acknowledgement, DecodeError, Disconnect, FixedHeader, Frame, PINGRESP, PacketType,
-    ProtocolVersion, Publish, Subscribe, Unsubscribe, split, split_puback,
+    ProtocolVersion, Publish, PublishRun, Subscribe, Unsubscribe, split, split_puback,
 };
 use crate::payload::Packet;
 use crate::session::SessionKey;
@@ -102,6 +102,13 @@ impl Shard {
             if let Phase::Connected(session) = state.0
                 && split_puback(bytes).is_some()
                 && let Some(rest) = self.handle_pubacks(key, session, bytes)
+            {
+                bytes = rest;
+                continue;
+            }
+            if let Phase::Connected(session) = state.0
+                && let Some((run, rest)) = PublishRun::split(bytes, state.1, self.run_bytes_max())
+                && self.handle_run(key, session, state.1, &run)
             {
                 bytes = rest;
                 continue;

@@ -158,7 +158,7 @@ impl Shard {
 
     /// Who gets a publication to `topic`; under a policy only those that may, which the cache then
     /// remembers with the rest.
-    fn resolve(&mut self, hash: u64, topic: TopicName<'_>) -> Rc<Resolved<SessionKey>> {
+    pub(super) fn resolve(&mut self, hash: u64, topic: TopicName<'_>) -> Rc<Resolved<SessionKey>> {
         #[cfg(feature = "slow-down")]
         crate::slow_down::route();
         let Self { topics, sessions, policy, .. } = self;
@@ -216,7 +216,7 @@ impl Shard {
         self.statistics.payload_bytes_sent += delivered * outgoing.publication.payload.len() as u64;
     }
 
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         hash: u64,
         retained_version: u64,

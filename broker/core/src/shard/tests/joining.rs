@@ -58,6 +58,26 @@ fn suback_waits_for_the_home_of_a_shared_subscription() {
     assert_eq!(got, b"\x30\x04\x00\x01tx".repeat(2), "by both subscriptions");
 }
 
+/// In order, each once.
+#[test]
+fn what_comes_together_reaches_another_shard() {
+    let (mut shards, letters, _) = shards();
+    let subscriber = client(&mut shards[0], NOW, letters[0], 0);
+    let publisher = client(&mut shards[1], NOW, letters[1], 0);
+    shards[0].handle_bytes(NOW, subscriber, b"\x82\x06\x00\x01\x00\x01t\x01");
+    take_output(&mut shards[0], subscriber);
+    let three = b"\x30\x04\x00\x01ta\x30\x04\x00\x01tb\x30\x04\x00\x01tc";
+    shards[1].handle_bytes(NOW, publisher, three);
+    hand_on(&mut shards, 1);
+    assert_eq!(take_output(&mut shards[0], subscriber), three);
+    let acknowledged = b"\x32\x06\x00\x01t\x00\x07a\x32\x06\x00\x01t\x00\x08b";
+    shards[1].handle_bytes(NOW, publisher, acknowledged);
+    assert_eq!(take_output(&mut shards[1], publisher), b"\x40\x02\x00\x07\x40\x02\x00\x08");
+    hand_on(&mut shards, 1);
+    let got = take_output(&mut shards[0], subscriber);
+    assert_eq!(got, b"\x32\x06\x00\x01t\x00\x01a\x32\x06\x00\x01t\x00\x02b");
+}
+
 #[test]
 fn suback_is_immediate_where_the_home_is_here() {
     let (mut shards, letters, group) = shards();

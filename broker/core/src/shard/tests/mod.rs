@@ -5,6 +5,7 @@ mod bounds;
 mod joining;
 mod output;
 mod replaying;
+mod running;
 mod timing;
 
 use std::io::IoSlice;
