@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Worker;
 use super::connection::{Connection, End, Failure};
 use crate::client::{ClientError, Event};
-use crate::mqtt::{Topic, Version};
+use crate::mqtt::{Encoder, Topic, Version};
 use crate::recorder::{Leg, Refused};
 
 /// Bytes of one read at most: of a client that reads slowly those of a tenth of a second, so that it
@@ -213,9 +213,13 @@ impl Worker {
         connection.ping_ns.set(0);
         loop {
             if client.is_subscribed() {
-                while let Some((stamp, length)) = known.find(version, &bytes[taken..]) {
-                    taken += length;
-                    recorder.arrived::<CLOSED>(&connection.receiver, &stamp, false, now_ns);
+                while let Some(found) = known.find(version, &bytes[taken..]) {
+                    taken += found.length;
+                    if let Some(identifier) = found.identifier {
+                        let mut encoder = Encoder::new(answer);
+                        encoder.puback(identifier.get()).map_err(ClientError::Encode)?;
+                    }
+                    recorder.arrived::<CLOSED>(&connection.receiver, &found.stamp, false, now_ns);
                 }
             }
             let next = decoder.next(&bytes[taken..]).map_err(ClientError::Decode)?;
