@@ -208,6 +208,7 @@ impl PublishHeader {
 
     /// Appends a PUBLISH of MQTT 3.1 or 3.1.1 up to where its payload of `payload_length` bytes
     /// begins. The Packet Identifier, if there is one, is the last two bytes.
+    #[inline]
     pub fn encode(self, topic: impl AsRef<[u8]>, payload_length: usize, out: &mut Vec<u8>) {
         let topic = topic.as_ref();
         out.push(self.first());

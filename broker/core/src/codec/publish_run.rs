@@ -47,28 +47,24 @@ pub(crate) struct RunPacket<'a> {
 }
 
 impl<'a> PublishRun<'a> {
+    /// Whether it is worth to [`split`](Self::split): the second packet begins like the first, and as one of a run does.
+    #[inline]
+    pub(crate) fn may_begin(bytes: &[u8]) -> bool {
+        let [first @ (AT_MOST_ONCE | AT_LEAST_ONCE), ..] = bytes else { return false };
+        extent(bytes).is_some_and(|(_, size)| bytes.get(size) == Some(first))
+    }
+
     /// Takes a run of packets, each shorter than `size_max`, from the front of `bytes`; returns it and the bytes
     /// after it. `None` says that [`split`](super::split) is to look, and no more: what is wrong is not told.
-    #[inline]
     pub(crate) fn split(
         bytes: &'a [u8],
         version: ProtocolVersion,
         size_max: usize,
     ) -> Option<(Self, &'a [u8])> {
-        let first @ (AT_MOST_ONCE | AT_LEAST_ONCE) = *bytes.first()? else { return None };
-        let (header, size) = extent(bytes)?;
-        if *bytes.get(size)? != first {
+        if !Self::may_begin(bytes) {
             return None;
         }
-        Self::split_alike(bytes, (header, size), version, size_max)
-    }
-
-    fn split_alike(
-        bytes: &'a [u8],
-        (header, size): (usize, usize),
-        version: ProtocolVersion,
-        size_max: usize,
-    ) -> Option<(Self, &'a [u8])> {
+        let (header, size) = extent(bytes)?;
         let body = bytes.get(header..size)?;
         let [high, low, ..] = *body else { return None };
         let topic = 2 + usize::from(u16::from_be_bytes([high, low]));

@@ -107,8 +107,8 @@ impl Shard {
                 continue;
             }
             if let Phase::Connected(session) = state.0
-                && let Some((run, rest)) = PublishRun::split(bytes, state.1, self.run_bytes_max())
-                && self.handle_run(key, session, state.1, &run)
+                && PublishRun::may_begin(bytes)
+                && let Some(rest) = self.handle_run(key, session, state.1, bytes)
             {
                 bytes = rest;
                 continue;

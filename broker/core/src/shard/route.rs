@@ -216,7 +216,20 @@ impl Shard {
         self.statistics.payload_bytes_sent += delivered * outgoing.publication.payload.len() as u64;
     }
 
+    /// Hands a publication to the shards that want it; whether there are any.
+    #[inline]
     pub(super) fn forward(
+        &mut self,
+        hash: u64,
+        retained_version: u64,
+        origin: Option<&Arc<Identity>>,
+        outgoing: &mut Outgoing<'_>,
+    ) -> bool {
+        self.forwards.len() > 1 && self.forward_to_others(hash, retained_version, origin, outgoing)
+    }
+
+    #[inline(never)]
+    fn forward_to_others(
         &mut self,
         hash: u64,
         retained_version: u64,

@@ -56,14 +56,23 @@ impl<'a> Travelling<'a> {
 }
 
 impl Shard {
-    /// Bytes from which on a packet is part of no run.
-    pub(super) fn run_bytes_max(&self) -> usize {
-        SHARED_PAYLOAD_MIN.min(self.limits.packet_bytes_max.saturating_add(1))
+    /// Passes the run at the front of `bytes` on and acknowledges it; returns what is behind it. `None` when there is
+    /// none or its packets are to be taken one by one; nothing has happened then.
+    // Apart, so that a packet that comes alone does not pay for it.
+    #[inline(never)]
+    pub(super) fn handle_run<'a>(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        version: ProtocolVersion,
+        bytes: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        let size_max = SHARED_PAYLOAD_MIN.min(self.limits.packet_bytes_max.saturating_add(1));
+        let (run, rest) = PublishRun::split(bytes, version, size_max)?;
+        self.pass_run_on(key, session, version, &run).then_some(rest)
     }
 
-    /// Passes a run on and acknowledges it. False when its packets are to be taken one by one; nothing has happened
-    /// then.
-    pub(super) fn handle_run(
+    fn pass_run_on(
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
