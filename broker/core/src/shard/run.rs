@@ -79,10 +79,7 @@ impl Shard {
         version: ProtocolVersion,
         run: &PublishRun<'_>,
     ) -> bool {
-        if self.tells(EventKinds::PUBLISHED)
-            || self.tells(EventKinds::DELIVERED)
-            || !self.topics.groups.is_empty()
-        {
+        if self.tells(EventKinds::PUBLISHED) || self.tells(EventKinds::DELIVERED) {
             return false;
         }
         let Ok(Some((first, _))) = split(run.bytes(), self.limits.packet_bytes_max) else {
@@ -147,8 +144,9 @@ impl Shard {
                 }
             }
         }
+        let shared = self.share_run(hash, &mut travelling);
         let forwarded = self.forward_run(hash, &mut travelling);
-        if forwarded || !matches.is_empty() {
+        if shared || forwarded || !matches.is_empty() {
             ReasonCode::Success
         } else {
             ReasonCode::NoMatchingSubscribers
@@ -238,6 +236,17 @@ impl Shard {
         statistics.deliveries += sent;
         statistics.payload_bytes_sent += payload_bytes;
         true
+    }
+
+    /// Of shared subscriptions each publication goes to one member, which another one may not.
+    fn share_run(&mut self, hash: u64, travelling: &mut Travelling<'_>) -> bool {
+        let mut any = false;
+        if !self.topics.groups.is_empty() {
+            for outgoing in travelling.each() {
+                any |= self.fan_out_shared(hash, outgoing);
+            }
+        }
+        any
     }
 
     fn forward_run(&mut self, hash: u64, travelling: &mut Travelling<'_>) -> bool {

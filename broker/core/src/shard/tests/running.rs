@@ -32,6 +32,12 @@ const SUBSCRIBERS: [(&[u8], &[u8]); 12] = [
     (b"\x04\x00\x00\x00\x00\x01l", b"\x82\x06\x00\x01\x00\x01t\x01"),
 ];
 
+/// Two that share a subscription.
+const SHARING: [(&[u8], &[u8]); 2] = [
+    (b"\x05\x02\x00\x00\x00\x00\x01m", b"\x82\x10\x00\x01\x00\x00\x0a$share/g/t\x01"),
+    (b"\x05\x02\x00\x00\x00\x00\x01n", b"\x82\x10\x00\x01\x00\x00\x0a$share/g/#\x00"),
+];
+
 /// Those before this one stay connected.
 const AWAY: usize = 11;
 
@@ -51,7 +57,7 @@ enum Step {
 }
 
 impl Side {
-    fn new() -> Self {
+    fn new(are_sharing: bool) -> Self {
         let mut shard = shard(|limits| {
             limits.output_bytes_max = 300;
             limits.inflight_max = 5;
@@ -65,8 +71,14 @@ impl Side {
             take_output(shard, key);
             key
         };
-        let subscribers: Vec<_> =
-            SUBSCRIBERS.map(|(rest, subscribe)| open(&mut shard, rest, subscribe)).into();
+        let mut open_all = |clients: &[(&[u8], &[u8])]| {
+            let open = |&(rest, subscribe): &(&[u8], &[u8])| open(&mut shard, rest, subscribe);
+            clients.iter().map(open).collect::<Vec<_>>()
+        };
+        let mut subscribers = open_all(&SUBSCRIBERS);
+        if are_sharing {
+            subscribers.extend(open_all(&SHARING));
+        }
         shard.handle_bytes(NOW, subscribers[AWAY], b"\xe0\x00");
         let both = b"\x82\x07\x00\x01\x00\x00\x01#\x05";
         let publishers = [
@@ -143,8 +155,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn packets_read_together_come_to_the_same_as_one_by_one(steps in steps()) {
-        let (mut together, mut alone) = (Side::new(), Side::new());
+    fn packets_read_together_come_to_the_same_as_one_by_one(
+        steps in steps(),
+        are_sharing in any::<bool>(),
+    ) {
+        let [mut together, mut alone] = [(); 2].map(|()| Side::new(are_sharing));
         let mut next = 0;
         for step in steps {
             match step {
@@ -175,7 +190,7 @@ proptest! {
             side.shard.handle_bytes(NOW, key, &connect_again());
             side.subscribers[AWAY] = key;
         }
-        for who in 0..=AWAY {
+        for who in 0..together.subscribers.len() {
             prop_assert_eq!(together.take_all(who), alone.take_all(who));
         }
     }
