@@ -97,6 +97,8 @@ impl Shard {
     }
 
     fn handle_packets(&mut self, key: ConnectionKey, mut bytes: &[u8]) -> Result<bool, CloseCause> {
+        // Of a run that was refused each packet is taken alone, and none is asked again.
+        let mut run_end = usize::MAX;
         while !bytes.is_empty() {
             let state = self.links.state(key);
             if let Phase::Connected(session) = state.0
@@ -108,10 +110,14 @@ impl Shard {
             }
             if let Phase::Connected(session) = state.0
                 && PublishRun::may_begin(bytes)
-                && let Some(rest) = self.handle_run(key, session, state.1, bytes)
+                && bytes.len() <= run_end
+                && let Some((is_done, rest)) = self.handle_run(key, session, state.1, bytes)
             {
-                bytes = rest;
-                continue;
+                if is_done {
+                    bytes = rest;
+                    continue;
+                }
+                run_end = rest.len();
             }
             let Some((frame, rest)) = split(bytes, self.packet_bytes_max(state.0))? else {
                 return Ok(self.keep_front(key, state.0, bytes));

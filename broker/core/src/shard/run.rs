@@ -56,8 +56,8 @@ impl<'a> Travelling<'a> {
 }
 
 impl Shard {
-    /// Passes the run at the front of `bytes` on and acknowledges it; returns what is behind it. `None` when there is
-    /// none or its packets are to be taken one by one; nothing has happened then.
+    /// Passes the run at the front of `bytes` on and acknowledges it, or refuses it: its packets are to be taken one by
+    /// one then, and nothing has happened. Answers which, and what is behind the run; `None` when there is none.
     // Apart, so that a packet that comes alone does not pay for it.
     #[inline(never)]
     pub(super) fn handle_run<'a>(
@@ -66,10 +66,13 @@ impl Shard {
         session: SessionKey,
         version: ProtocolVersion,
         bytes: &'a [u8],
-    ) -> Option<&'a [u8]> {
+    ) -> Option<(bool, &'a [u8])> {
+        if self.tells(EventKinds::PUBLISHED) || self.tells(EventKinds::DELIVERED) {
+            return None;
+        }
         let size_max = SHARED_PAYLOAD_MIN.min(self.limits.packet_bytes_max.saturating_add(1));
         let (run, rest) = PublishRun::split(bytes, version, size_max)?;
-        self.pass_run_on(key, session, version, &run).then_some(rest)
+        Some((self.pass_run_on(key, session, version, &run), rest))
     }
 
     fn pass_run_on(
@@ -79,9 +82,6 @@ impl Shard {
         version: ProtocolVersion,
         run: &PublishRun<'_>,
     ) -> bool {
-        if self.tells(EventKinds::PUBLISHED) || self.tells(EventKinds::DELIVERED) {
-            return false;
-        }
         let Ok(Some((first, _))) = split(run.bytes(), self.limits.packet_bytes_max) else {
             return false;
         };

@@ -209,3 +209,20 @@ fn connect_again() -> Vec<u8> {
     packet[9] = 0;
     packet
 }
+
+/// Each is counted and acknowledged, [MQTT-3.3.5-2], and what is behind them is passed on.
+#[test]
+fn packets_that_may_not_be_published_are_refused_one_by_one() {
+    let mut shard = shard(|_| {});
+    let publisher = client(&mut shard, NOW, b'p', 0);
+    let subscriber = client(&mut shard, NOW, b's', 0);
+    shard.handle_bytes(NOW, subscriber, b"\x82\x06\x00\x01\x00\x01t\x00");
+    take_output(&mut shard, subscriber);
+    let refused = b"\x32\x07\x00\x02$x\x00\x07a".repeat(3);
+    let passed = b"\x30\x04\x00\x01ta\x30\x04\x00\x01tb";
+    shard.handle_bytes(NOW, publisher, &[&refused[..], passed].concat());
+    assert_eq!(take_output(&mut shard, publisher), b"\x40\x02\x00\x07".repeat(3));
+    assert_eq!(take_output(&mut shard, subscriber), passed);
+    let statistics = shard.statistics();
+    assert_eq!((statistics.publications_denied, statistics.publications_received), (3, 5));
+}
