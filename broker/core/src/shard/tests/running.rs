@@ -218,7 +218,7 @@ fn packets_that_may_not_be_published_are_refused_one_by_one() {
     let subscriber = client(&mut shard, NOW, b's', 0);
     shard.handle_bytes(NOW, subscriber, b"\x82\x06\x00\x01\x00\x01t\x00");
     take_output(&mut shard, subscriber);
-    let refused = b"\x32\x07\x00\x02$x\x00\x07a".repeat(3);
+    let refused = b"\x32\x0b\x00\x06$SYS/x\x00\x07a".repeat(3);
     let passed = b"\x30\x04\x00\x01ta\x30\x04\x00\x01tb";
     shard.handle_bytes(NOW, publisher, &[&refused[..], passed].concat());
     assert_eq!(take_output(&mut shard, publisher), b"\x40\x02\x00\x07".repeat(3));
