@@ -29,7 +29,7 @@ pub(crate) struct PublishRun<'a> {
 
 /// What lies between the fixed header and the payload of each packet of a run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+struct Layout {
     /// The Topic Name and its length.
     topic: usize,
     /// Whether a Packet Identifier follows.

@@ -205,12 +205,7 @@ impl Shard {
         self.count_put(put, session, identifier);
     }
 
-    pub(super) fn count_put(
-        &mut self,
-        put: Put,
-        session: SessionKey,
-        identifier: Option<PacketIdentifier>,
-    ) {
+    fn count_put(&mut self, put: Put, session: SessionKey, identifier: Option<PacketIdentifier>) {
         match put {
             Put::Done => self.statistics.deliveries += 1,
             Put::Full => self.statistics.dropped_output_full += 1,
